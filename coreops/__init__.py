@@ -1,0 +1,75 @@
+"""Keras' core layers as compiled CPU kernels.
+
+    import coreops as keras
+
+    model = keras.saving.load_model("classifier.keras")  # needs coreops[keras]
+    probabilities = model(x)
+
+The names, arguments and defaults are Keras 3's. NumPy is all that is needed to run.
+"""
+
+import os
+
+from . import _kernels
+from ._threads import default_threads, get_num_threads, set_num_threads
+
+_kernels.use_isa(os.environ.get("COREOPS_ISA") or None)
+set_num_threads(default_threads())
+
+from . import (  # noqa: E402 - the tier is chosen before anything can make a plan
+    activations,
+    backend,
+    config,
+    constraints,
+    initializers,
+    layers,
+    models,
+    ops,
+    random,
+    regularizers,
+    saving,
+    utils,
+)
+from ._dtypes import DTypePolicy  # noqa: E402
+from ._runtime import runtime_info, show_runtime  # noqa: E402
+from ._symbolic import KerasTensor  # noqa: E402
+from ._variables import Variable  # noqa: E402
+from .constraints import Constraint  # noqa: E402
+from .initializers import Initializer  # noqa: E402
+from .layers import Input, InputSpec, Layer  # noqa: E402
+from .models import Model, Sequential  # noqa: E402
+from .regularizers import Regularizer  # noqa: E402
+from .saving import from_keras  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Constraint",
+    "DTypePolicy",
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "KerasTensor",
+    "Layer",
+    "Model",
+    "Regularizer",
+    "Sequential",
+    "Variable",
+    "activations",
+    "backend",
+    "config",
+    "constraints",
+    "from_keras",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "models",
+    "ops",
+    "random",
+    "regularizers",
+    "runtime_info",
+    "saving",
+    "set_num_threads",
+    "show_runtime",
+    "utils",
+]

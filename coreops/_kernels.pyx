@@ -1,0 +1,473 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""The only bridge between Python and the C core: arrays are checked, outputs allocated, the GIL
+released, statuses turned into exceptions. No arithmetic on data happens here."""
+
+cimport cython
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+
+cdef extern from "dispatch.h":
+    ctypedef struct co_kernels:
+        const char *isa
+        int real_bits, gemm_mr, gemm_nr
+    int co_tier_count()
+    const char *co_tier_name(int tier)
+    int co_tier_supported(int tier)
+    const co_kernels *co_tier_kernels(int tier, int real_bits)
+    const char *co_cpu_features()
+
+
+cdef extern from "parallel.h":
+    void co_parallel_init()
+    const char *co_parallel_runtime()
+
+
+cdef extern from "coreops.h" nogil:
+    ctypedef struct co_act:
+        int kind
+        double p, q, r
+    ctypedef struct co_stream:
+        uint64_t seed, call
+    ctypedef struct co_plan:
+        pass
+    ctypedef enum co_status:
+        CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
+    enum: CO_BUFFERS
+    co_plan *co_plan_create(const co_kernels *, int, ptrdiff_t)
+    void co_plan_destroy(co_plan *)
+    int co_plan_dense(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *)
+    int co_plan_act(co_plan *, int, co_act)
+    int co_plan_softmax(co_plan *, int, ptrdiff_t, int)
+    int co_plan_prelu(co_plan *, int, ptrdiff_t, const void *)
+    int co_plan_masking(co_plan *, int, ptrdiff_t, ptrdiff_t, double, int *)
+    int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
+    int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
+    int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
+    co_status co_plan_finish(co_plan *, int, int)
+    double co_plan_cost(const co_plan *)
+    ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
+    co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, int)
+
+
+cdef extern from *:
+    """
+    #include "activation.h"
+    #define CO_ACTIVATION_NAME(NAME, name) #name,
+    static const char *const co_activation_names[] = {CO_ACTIVATION_LIST(CO_ACTIVATION_NAME)};
+    /* How many user functions this thread is inside of: see Callable. */
+    static _Thread_local int co_scopes;
+    """
+    int CO_ACT_COUNT
+    const char *co_activation_names[]
+    int co_scopes
+
+
+# ---------------------------------------------------------------------------------- the tier
+
+ACTIVATIONS = {co_activation_names[i].decode(): i for i in range(CO_ACT_COUNT)}
+
+cdef int _tier = 0
+
+
+def tiers():
+    """The names of the tiers that were built and that this CPU can run, narrowest first."""
+    return [co_tier_name(i).decode() for i in range(co_tier_count()) if co_tier_supported(i)]
+
+
+def built_tiers():
+    """The names of all tiers of this build, narrowest first."""
+    return [co_tier_name(i).decode() for i in range(co_tier_count())]
+
+
+def isa():
+    """The name of the tier that new plans use."""
+    return co_tier_name(_tier).decode()
+
+
+def use_isa(name=None):
+    """Chooses the tier that new plans use; None: the widest that this CPU can run.
+
+    Raises ValueError, with the names that are possible, for any other."""
+    global _tier
+    possible = tiers()
+    if name is None:
+        name = possible[len(possible) - 1]
+    if name not in possible:
+        raise ValueError(
+            f"COREOPS_ISA={name!r} is not a tier that this build and this CPU can run; "
+            f"possible here: {', '.join(possible)}"
+        )
+    _tier = built_tiers().index(name)
+    bump_epoch()
+
+
+def cpu_features():
+    """The CPU features that were looked for and found."""
+    return co_cpu_features().decode().split()
+
+
+def parallel_runtime():
+    """The parallel runtime that the kernels were built with."""
+    return co_parallel_runtime().decode()
+
+
+# ------------------------------------------------------------------------------- the threads
+
+cdef int _threads = 1
+
+
+def set_num_threads(int count):
+    """The most threads that a call may use."""
+    global _threads
+    if count < 1:
+        raise ValueError(f"set_num_threads: expected a count of at least 1, received {count}")
+    _threads = count
+
+
+def get_num_threads():
+    """The most threads that a call may use."""
+    return _threads
+
+
+# ------------------------------------------------------------------------------ the fast path
+
+cdef uint64_t _epoch = 1
+
+
+def bump_epoch():
+    """Says that a weight, somewhere, or the tier has changed: every fast path looks again."""
+    global _epoch
+    _epoch += 1
+
+
+def enter_scope():
+    """This thread runs a user's function from now on: nested calls take the slow path, which
+    knows whether the call around them trains."""
+    global co_scopes
+    co_scopes += 1
+
+
+def leave_scope():
+    """Ends the innermost enter_scope of this thread."""
+    global co_scopes
+    co_scopes -= 1
+
+
+cdef class Callable:
+    """What can be called on an array: with a plan installed, a call that fits it goes straight to
+    the kernels; every other call goes to the subclass's `_call`."""
+
+    cdef Plan _plan
+    cdef uint64_t _seen
+
+    def __call__(self, *args, **kwargs):
+        cdef Plan plan
+        cdef object out = None
+        if self._seen == _epoch and co_scopes == 0 and len(args) == 1:
+            if kwargs:
+                if len(kwargs) == 1:
+                    out = kwargs.get("out")
+                if out is None:
+                    return self._call(*args, **kwargs)
+            with cython.critical_section(self):
+                plan = self._plan
+            if plan is not None and plan.accepts(args[0]):
+                return plan.run_array(<cnp.ndarray>args[0], out)
+        return self._call(*args, **kwargs)
+
+    def _install(self, Plan plan not None):
+        """Calls that fit the plan run it from now on, until a weight changes somewhere."""
+        with cython.critical_section(self):
+            self._plan = plan
+            self._seen = _epoch
+
+    def _uninstall(self):
+        """Every call goes to `_call` again."""
+        with cython.critical_section(self):
+            self._plan = None
+            self._seen = 0
+
+
+# ------------------------------------------------------------------------------------ the plan
+
+cdef int _item_bytes(object dtype):
+    cdef int size = dtype.itemsize
+    return size if size <= 8 else 8
+
+
+cdef class Plan:
+    """A compiled list of steps: one call takes a batch from the input to the output.
+
+    dtype: the NumPy dtype of the input; float32 and float64 compute, every other of 1, 2, 4, 8 or
+    16 bytes is moved. shape: one sample's shape, without the batch axis. Building methods take and
+    return values (small ints, 0 is the input); `finish` ends the building, after which the plan
+    is immutable and any number of threads may run it.
+    """
+
+    cdef co_plan *_c
+    cdef readonly object dtype
+    cdef readonly tuple in_shape
+    cdef readonly tuple out_shape
+    cdef readonly bint masked
+    cdef tuple _mask_shape
+    cdef cnp.npy_intp _in_dims[32]
+    cdef cnp.npy_intp _out_dims[32]
+    cdef int _in_rank, _out_rank, _type_num, _streams, _words
+    cdef bint _ready, _release_gil
+    cdef double _ns
+
+    def __cinit__(self, dtype, tuple shape):
+        import numpy as np
+
+        self.dtype = np.dtype(dtype)
+        self.in_shape = shape
+        if len(shape) > 30:
+            raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")
+        # An item of 16 bytes moves as two of 8.
+        self._words = 2 if self.dtype.itemsize == 16 else 1
+        cdef ptrdiff_t size = self._words
+        for i, n in enumerate(shape):
+            self._in_dims[i + 1] = n
+            size *= n
+        self._in_rank = len(shape) + 1
+        self._type_num = self.dtype.num
+        cdef int bits = 64 if self.dtype == np.float64 else 32
+        self._c = co_plan_create(co_tier_kernels(_tier, bits), _item_bytes(self.dtype), size)
+        if self._c == NULL:
+            raise MemoryError("no memory for a plan")
+
+    def __dealloc__(self):
+        co_plan_destroy(self._c)
+
+    cdef int _check(self, int value) except -1:
+        if value == CO_NO_MEMORY:
+            raise MemoryError("no memory for a plan")
+        if value < 0:
+            raise ValueError("internal error: a plan's step does not fit its operand")
+        return value
+
+    cdef const void *_real(self, object array, ptrdiff_t size) except? NULL:
+        """The data of a C-contiguous array of the plan's dtype and of that size."""
+        if not cnp.PyArray_CheckExact(array):
+            raise TypeError(f"expected an ndarray, received {type(array).__name__}")
+        cdef cnp.ndarray a = <cnp.ndarray>array
+        if (cnp.PyArray_TYPE(a) != self._type_num or not cnp.PyArray_IS_C_CONTIGUOUS(a)
+                or cnp.PyArray_SIZE(a) != size):
+            raise ValueError(f"expected {size} contiguous elements of {self.dtype}, "
+                             f"received {array.dtype} of shape {array.shape}")
+        return cnp.PyArray_DATA(a)
+
+    def dense(self, int x, ptrdiff_t positions, kernel, bias=None):
+        """x as (positions, k) times kernel (k, n) plus bias (n,)."""
+        cdef ptrdiff_t k = kernel.shape[0], n = kernel.shape[1]
+        cdef const void *b = NULL
+        if bias is not None:
+            b = self._real(bias, n)
+        return self._check(co_plan_dense(self._c, x, positions, k, n, self._real(kernel, k * n), b))
+
+    def act(self, int x, str kind, double p=0.0, double q=0.0, double r=0.0):
+        """An activation of csrc/activation.h, elementwise."""
+        cdef co_act act = co_act(ACTIVATIONS[kind], p, q, r)
+        return self._check(co_plan_act(self._c, x, act))
+
+    def softmax(self, int x, ptrdiff_t n, bint log=False):
+        """Softmax, or its logarithm, over each run of n elements."""
+        return self._check(co_plan_softmax(self._c, x, n, log))
+
+    def prelu(self, int x, alpha):
+        """Parametric relu; alpha's elements repeat over x."""
+        cdef ptrdiff_t n = alpha.size
+        return self._check(co_plan_prelu(self._c, x, n, self._real(alpha, n)))
+
+    def masking(self, int x, ptrdiff_t positions, ptrdiff_t n, double value):
+        """x as (positions, n): the masked x, and the value of the mask."""
+        cdef int mask = -1
+        y = self._check(co_plan_masking(self._c, x, positions, n, value, &mask))
+        return y, mask
+
+    def dropout(self, int x, double rate, tuple shape, tuple noise, bint share_batch):
+        """Inverted dropout with the next stream of `run`; noise has 1 or the axis's size."""
+        cdef ptrdiff_t sizes[32]
+        cdef ptrdiff_t draws[32]
+        cdef int rank = len(shape)
+        for i in range(rank):
+            sizes[i] = shape[i]
+            draws[i] = noise[i]
+        y = self._check(co_plan_dropout(self._c, x, rate, self._streams, rank, sizes, draws,
+                                        share_batch))
+        self._streams += 1
+        return y
+
+    def permute(self, int x, tuple shape, tuple axes):
+        """Axis i of the result is axis axes[i], from 0, of x read with this shape."""
+        cdef ptrdiff_t sizes[33]
+        cdef int order[33]
+        cdef int rank = len(shape)
+        for i in range(rank):
+            sizes[i] = shape[i]
+            order[i] = axes[i]
+        if self._words == 2:
+            sizes[rank] = 2
+            order[rank] = rank
+            rank += 1
+        return self._check(co_plan_permute(self._c, x, rank, sizes, order))
+
+    def repeat(self, int x, ptrdiff_t n, ptrdiff_t times):
+        """Each run of n elements `times` times over."""
+        return self._check(co_plan_repeat(self._c, x, n * self._words, times))
+
+    def finish(self, int y, tuple shape, int mask=-1, tuple mask_shape=()):
+        """Ends the building: value y, read with this shape, is the result, and so is the mask."""
+        cdef co_status status = co_plan_finish(self._c, y, mask)
+        self._check(status)
+        if len(shape) > 30:
+            raise ValueError(f"a plan makes samples of at most 30 axes, received {len(shape)}")
+        self.out_shape = shape
+        self.masked = mask >= 0
+        self._mask_shape = mask_shape
+        for i, n in enumerate(shape):
+            self._out_dims[i + 1] = n
+        self._out_rank = len(shape) + 1
+        self._ns = co_plan_cost(self._c)
+        self._ready = True
+        return self
+
+    @property
+    def cost_ns(self):
+        """A rough estimate of one sample's time on one thread, in nanoseconds."""
+        return self._ns
+
+    def arena_bytes(self, ptrdiff_t batch=1):
+        """The bytes of scratch that a run of `batch` samples takes on one thread."""
+        return co_plan_arena(self._c, batch)
+
+    cdef bint accepts(self, object x):
+        """Whether run_array may read x as it is."""
+        if not cnp.PyArray_CheckExact(x) or self._streams or self.masked or not self._ready:
+            return False
+        return self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)
+
+    cdef bint _fits(self, cnp.ndarray a, int rank, cnp.npy_intp *dims):
+        cdef int i
+        if (cnp.PyArray_TYPE(a) != self._type_num or cnp.PyArray_NDIM(a) != rank
+                or not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISBEHAVED_RO(a)):
+            return False
+        for i in range(1, rank):
+            if cnp.PyArray_DIM(a, i) != dims[i]:
+                return False
+        return True
+
+    cdef object run_array(self, cnp.ndarray x, object out):
+        """The result for x, which `accepts` has seen; in `out` if that is not None."""
+        cdef cnp.npy_intp dims[32]
+        cdef void *buffers[3]
+        cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
+        cdef cnp.ndarray y
+        cdef int i
+        if out is None:
+            dims[0] = batch
+            for i in range(1, self._out_rank):
+                dims[i] = self._out_dims[i]
+            y = cnp.PyArray_EMPTY(self._out_rank, dims, self._type_num, 0)
+        else:
+            self._check_out(out, batch)
+            if _overlap(x, <cnp.ndarray>out):
+                out[...] = self.run_array(x, None)
+                return out
+            y = <cnp.ndarray>out
+        buffers[0] = cnp.PyArray_DATA(x)
+        buffers[1] = cnp.PyArray_DATA(y)
+        buffers[2] = NULL
+        self._run(batch, buffers, NULL)
+        return y
+
+    cdef int _run(self, ptrdiff_t batch, void *const *buffers, const co_stream *streams) except -1:
+        cdef co_status status
+        cdef int threads = _threads
+        # To release the lock costs about 0.1 us: not worth it for work of a microsecond or two.
+        if self._ns * batch < 5e3:
+            status = co_plan_run(self._c, batch, buffers, streams, threads)
+        else:
+            with nogil:
+                status = co_plan_run(self._c, batch, buffers, streams, threads)
+        if status != CO_OK:
+            raise MemoryError(f"no memory for the scratch of a batch of {batch}")
+        return 0
+
+    cdef int _check_out(self, object out, ptrdiff_t batch) except -1:
+        shape = (batch, *self.out_shape)
+        if not cnp.PyArray_Check(out):
+            raise TypeError(f"out: expected an ndarray, received {type(out).__name__}")
+        if out.dtype != self.dtype or out.shape != shape:
+            raise ValueError(f"out: expected {self.dtype} of shape {shape}, "
+                             f"received {out.dtype} of shape {out.shape}")
+        if not (cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>out)
+                and cnp.PyArray_ISBEHAVED(<cnp.ndarray>out)):
+            raise ValueError("out: expected a C-contiguous, aligned, writeable array")
+        return 0
+
+    def run(self, x, out=None, streams=()):
+        """Runs the plan.
+
+        x: C-contiguous array of the plan's dtype, (batch, *in_shape). out: None, or where to put
+        the result. streams: a pair (seed, call) for each dropout step, in order.
+        Returns (y, mask): y (batch, *out_shape), mask a bool array or None.
+        Raises ValueError or TypeError for arrays that do not fit, MemoryError.
+        """
+        if (not self._ready or not cnp.PyArray_Check(x)
+                or not self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)):
+            raise ValueError(f"internal error: a plan for {self.dtype} of {self.in_shape} "
+                             f"received {getattr(x, 'dtype', type(x))} of {getattr(x, 'shape', '')}")
+        if len(streams) != self._streams:
+            raise ValueError(f"internal error: {self._streams} streams expected")
+        if not self._streams and not self.masked:
+            return self.run_array(<cnp.ndarray>x, out), None
+        return self._run_full(<cnp.ndarray>x, out, streams)
+
+    cdef tuple _run_full(self, cnp.ndarray x, object out, streams):
+        import numpy as np
+
+        cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
+        cdef cnp.ndarray y, mask = None
+        cdef void *buffers[3]
+        cdef co_stream *pairs = NULL
+        if out is not None:
+            self._check_out(out, batch)
+        y = out if out is not None and not _overlap(x, <cnp.ndarray>out) else np.empty(
+            (batch, *self.out_shape), self.dtype)
+        buffers[0] = cnp.PyArray_DATA(x)
+        buffers[1] = cnp.PyArray_DATA(y)
+        buffers[2] = NULL
+        if self.masked:
+            mask = np.empty((batch, *self._mask_shape), np.bool_)
+            buffers[2] = cnp.PyArray_DATA(mask)
+        try:
+            if self._streams:
+                pairs = <co_stream *>malloc(self._streams * sizeof(co_stream))
+                if pairs == NULL:
+                    raise MemoryError("no memory for the streams of a run")
+                for i, (seed, call) in enumerate(streams):
+                    pairs[i] = co_stream(seed, call)
+            self._run(batch, buffers, pairs)
+        finally:
+            free(pairs)
+        if out is not None and y is not out:
+            out[...] = y
+            y = out
+        return y, mask
+
+
+cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
+    """Whether two C-contiguous arrays share a byte."""
+    cdef char *x = <char *>cnp.PyArray_DATA(a)
+    cdef char *y = <char *>cnp.PyArray_DATA(b)
+    return x < y + cnp.PyArray_NBYTES(b) and y < x + cnp.PyArray_NBYTES(a)
+
+
+co_parallel_init()

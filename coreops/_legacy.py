@@ -1,0 +1,94 @@
+"""Keras 1 and 2 spellings: the one place that knows them.
+
+Old names are translated, with a DeprecationWarning, and never written into configs.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+_WEIGHT_NAMES = {
+    "init": "kernel_initializer",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "W_constraint": "kernel_constraint",
+    "b_constraint": "bias_constraint",
+    "kernel_constraints": "kernel_constraint",
+    "bias_constraints": "bias_constraint",
+    "bias": "use_bias",
+}
+
+# class -> old keyword -> new keyword
+RENAMED: dict[str, dict[str, str]] = {
+    "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
+    "Dropout": {"p": "rate"},
+    "LeakyReLU": {"alpha": "negative_slope"},
+    "PReLU": {"init": "alpha_initializer"},
+}
+
+
+def accepts_old_names(init: Callable) -> Callable:
+    """Decorate a layer's `__init__` so that it takes the old keywords of its class.
+
+    Raises:
+        ValueError: (from the decorated `__init__`) if an old keyword comes with the new one.
+    """
+    class_name = init.__qualname__.split(".")[0]
+    renamed = RENAMED[class_name]
+
+    @functools.wraps(init)
+    def translate(self: Any, *args: Any, **kwargs: Any) -> None:
+        for old in kwargs.keys() & renamed.keys():
+            new = renamed[old]
+            if new in kwargs:
+                raise ValueError(
+                    f"{class_name} received both `{new}` and its old spelling `{old}`."
+                )
+            _warn(f"{class_name}({old}=...) is spelled `{new}` since Keras 2.")
+            kwargs[new] = kwargs.pop(old)
+        init(self, *args, **kwargs)
+
+    return translate
+
+
+def pop_first_layer_shape(kwargs: dict[str, Any]) -> tuple | None:
+    """Take the input shape that Keras 1 and 2 let the first layer of a model declare.
+
+    Args:
+        kwargs: a layer's base keywords; `batch_input_shape`, `input_shape`, `input_dim`,
+            `input_length`, `batch_size` and `input_dtype` are removed.
+
+    Returns:
+        The shape with the batch axis first, or None if none was declared.
+    """
+    batch_size = kwargs.pop("batch_size", None)
+    length = kwargs.pop("input_length", None)
+    kwargs.pop("input_dtype", None)
+    shape: tuple | None = None
+    for keyword in ("input_dim", "input_shape", "batch_input_shape"):
+        value = kwargs.pop(keyword, None)
+        if value is None:
+            continue
+        _warn(f"`{keyword}=` on a layer is the old form of an `Input(shape)` before it.")
+        if keyword == "input_dim":
+            shape = (batch_size, value) if length is None else (batch_size, length, value)
+        elif keyword == "input_shape":
+            shape = (batch_size, *value)
+        else:
+            shape = tuple(value)
+    return shape
+
+
+def pop_initial_weights(kwargs: dict[str, Any]) -> list | None:
+    """Take Keras 1's `weights=[...]`: arrays that a layer receives once it is built."""
+    weights = kwargs.pop("weights", None)
+    if weights is not None:
+        _warn("`weights=` on a layer is the old form of `layer.set_weights(...)`.")
+    return weights
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DeprecationWarning, stacklevel=4)

@@ -1,0 +1,22 @@
+"""From layers to steps: what a layer is told when it describes itself (`Flow`), and what runs the
+description (`Program`)."""
+
+from .arrays import KerasArray, as_array, mask_of
+from .eager import apply_activation, apply_permute, apply_softmax
+from .flow import Flow, Seam, Value
+from .program import Program, current_training, python_scope
+
+__all__ = [
+    "Flow",
+    "KerasArray",
+    "Program",
+    "Seam",
+    "Value",
+    "apply_activation",
+    "apply_permute",
+    "apply_softmax",
+    "as_array",
+    "current_training",
+    "mask_of",
+    "python_scope",
+]

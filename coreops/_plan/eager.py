@@ -1,0 +1,88 @@
+"""Kernels for functions on arrays: plans of one step, kept for the next call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .. import _kernels
+from .arrays import as_array
+from .flow import Flow, Value, normalize_axes
+
+_WORKING = {"f4": np.dtype(np.float32), "f8": np.dtype(np.float64)}
+
+
+@lru_cache(maxsize=256)
+def _plan(
+    isa: str, shape: tuple[int, ...], dtype: np.dtype, step: str, args: tuple[Any, ...]
+) -> _kernels.Plan:
+    flow = Flow(shape, dtype)
+    y = getattr(flow, step)(Value(0, shape, dtype), *args)
+    return flow.plan.finish(y.id, y.shape)
+
+
+def _run(x: np.ndarray, shape: tuple[int, ...], step: str, *args: Any) -> np.ndarray:
+    """x as (batch, *shape) through one step. shape has no zero."""
+    rows = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("=")).reshape((-1, *shape))
+    return _plan(_kernels.isa(), shape, rows.dtype, step, args).run(rows)[0]
+
+
+def _computed(x: Any, what: str, compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """compute(x) in a type that the kernels know: integers as floatx, half as float32, with a
+    half result."""
+    from ..config import floatx
+
+    array = as_array(x, what)
+    if array.dtype.kind == "c":
+        raise TypeError(f"{what}: expected real numbers, received {array.dtype}")
+    half = array.dtype == np.float16
+    if array.dtype.kind != "f":
+        array = array.astype("float32" if floatx() == "float16" else floatx())
+    working = _WORKING.get(array.dtype.str[1:], np.dtype(np.float32))
+    result = compute(array.astype(working, copy=False))
+    return result.astype(np.float16) if half else result
+
+
+def apply_activation(
+    x: Any, kind: str, p: float = 0.0, q: float = 0.0, r: float = 0.0
+) -> np.ndarray:
+    """An activation of csrc/activation.h on an array of any shape; a new array of that shape."""
+    return _computed(
+        x, kind, lambda array: _run(array, (), "act", kind, p, q, r).reshape(array.shape)
+    )
+
+
+def apply_softmax(x: Any, axis: int | Sequence[int] = -1, log: bool = False) -> np.ndarray:
+    """Softmax, or its logarithm, over one axis or several; a new array."""
+
+    def compute(array: np.ndarray) -> np.ndarray:
+        axes = normalize_axes(axis, array.ndim)
+        if array.size == 0 or not axes:
+            return array.copy() if array.size == 0 else _run(array, (1,), "softmax", -1, log).reshape(
+                array.shape
+            )
+        order = [a for a in range(array.ndim) if a not in axes] + axes
+        moved = apply_permute(array, order)
+        n = int(np.prod([array.shape[a] for a in axes]))
+        soft = _run(moved, (n,), "softmax", -1, log).reshape(moved.shape)
+        return apply_permute(soft, np.argsort(order))
+
+    return _computed(x, "softmax", compute)
+
+
+def apply_permute(x: Any, axes: Sequence[int]) -> np.ndarray:
+    """np.transpose(x, axes) as a new C-contiguous array, for any dtype."""
+    array = as_array(x, "permute")
+    order = normalize_axes(tuple(axes), array.ndim)
+    if len(order) != array.ndim:
+        raise ValueError(f"axes={tuple(axes)} is no permutation of {array.ndim} axes")
+    shape = tuple(array.shape[a] for a in order)
+    if array.size == 0 or array.dtype.itemsize not in (1, 2, 4, 8, 16):
+        return np.transpose(array, order).copy()
+    # An axis that leads before and after is the batch; otherwise the array is one sample.
+    lead = 1 if order and order[0] == 0 else 0
+    dims = tuple(a - lead + 1 for a in order[lead:])
+    return _run(array, array.shape[lead:], "permute", dims).reshape(shape)

@@ -1,0 +1,190 @@
+"""The steps of a plan, as a layer describes them.
+
+A layer's `emit(flow, x)` receives a `Value`, calls the methods of `Flow` and returns a `Value`, or
+a `Seam` where the rest is Python's to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import _kernels
+
+if TYPE_CHECKING:
+    from ..random import SeedGenerator
+
+_REALS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class Mask(NamedTuple):
+    """A mask inside a plan. id: the plan's value, or None for the mask that came in from outside.
+    shape: one sample's. source: the name of the layer that it comes from."""
+
+    id: int | None
+    shape: tuple[int, ...]
+    source: str
+
+
+class Value(NamedTuple):
+    """What one step leaves for the next. shape: one sample's, without the batch axis."""
+
+    id: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    mask: Mask | None = None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether kernels compute with it (float32, float64) or only move it."""
+        return self.dtype in _REALS
+
+    @property
+    def size(self) -> int:
+        return _prod(self.shape)
+
+
+class Seam(NamedTuple):
+    """Where a plan ends at x and Python runs `fn(array, mask)`, which returns the array that goes
+    on, or a pair (array, mask) to replace the mask too."""
+
+    x: Value
+    fn: Callable[[np.ndarray, np.ndarray | None], Any]
+
+
+class Flow:
+    """Builds one plan. training: whether the layers behave as in training."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, *, training: bool = False) -> None:
+        self.training = training
+        self.plan = _kernels.Plan(dtype, shape)
+        self.batch: int | None = None  # the only batch size that fits, if there is one
+        self.generators: list[SeedGenerator] = []
+        self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
+
+    def _weight(self, weight: Any, dtype: np.dtype) -> np.ndarray:
+        version = getattr(weight, "version", None)
+        if version is not None:
+            self.read.append((weight, version))
+        return np.ascontiguousarray(np.asarray(weight), dtype=dtype)
+
+    def dense(self, x: Value, kernel: Any, bias: Any = None) -> Value:
+        """x (..., k) @ kernel (k, n) + bias (n,), over the last axis: (..., n)."""
+        w = self._weight(kernel, x.dtype)
+        b = None if bias is None else self._weight(bias, x.dtype)
+        y = self.plan.dense(x.id, _prod(x.shape[:-1]), w, b)
+        return x._replace(id=y, shape=(*x.shape[:-1], w.shape[1]))
+
+    def activation(self, x: Value, fn: Callable[[Any], Any]) -> Value | Seam:
+        """fn(x): a step if fn is one of ours, else a seam."""
+        from ..activations import step_of
+
+        step = step_of(fn)
+        if step is None or not x.is_real:
+            return Seam(x, lambda array, mask: fn(array))
+        if step[0] == "softmax":
+            return self.softmax(x, step[1], log=step[2])
+        return self.act(x, *step[1:])
+
+    def act(self, x: Value, kind: str, p: float = 0.0, q: float = 0.0, r: float = 0.0) -> Value:
+        """An activation of csrc/activation.h, elementwise."""
+        return x if kind == "linear" else x._replace(id=self.plan.act(x.id, kind, p, q, r))
+
+    def softmax(
+        self, x: Value, axis: int | Sequence[int] = -1, log: bool = False
+    ) -> Value | Seam:
+        """Softmax, or its logarithm, over axes counted with the batch axis. A seam when the batch
+        axis is among them: rows are not independent then."""
+        rank = len(x.shape) + 1
+        axes = normalize_axes(axis, rank)
+        if 0 in axes:
+            from .eager import apply_softmax
+
+            return Seam(x, lambda array, mask: apply_softmax(array, axis, log=log))
+        inner = [a - 1 for a in axes]
+        order = [a for a in range(rank - 1) if a not in inner] + inner
+        n = _prod(x.shape[a] for a in inner)
+        moved = self._permute(x, order)
+        soft = moved._replace(id=self.plan.softmax(moved.id, n, log))
+        back = self._permute(soft, [order.index(a) for a in range(rank - 1)])
+        return back._replace(mask=x.mask)
+
+    def prelu(self, x: Value, alpha: Any) -> Value:
+        """max(x, 0) + alpha * min(x, 0); alpha broadcasts to x."""
+        a = self._weight(alpha, x.dtype)
+        while a.ndim and a.shape[0] == 1:
+            a = a[0]
+        tail = x.shape[len(x.shape) - a.ndim :]
+        a = np.ascontiguousarray(np.broadcast_to(a, tail))
+        return x._replace(id=self.plan.prelu(x.id, a))
+
+    def masking(self, x: Value, mask_value: float, source: str = "masking") -> Value:
+        """Zeroes the time steps whose features all equal mask_value; they are the mask."""
+        shape = x.shape[:-1]
+        y, mask = self.plan.masking(x.id, _prod(shape), x.shape[-1], mask_value)
+        return x._replace(id=y, mask=Mask(mask, shape, source))
+
+    def dropout(
+        self,
+        x: Value,
+        rate: float,
+        noise_shape: Sequence[int | None] | None,
+        generator: SeedGenerator,
+    ) -> Value:
+        """Inverted dropout with a new stream of the generator at each run. noise_shape: as in
+        Keras, with the batch axis; None entries take the input's size, 1 shares the noise.
+        Raises ValueError when it does not broadcast to x."""
+        full: tuple[int | None, ...] = (None, *x.shape)
+        noise = full if noise_shape is None else tuple(noise_shape)
+        noise = (1,) * (len(full) - len(noise)) + noise
+        sizes = tuple(s if n is None else n for n, s in zip(noise[1:], x.shape, strict=False))
+        if len(noise) != len(full) or any(
+            n not in (1, s) for n, s in zip(sizes, x.shape, strict=True)
+        ):
+            raise ValueError(
+                f"noise_shape={noise_shape} does not broadcast to the input's shape {full}"
+            )
+        if noise[0] not in (None, 1):
+            self.batch = noise[0]
+        y = self.plan.dropout(x.id, rate, x.shape, sizes, noise[0] == 1)
+        self.generators.append(generator)
+        return x._replace(id=y)
+
+    def reshape(self, x: Value, shape: tuple[int, ...]) -> Value:
+        """x with another shape of the same size: no step."""
+        return x._replace(shape=shape)
+
+    def permute(self, x: Value, dims: Sequence[int]) -> Value:
+        """Keras' dims: axis i of the result is axis dims[i] of x, from 1."""
+        return self._permute(x, [d - 1 for d in dims])
+
+    def _permute(self, x: Value, axes: Sequence[int]) -> Value:
+        shape = tuple(x.shape[a] for a in axes)
+        moving = [a for a in axes if x.shape[a] != 1]
+        if moving != sorted(moving):
+            x = x._replace(id=self.plan.permute(x.id, x.shape, tuple(axes)))
+        return x._replace(shape=shape)
+
+    def repeat(self, x: Value, n: int) -> Value:
+        """(F,) n times over: (n, F)."""
+        return x._replace(id=self.plan.repeat(x.id, x.size, n), shape=(n, *x.shape))
+
+
+def normalize_axes(axis: int | Sequence[int], rank: int) -> list[int]:
+    """The axes as distinct numbers in 0 .. rank - 1. Raises ValueError for any other."""
+    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    if any(not -rank <= a < rank for a in axes):
+        raise ValueError(f"axis={axis} is out of bounds for an array of {rank} axes")
+    axes = [int(a) % rank for a in axes]
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axis={axis} names an axis twice")
+    return axes
+
+
+def _prod(sizes: Any) -> int:
+    product = 1
+    for size in sizes:
+        product *= size
+    return product

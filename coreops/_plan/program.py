@@ -1,0 +1,215 @@
+"""Running layers: plans where there are kernels, Python where there is a seam."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import _kernels, config
+from .flow import Flow, Mask, Seam, Value
+
+if TYPE_CHECKING:
+    from ..layers.layer import Layer
+
+_scope = threading.local()
+_COMPUTE = {"float64": np.dtype(np.float64)}
+
+
+def current_training() -> bool | None:
+    """Whether the call around this user function trains; None outside of any."""
+    return getattr(_scope, "training", None)
+
+
+@contextmanager
+def python_scope(training: bool) -> Iterator[None]:
+    """Around a user's function: layers that it calls train as the call around it does."""
+    before = current_training()
+    _scope.training = training
+    _kernels.enter_scope()
+    try:
+        yield
+    finally:
+        _kernels.leave_scope()
+        _scope.training = before
+
+
+class Segment(NamedTuple):
+    """Some layers as one plan, and the seam after them."""
+
+    dtype: np.dtype  # what the input is cast to
+    flow: Flow
+    plan: _kernels.Plan
+    keeps_mask: bool  # the mask that came in goes out
+    seam: Any  # None, or what a Seam runs
+    next: int  # the first layer after it
+
+    def is_stale(self) -> bool:
+        """Whether a weight has changed since it was packed."""
+        return any(variable.version != version for variable, version in self.flow.read)
+
+
+class Program:
+    """Layers, one after the other, ready to run on batches.
+
+    Plans are compiled at the first call for each shape and dtype, and again when a weight has
+    changed. observe: whether activity penalties are added to the layers' losses. mask_policy: what
+    happens when a mask meets a layer that cannot take it ("raise", "warn", None: the global one).
+    """
+
+    def __init__(
+        self,
+        leaves: Sequence[Layer],
+        *,
+        training: bool = False,
+        observe: bool = True,
+        mask_policy: str | None = None,
+    ) -> None:
+        self._leaves = tuple(leaves)
+        self._training = training
+        self._observe = observe
+        self._mask_policy = mask_policy
+        self._segments: dict[tuple[Any, ...], Segment] = {}
+
+    def __call__(
+        self, x: np.ndarray, mask: np.ndarray | None = None, out: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """x: an array with a batch axis, in any layout; mask: of its time steps. Returns the output
+        (`out`, if that is given) and its mask."""
+        index, y = 0, x
+        while True:
+            segment = self._segment(index, y, mask)
+            index = segment.next
+            last = index == len(self._leaves)
+            y, mask = self._run(segment, y, mask, out if last else None)
+            if last:
+                break
+        if out is not None and y is not out:
+            if out.shape != y.shape:
+                raise ValueError(f"out: expected shape {y.shape}, received {out.shape}")
+            np.copyto(out, y, casting="same_kind")
+            y = out
+        return y, mask
+
+    def single_plan(self, x: np.ndarray) -> _kernels.Plan | None:
+        """The one plan that is the whole program for arrays such as x, if there is one."""
+        segment = self._segment(0, x, None)
+        if (
+            segment.next < len(self._leaves)
+            or segment.seam is not None
+            or segment.dtype != x.dtype
+            or segment.flow.batch is not None
+        ):
+            return None
+        return segment.plan
+
+    @property
+    def has_seams(self) -> bool:
+        """Whether any segment compiled so far ends in a seam."""
+        return any(s.seam is not None for s in self._segments.values())
+
+    def _run(
+        self, segment: Segment, x: np.ndarray, mask: np.ndarray | None, out: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        flow = segment.flow
+        if flow.batch not in (None, x.shape[0]):
+            raise ValueError(
+                f"noise_shape asks for a batch of {flow.batch}, received one of {x.shape[0]}"
+            )
+        x = np.ascontiguousarray(x, dtype=segment.dtype)
+        streams = [(g.seed, g.next()) for g in flow.generators]
+        y, made = segment.plan.run(x, None if segment.seam else out, streams)
+        mask = mask if segment.keeps_mask else made
+        if segment.seam is not None:
+            with python_scope(self._training):
+                result = segment.seam(y, mask)
+            y, mask = result if isinstance(result, tuple) else (result, mask)
+            if not isinstance(y, np.ndarray):
+                y = np.asarray(y)
+        return y, mask
+
+    def _segment(self, index: int, x: np.ndarray, mask: np.ndarray | None) -> Segment:
+        masked = None if mask is None else mask.shape[1:]
+        key = (index, x.shape[1:], x.dtype, masked, _kernels.isa())
+        segment = self._segments.get(key)
+        if segment is None or segment.is_stale():
+            segment = self._segments[key] = self._compile(index, x, mask)
+        return segment
+
+    def _compile(self, index: int, x: np.ndarray, mask: np.ndarray | None) -> Segment:
+        dtype = np.dtype(x.dtype).newbyteorder("=")
+        if index < len(self._leaves):
+            dtype = _wanted_dtype(self._leaves[index], dtype)
+        flow = Flow(x.shape[1:], dtype, training=self._training)
+        incoming = None if mask is None else Mask(None, mask.shape[1:], "the input")
+        value = Value(0, x.shape[1:], dtype, incoming)
+        seam = None
+        while index < len(self._leaves):
+            layer = self._leaves[index]
+            if _wanted_dtype(layer, value.dtype) != value.dtype:
+                break
+            made = self._emit(layer, flow, value)
+            index += 1
+            if isinstance(made, Seam):
+                value, seam = made
+                break
+            value = made
+        mask_out = value.mask
+        if mask_out is None or mask_out.id is None:
+            plan = flow.plan.finish(value.id, value.shape)
+        else:
+            plan = flow.plan.finish(value.id, value.shape, mask_out.id, mask_out.shape)
+        keeps = mask_out is not None and mask_out.id is None
+        return Segment(dtype, flow, plan, keeps, seam, index)
+
+    def _emit(self, layer: Layer, flow: Flow, x: Value) -> Value | Seam:
+        """One layer's steps, and what every layer has in common around them."""
+        layer._prepare((None, *x.shape))
+        if x.mask is not None and not layer.supports_masking:
+            self._refuse_mask(layer, x.mask)
+            x = x._replace(mask=None)
+        made = layer.emit(flow, x)
+        if self._observe and layer.activity_regularizer is not None:
+            made = _observed(layer, made)
+        return made
+
+    def _refuse_mask(self, layer: Layer, mask: Mask) -> None:
+        if (self._mask_policy or config.mask_policy()) == "warn":
+            warnings.warn(
+                f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a "
+                "mask attached to it. However, this layer does not support masking and will "
+                "therefore destroy the mask information.",
+                UserWarning,
+                stacklevel=5,
+            )
+            return
+        raise ValueError(
+            f"Layer '{layer.name}' ({type(layer).__name__}) does not support masking, and received "
+            f"the mask of '{mask.source}'. Remove one of the two, or let the mask be dropped with "
+            'coreops.config.set_mask_policy("warn").'
+        )
+
+
+def _wanted_dtype(layer: Layer, dtype: np.dtype) -> np.dtype:
+    """What an input of this dtype is cast to before the layer: its compute dtype if it is a float,
+    or if the layer computes; half types are computed in float32."""
+    if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
+        return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
+    return dtype
+
+
+def _observed(layer: Layer, made: Value | Seam) -> Seam:
+    """The activity penalty of the layer's output, added to its losses when the output is there."""
+    x, fn = made if isinstance(made, Seam) else (made, None)
+
+    def observe(array: np.ndarray, mask: np.ndarray | None) -> Any:
+        result = array if fn is None else fn(array, mask)
+        output = result[0] if isinstance(result, tuple) else result
+        layer._add_activity_loss(output)
+        return result
+
+    return Seam(x, observe)

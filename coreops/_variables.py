@@ -1,0 +1,172 @@
+"""Variable: a named array that layers own, optimizers update and files store."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _kernels
+from ._names import auto_name
+
+
+class Variable:
+    """A weight: one array that is replaced, never changed in place.
+
+    Because `assign` stores a new array, a packed copy or a view of an earlier value stays what
+    it was; `version` tells its holder that it is out of date.
+
+    Args:
+        initializer: an array-like, or a callable `(shape, dtype=...)` that returns one.
+        shape: the shape asked of a callable initializer; of an array it is checked.
+        dtype: name of the element type.
+        trainable: whether optimizers may change it.
+        name: without "/"; by default "variable", "variable_1", ...
+        path: the full name inside a model, "model/layer/kernel"; by default the name.
+        regularizer: callable that maps the value to a scalar penalty, or None.
+        constraint: callable that maps the value to its projection, or None.
+
+    Raises:
+        ValueError: a callable without a shape, a shape that is not fully known or that the
+            array does not have, a name that is not a string or holds "/".
+    """
+
+    __slots__ = (
+        "_value", "_name", "path", "trainable", "regularizer", "constraint", "version",
+        "__weakref__",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: str = "float32",
+        trainable: bool = True,
+        name: str | None = None,
+        path: str | None = None,
+        regularizer: Callable | None = None,
+        constraint: Callable | None = None,
+    ) -> None:
+        name = auto_name("variable") if name is None else name
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(
+                f"A variable's `name` must be a string without '/'. Received: {name!r}"
+            )
+        if shape is not None:
+            shape = tuple(shape)
+            if not all(isinstance(size, (int, np.integer)) and size >= 0 for size in shape):
+                raise ValueError(
+                    f"Variable '{name}' needs a fully known `shape`. Received: {shape}"
+                )
+        if callable(initializer):
+            if shape is None:
+                raise ValueError(f"Variable '{name}' needs a `shape` to call its initializer with.")
+            value = initializer(shape, dtype=dtype)
+        else:
+            value = initializer
+        self._name = name
+        self.path = path or name
+        self.trainable = bool(trainable)
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self.version = 0
+        self._value = np.array(value, dtype=dtype, order="C")
+        if shape is not None and self._value.shape != shape:
+            raise ValueError(
+                f"Variable '{name}': expected an initial value of shape {shape}. "
+                f"Received shape: {self._value.shape}"
+            )
+        self._value.flags.writeable = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def value(self) -> np.ndarray:
+        """The current value: a read-only C-contiguous array."""
+        return self._value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._value.shape
+
+    @property
+    def dtype(self) -> str:
+        return self._value.dtype.name
+
+    @property
+    def ndim(self) -> int:
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        return self._value.size
+
+    def numpy(self) -> np.ndarray:
+        """Return the current value as a read-only array."""
+        return self._value
+
+    def assign(self, value: Any) -> np.ndarray:
+        """Replace the value; it is cast to the variable's dtype.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
+        value = np.array(value, dtype=self._value.dtype, order="C")
+        if value.shape != self._value.shape:
+            raise ValueError(
+                f"Variable '{self.path}': expected a value of shape {self.shape}. "
+                f"Received shape: {value.shape}"
+            )
+        value.flags.writeable = False
+        self._value = value
+        self.version += 1
+        _kernels.bump_epoch()
+        return value
+
+    def assign_add(self, value: Any) -> np.ndarray:
+        """Add to the value."""
+        return self.assign(self._value + value)
+
+    def assign_sub(self, value: Any) -> np.ndarray:
+        """Subtract from the value."""
+        return self.assign(self._value - value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        value = self._value if dtype is None else self._value.astype(dtype, copy=False)
+        return value.copy() if copy else value
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self._value[index]
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __float__(self) -> float:
+        return float(self._value)
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def _forward(op: Callable) -> Callable:
+    return lambda self, *other: op(self._value, *other)
+
+
+def _reflect(op: Callable) -> Callable:
+    return lambda self, other: op(other, self._value)
+
+
+# Arithmetic and ordering work on the value; == stays identity, so that variables can be keys.
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    setattr(Variable, f"__{_name}__", _forward(getattr(operator, _name)))
+    setattr(Variable, f"__r{_name}__", _reflect(getattr(operator, _name)))
+for _name in ("lt", "le", "gt", "ge", "neg", "abs"):
+    setattr(Variable, f"__{_name}__", _forward(getattr(operator, _name)))
+del _name

@@ -1,0 +1,171 @@
+"""The activations: functions of an array, looked up by name, computed by kernels.
+
+Those that `keras.ops` has with the same arguments are the very functions of `coreops.ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .ops import nn
+from .ops.nn import (
+    celu,
+    elu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    tanh,
+    tanh_shrink,
+    threshold,
+)
+from .saving import objects, registry
+
+
+def linear(x: Any) -> Any:
+    """x itself."""
+    return x
+
+
+def relu(
+    x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> np.ndarray:
+    """min(x, max_value) where x > threshold, else negative_slope * (x - threshold).
+
+    Without a slope, what is not above the threshold gives 0; `max_value` None is no bound.
+    Integers stay integers where the arguments have their defaults.
+    """
+    if negative_slope == 0.0 and max_value is None and threshold == 0.0:
+        return nn.relu(x)
+    bound = np.inf if max_value is None else max_value
+    return nn.activate(x, "relu_general", negative_slope, bound, threshold)
+
+
+def exponential(x: Any) -> np.ndarray:
+    """e^x."""
+    return nn.activate(x, "exponential")
+
+
+def gelu(x: Any, approximate: bool = False) -> np.ndarray:
+    """x * Phi(x), Phi being the normal distribution function, or its tanh approximation."""
+    return nn.gelu(x, approximate)
+
+
+def legacy_hard_sigmoid(x: Any) -> np.ndarray:
+    """min(max(x / 5 + 1 / 2, 0), 1): what files older than Keras 3 mean by "hard_sigmoid"."""
+    return nn.activate(x, "ramp", 0.2, 0.5)
+
+
+swish, hard_swish = silu, hard_silu
+
+# What a plan does for an activation with its default arguments. The others are NumPy
+# compositions, which a plan calls like a user's function.
+_STEPS: dict[Callable, tuple] = {
+    linear: ("act", "linear", 0.0, 0.0, 0.0),
+    relu: ("act", "relu", 0.0, 0.0, 0.0),
+    nn.relu: ("act", "relu", 0.0, 0.0, 0.0),
+    relu6: ("act", "clip", 0.0, 6.0, 0.0),
+    hard_tanh: ("act", "clip", -1.0, 1.0, 0.0),
+    leaky_relu: ("act", "relu_general", 0.2, np.inf, 0.0),
+    elu: ("act", "elu", 1.0, 0.0, 0.0),
+    celu: ("act", "celu", 1.0, 0.0, 0.0),
+    selu: ("act", "selu", nn.SELU_SCALE, nn.SELU_ALPHA, 0.0),
+    sigmoid: ("act", "sigmoid", 0.0, 0.0, 0.0),
+    hard_sigmoid: ("act", "ramp", 1.0 / 6.0, 0.5, 0.0),
+    legacy_hard_sigmoid: ("act", "ramp", 0.2, 0.5, 0.0),
+    sparse_sigmoid: ("act", "ramp", 0.5, 0.5, 0.0),
+    log_sigmoid: ("act", "log_sigmoid", 0.0, 0.0, 0.0),
+    silu: ("act", "silu", 0.0, 0.0, 0.0),
+    hard_silu: ("act", "hard_silu", 0.0, 0.0, 0.0),
+    gelu: ("act", "gelu", 0.0, 0.0, 0.0),
+    nn.gelu: ("act", "gelu_tanh", 0.0, 0.0, 0.0),
+    exponential: ("act", "exponential", 0.0, 0.0, 0.0),
+    softplus: ("act", "softplus", 0.0, 0.0, 0.0),
+    softsign: ("act", "softsign", 0.0, 0.0, 0.0),
+    tanh: ("act", "tanh", 0.0, 0.0, 0.0),
+    tanh_shrink: ("act", "tanh_shrink", 0.0, 0.0, 0.0),
+    soft_shrink: ("act", "soft_shrink", 0.5, 0.0, 0.0),
+    hard_shrink: ("act", "hard_shrink", 0.5, 0.0, 0.0),
+    squareplus: ("act", "squareplus", 4.0, 0.0, 0.0),
+    sparse_plus: ("act", "sparse_plus", 0.0, 0.0, 0.0),
+    mish: ("act", "mish", 0.0, 0.0, 0.0),
+    softmax: ("softmax", -1, False),
+    log_softmax: ("softmax", -1, True),
+}
+
+for _function in (*_STEPS, glu, sparsemax, threshold):
+    if _function not in (nn.relu, nn.gelu, legacy_hard_sigmoid):
+        registry.add("activations", _function)
+registry.add("activations", silu, "swish")
+registry.add("activations", hard_silu, "hard_swish")
+del _function
+
+
+def step_of(function: Callable | None) -> tuple | None:
+    """Return the plan step of an activation with its default arguments.
+
+    Returns:
+        ("act", kind, p, q, r) with a kind of csrc/activation.h, ("softmax", axis, log), or None
+        for any other callable. None as the function counts as `linear`.
+    """
+    try:
+        return _STEPS.get(linear if function is None else function)
+    except TypeError:  # an unhashable callable
+        return None
+
+
+def get(identifier: Any) -> Callable:
+    """Return the activation for None (linear), a name, a config or a callable.
+
+    Raises:
+        ValueError: for an unknown name (listing the legal ones) or an object not callable.
+    """
+    if identifier is None:
+        return linear
+    activation = objects.from_identifier("activations", identifier)
+    if not callable(activation):
+        raise ValueError(f"Could not interpret activation identifier: {identifier!r}")
+    return activation
+
+
+def serialize(activation: Callable) -> str | dict[str, Any]:
+    """Return the name of one of our activations, the config of any other callable."""
+    if activation is legacy_hard_sigmoid:
+        return "hard_sigmoid"
+    if registry.known("activations").get(getattr(activation, "__name__", None)) is activation:
+        return activation.__name__
+    config = objects.serialize_keras_object(activation)
+    if isinstance(activation, FunctionType) and config["class_name"] == "function":
+        config["config"] = registry.get_registered_name(activation)
+    return config
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable:
+    """Return the activation of a name or a config.
+
+    Raises:
+        ValueError: for an unknown name, listing the legal ones.
+        TypeError: for an unknown config.
+    """
+    return objects.from_identifier("activations", config, custom_objects)

@@ -1,0 +1,188 @@
+"""What happens in a call that does not go straight to a compiled plan."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _plan, config
+from .._symbolic import KerasTensor, is_shape, leaves, map_structure
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+def call_layer(
+    layer: Layer, args: tuple, kwargs: dict[str, Any], training: Any, mask: Any, out: Any
+) -> Any:
+    """Call a layer on arrays or symbolic tensors.
+
+    Args:
+        layer: the layer.
+        args: the positional arguments; numbers in them are refused.
+        kwargs: keywords beyond `training`, `mask` and `out`.
+        training: None, or whether to compute as in training.
+        mask: the mask of the first input; None for the one attached to it.
+        out: array to write the result into, or None.
+
+    Returns:
+        The output; with a mask attached if it has one.
+
+    Raises:
+        RuntimeError: the layer's `__init__` did not call its base's.
+        ValueError: an argument is no array, or does not fit the layer.
+        TypeError: a missing or an unknown argument, or a dtype that cannot be computed with.
+    """
+    layer._check_ready()
+    if not args:
+        args, kwargs = _first_by_name(layer, kwargs)
+    _refuse_non_arrays(layer, args)
+    if kwargs and not layer._python_call:
+        raise TypeError(
+            f"Layer '{layer.name}' was called with unexpected keyword arguments: {sorted(kwargs)}"
+        )
+    if any(isinstance(leaf, KerasTensor) for leaf in leaves((args, kwargs))):
+        return _call_symbolic(layer, args)
+
+    outer = _plan.current_training()
+    if outer is None:
+        layer._clear_losses()
+    training = _resolve_training(layer, training, outer)
+    if len(args) == 1 and not kwargs and not isinstance(args[0], (list, tuple, dict)):
+        return _call_array(layer, args[0], training, mask, out, install=outer is None)
+    return _call_structure(layer, args, kwargs, training, mask)
+
+
+def _call_array(
+    layer: Layer, x: Any, training: bool, mask: Any, out: Any, *, install: bool
+) -> np.ndarray:
+    """Compile the layer for this kind of input if need be, and run it."""
+    if mask is None:
+        mask = _plan.mask_of(x)
+    array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
+    program = layer._program(training)
+    layer._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype.name)
+    y, mask = program(array, mask, out)
+    if install and not training and mask is None:
+        plan = program.single_plan(array)
+        if plan is not None:
+            layer._install(plan)
+    return attach_mask(y, mask)
+
+
+def _call_structure(
+    layer: Layer, args: tuple, kwargs: dict[str, Any], training: bool, mask: Any
+) -> Any:
+    """Call a layer's Python `call` on lists, dicts or several arguments."""
+    shapes = map_structure(np.shape, args[0])
+    if not layer._python_call:
+        layer._prepare(shapes)
+        raise ValueError(
+            f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
+        )
+    if mask is None:
+        masks = map_structure(_plan.mask_of, args[0])
+        mask = masks if leaves(masks) else None
+    if mask is not None and not layer.supports_masking:
+        _refuse_mask(layer)
+        mask = None
+    args = map_structure(lambda x: _converted(layer, x), args)
+    layer._prepare(shapes)
+    with _plan.python_scope(training):
+        output, masks = layer._run(args, mask, training, kwargs)
+    if layer.activity_regularizer is not None:
+        for y in leaves(output):
+            loss = layer.activity_regularizer(y)
+            layer.add_loss(np.asarray(loss / max(len(y), 1) if y.ndim else loss))
+    if isinstance(output, (list, tuple)) and isinstance(masks, (list, tuple)):
+        return type(output)(attach_mask(y, m) for y, m in zip(output, masks))
+    return attach_mask(output, masks)
+
+
+def _call_symbolic(layer: Layer, args: tuple) -> Any:
+    """Build the layer and return its symbolic output."""
+    inputs = args[0]
+    dtypes = [x.dtype for x in leaves(inputs)]
+    shapes = map_structure(lambda x: tuple(x.shape), inputs)
+    layer._prepare(shapes, [str(dtype) for dtype in dtypes])
+    output = layer.compute_output_shape(shapes)
+    dtype = layer._output_dtype(str(dtypes[0]))
+    return _map_shapes(lambda shape: KerasTensor(shape, dtype), output)
+
+
+def _map_shapes(fn: Any, structure: Any) -> Any:
+    if is_shape(structure):
+        return fn(structure)
+    if isinstance(structure, dict):
+        return {key: _map_shapes(fn, item) for key, item in structure.items()}
+    return [_map_shapes(fn, item) for item in structure]
+
+
+def attach_mask(y: Any, mask: Any) -> Any:
+    """Return `y` with the mask attached, unchanged if there is none."""
+    if mask is None or not isinstance(y, np.ndarray):
+        return y
+    y = y.view(_plan.KerasArray)
+    y._keras_mask = mask
+    return y
+
+
+def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Take the first input from the keywords, where `call`'s parameter names it."""
+    from .layer import _call_parameters
+
+    name = list(_call_parameters(type(layer)))[1] if layer._python_call else "inputs"
+    if name not in kwargs:
+        raise TypeError(f"Layer '{layer.name}' was called without its input, `{name}`.")
+    kwargs = dict(kwargs)
+    return (kwargs.pop(name),), kwargs
+
+
+def _refuse_non_arrays(layer: Layer, args: tuple) -> None:
+    for value in leaves(args):
+        if isinstance(value, (np.ndarray, KerasTensor)):
+            continue
+        is_array = any(
+            hasattr(value, attribute)
+            for attribute in ("__array__", "__dlpack__", "__array_interface__")
+        ) or isinstance(value, memoryview)
+        if not is_array:
+            raise ValueError(
+                f"Layer '{layer.name}': only arrays may be passed as positional arguments. "
+                f"Received: {value!r} of type {type(value).__name__}"
+            )
+    if not args or (args[0] is None):
+        raise ValueError(f"Layer '{layer.name}': expected an array. Received: None")
+
+
+def _resolve_training(layer: Layer, training: Any, outer: bool | None) -> bool:
+    """The argument, else that of the enclosing call, else the default of `call`, else False."""
+    if training is None:
+        training = outer
+    if training is None and layer._python_call:
+        from .layer import _call_parameters
+
+        default = _call_parameters(type(layer)).get("training")
+        training = default if isinstance(default, bool) else None
+    return bool(training)
+
+
+def _converted(layer: Layer, x: Any) -> np.ndarray:
+    array = _plan.as_array(x, f"an input of layer '{layer.name}'")
+    dtype = layer.compute_dtype if array.dtype.kind == "f" else array.dtype
+    return array.astype(dtype)
+
+
+def _refuse_mask(layer: Layer) -> None:
+    text = (
+        f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a mask "
+        "attached to it. However, this layer does not support masking and will therefore destroy "
+        "the mask information."
+    )
+    if (layer._mask_policy or config.mask_policy()) == "raise":
+        raise ValueError(
+            f'{text} To let it pass with a warning: coreops.config.set_mask_policy("warn").'
+        )
+    warnings.warn(text, UserWarning, stacklevel=4)

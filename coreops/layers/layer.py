@@ -1,0 +1,356 @@
+"""Layer: the base class - configuration, building, and the pipeline of a call."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _dtypes, _legacy, _plan, regularizers
+from .._names import auto_name, to_snake_case
+from .._symbolic import KerasTensor, Shape, as_shape, is_shape, leaves, map_structure
+from .input_spec import check_inputs
+from .state import LayerState, path_scope
+
+_build_lock = threading.RLock()
+
+
+class Layer(LayerState):
+    """Base class of all layers.
+
+    A layer describes itself: its configuration, weights and shapes, and in `emit` the steps of a
+    plan that it becomes. A subclass written in Python defines `call(inputs)` instead, and may
+    define `build(input_shape)`, `compute_output_shape(input_shape)`, `compute_mask(inputs, mask)`
+    and `get_config()`; variables and layers set as attributes are tracked.
+
+    Args:
+        activity_regularizer: penalty on the output, divided by the batch size, in `losses`.
+        trainable: whether the weights are trained.
+        dtype: name of a dtype policy, or a policy; by default `config.floatx()`.
+        autocast: accepted for compatibility; floating inputs are cast to the compute dtype.
+        name: without "/"; by default the class name in snake case, numbered.
+        **kwargs: Keras 1 and 2's `input_shape`, `input_dim`, `batch_input_shape`, `weights`.
+
+    Raises:
+        ValueError: an unknown keyword, a name that is no string or holds "/", a `trainable`
+            that is no bool, an unknown dtype.
+    """
+
+    integer_input = "keep"  # or "cast": what happens to inputs that are not floating
+    _stateless = False  # built from the start
+    _mask_policy: str | None = None  # None: the global one
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        cls = type(self)
+        self._declared_shape = _legacy.pop_first_layer_shape(kwargs)
+        self._initial_weights = _legacy.pop_initial_weights(kwargs)
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {cls.__name__}: {sorted(kwargs)}"
+            )
+        name = auto_name(to_snake_case(cls.__name__)) if name is None else name
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(
+                f"{cls.__name__}: `name` must be a string without '/'. Received: name={name!r}"
+            )
+        if not isinstance(trainable, bool):
+            raise ValueError(
+                f"Layer '{name}': `trainable` must be a bool. Received: trainable={trainable!r}"
+            )
+        self._dtype_policy = _dtypes.get(dtype)
+        self._trainable = trainable
+        self.name = name
+        self.autocast = autocast
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.supports_masking = cls.compute_mask is not Layer.compute_mask
+        self.input_spec = None
+        self.built = cls._stateless and cls.build is Layer.build
+        self._ready = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__
+        if "build" in own:
+            cls.build = _tracked_build(own["build"])
+        if {"call", "compute_mask"} & own.keys() and not {"emit", "leaves"} & own.keys():
+            cls.emit, cls.leaves, cls._python_call = Layer.emit, Layer.leaves, True
+
+    # --- types and configuration ------------------------------------------------------------
+
+    @property
+    def dtype_policy(self) -> _dtypes.DTypePolicy:
+        return self._dtype_policy
+
+    @property
+    def compute_dtype(self) -> str:
+        """Type of the computation and of the output."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """Type of the weights."""
+        return self._dtype_policy.variable_dtype
+
+    dtype = variable_dtype
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds the layer from.
+
+        A subclass that does not define it gets the arguments of its `__init__` in addition to
+        the base keys.
+
+        Raises:
+            NotImplementedError: such arguments are not plain values.
+        """
+        config = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": _dtypes.serialize(self._dtype_policy),
+        }
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        if type(self).get_config is Layer.get_config and type(self).__init__ is not Layer.__init__:
+            config = {**_init_arguments(self), **config}
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """Return a new layer with the configuration that `get_config` gave."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # --- building ---------------------------------------------------------------------------
+
+    def build(self, input_shape: Shape) -> None:
+        """Create the weights for inputs of `input_shape`, batch axis first."""
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return what `build_from_config` needs, None for a layer that was not built."""
+        shape = self.__dict__.get("_build_shape")
+        return None if shape is None else {"input_shape": shape}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build the layer as `get_build_config` recorded."""
+        shape = config.get("input_shape")
+        if shape is not None and not self.built:
+            self.build(as_shape(shape) if is_shape(shape) else [as_shape(one) for one in shape])
+
+    def _prepare(self, shape: Any, dtype: Any = None) -> None:
+        """Check an input's shape (or structure of shapes) and build the layer if needed.
+
+        Raises:
+            ValueError: the input does not fit `input_spec`.
+        """
+        shapes = [shape] if is_shape(shape) else _shapes_in(shape)
+        dtypes = dtype if isinstance(dtype, list) else [dtype] * len(shapes)
+        check_inputs(self.input_spec, shapes, dtypes, self.name)
+        if not self.built:
+            with _build_lock:
+                if not self.built:
+                    self.build(shape)
+            check_inputs(self.input_spec, shapes, dtypes, self.name)
+
+    # --- what a layer says about its output -------------------------------------------------
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input shape, None where unknown.
+
+        A layer with a `call` in Python is tried on small arrays.
+
+        Raises:
+            NotImplementedError: that did not tell.
+        """
+        if not self._python_call:
+            raise NotImplementedError(
+                f"Layer class {type(self).__name__} should define `compute_output_shape()`."
+            )
+        return self._probe(input_shape)[0]
+
+    def _probe(self, input_shape: Any, dtype: str | None = None) -> tuple[Any, Any]:
+        from .probe import probe
+
+        def run(inputs: Any) -> Any:
+            with _plan.python_scope(False):
+                return self._run((inputs,), None, False, {})[0]
+
+        return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the mask of the output; by default the mask of the input."""
+        return mask
+
+    def _output_dtype(self, dtype: str) -> str:
+        if self.integer_input == "cast" or "float" in dtype:
+            return self.compute_dtype
+        return dtype
+
+    # --- computing --------------------------------------------------------------------------
+
+    def leaves(self) -> list[Layer]:
+        """Return the layers that follow one another when this one is called."""
+        return [self]
+
+    def emit(self, flow: _plan.Flow, x: _plan.Value) -> Any:
+        """Add the layer's steps to a plan.
+
+        Args:
+            flow: the plan being made.
+            x: the input.
+
+        Returns:
+            The output, a Value; or a Seam, where Python computes.
+        """
+        return _plan.Seam(
+            x, lambda array, mask: self._run((array.copy(),), mask, flow.training, {})
+        )
+
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output without the checks, casts and masks around a call.
+
+        Raises:
+            NotImplementedError: the class defines no computation.
+        """
+        for cls in type(self).__mro__:
+            emit = cls.__dict__.get("emit", Layer.emit)
+            if emit is not Layer.emit:
+                steps = _Steps(self, emit)
+                program = _plan.Program([steps], training=bool(_plan.current_training()))
+                return program(np.ascontiguousarray(inputs))[0]
+        raise NotImplementedError(f"Layer class {type(self).__name__} should define `call()`.")
+
+    def _run(self, args: tuple, mask: Any, training: bool, kwargs: dict) -> tuple[Any, Any]:
+        """Run the Python `call`; return its output and the output's mask."""
+        accepted = _call_parameters(type(self))
+        if "training" in accepted:
+            kwargs = {"training": training, **kwargs}
+        if "mask" in accepted:
+            kwargs = {"mask": mask, **kwargs}
+        with path_scope(self.name):
+            output = self.call(*args, **kwargs)
+        output = map_structure(lambda y: y if isinstance(y, np.ndarray) else np.asarray(y), output)
+        masks = map_structure(_plan.mask_of, output)
+        if self.supports_masking and not leaves(masks):
+            masks = self.compute_mask(args[0], mask)
+        return output, masks
+
+    def _call(
+        self, *args: Any, training: Any = None, mask: Any = None, out: Any = None, **kwargs: Any
+    ) -> Any:
+        """Answer every call that does not go straight to an installed plan."""
+        from .calling import call_layer
+
+        return call_layer(self, args, kwargs, training, mask, out)
+
+    def _adapt(self, array: np.ndarray) -> np.ndarray:
+        """Bring an input array into the form that the leaves take."""
+        return array
+
+    def _program(self, training: bool, observe: bool = True) -> _plan.Program:
+        """Return the compiled form of the layer as it is now."""
+        parts = self.leaves()
+        stamp = [(leaf, leaf._revision) for leaf in parts]
+        made = self._programs.get((training, observe))
+        if made is None or made[0] != stamp:
+            for leaf in parts:
+                leaf.__dict__["_compiled"] = True
+            program = _plan.Program(
+                parts, training=training, observe=observe, mask_policy=self._mask_policy
+            )
+            made = self._programs[training, observe] = (stamp, program)
+        return made[1]
+
+
+class _Steps:
+    """A layer seen through the steps of its built-in base class.
+
+    `super().call(x)` in a user's subclass of, say, Dense means Dense's own computation.
+    """
+
+    activity_regularizer = None
+
+    def __init__(self, layer: Layer, emit: Callable) -> None:
+        self._layer, self._emit = layer, emit
+
+    def emit(self, flow: _plan.Flow, x: _plan.Value) -> Any:
+        return self._emit(self._layer, flow, x)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+
+def _tracked_build(build: Callable) -> Callable:
+    """Wrap a class's `build`: the outermost one names, records and completes the building."""
+
+    @functools.wraps(build)
+    def outermost(self: Layer, *args: Any, **kwargs: Any) -> None:
+        state = self.__dict__
+        if state.get("_building"):
+            return build(self, *args, **kwargs)
+        args = tuple(as_shape(arg) if is_shape(arg) else arg for arg in args)
+        state["_building"] = True
+        try:
+            with path_scope(self.name):
+                build(self, *args, **kwargs)
+        finally:
+            state["_building"] = False
+        state["_build_shape"] = args[0] if args else next(iter(kwargs.values()), None)
+        state["built"] = state["_locked"] = True
+        if state.get("_initial_weights") is not None:
+            self.set_weights(state.pop("_initial_weights"))
+
+    return outermost
+
+
+Layer.build = _tracked_build(Layer.build)
+
+
+@functools.cache
+def _call_parameters(cls: type[Layer]) -> dict[str, Any]:
+    """Return the parameters of a class's `call`, name -> default."""
+    from inspect import signature
+
+    parameters = signature(cls.call).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def _shapes_in(structure: Any) -> list[Shape]:
+    if is_shape(structure):
+        return [structure]
+    items = structure.values() if isinstance(structure, dict) else structure
+    return [shape for item in items for shape in _shapes_in(item)]
+
+
+def _init_arguments(layer: Layer) -> dict[str, Any]:
+    """Return the arguments that a user's layer was made with, as plain values."""
+    from inspect import signature
+
+    from ..saving.objects import serialize_keras_object
+
+    args, kwargs = layer._init_args
+    bound = signature(type(layer).__init__).bind(layer, *args, **kwargs)
+    bound.apply_defaults()
+    arguments = dict(list(bound.arguments.items())[1:])
+    arguments.update(arguments.pop("kwargs", {}))
+    try:
+        if any(isinstance(v, (np.ndarray, KerasTensor)) for v in arguments.values()):
+            raise TypeError("an array")
+        return serialize_keras_object(arguments)
+    except TypeError as error:
+        raise NotImplementedError(
+            f"Layer class {type(layer).__name__} was made with arguments that are not plain "
+            f"values ({error}): it should define `get_config()`."
+        ) from None

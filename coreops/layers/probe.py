@@ -1,0 +1,68 @@
+"""Finding a Python function's output shape by running it on small arrays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._symbolic import Shape, is_shape, map_structure
+
+# Sizes given to unknown dimensions: two runs that differ in every unknown size tell which sizes of
+# the output depend on them. Functions that need longer or even axes get a further try.
+_SIZES = ((2, 3), (4, 6), (8, 12), (16, 24))
+
+
+def probe(
+    run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str
+) -> tuple[Any, Any]:
+    """Return the shape and the dtype of `run`'s output, None where a size is unknown.
+
+    Args:
+        run: maps an array (or a structure of arrays) to an array (or a structure).
+        input_shape: shape, or structure of shapes, batch axis first, None where unknown.
+        dtype: name of the inputs' dtype.
+        what: names the owner in the message.
+
+    Raises:
+        NotImplementedError: `run` failed on all sizes that were tried.
+    """
+    failure: Exception | None = None
+    for sizes in _SIZES:
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                first, second = (run(_arrays(input_shape, size, dtype)) for size in sizes)
+            shape = _common(first, second)
+            return shape, map_structure(lambda y: y.dtype.name, first)
+        except Exception as error:  # whatever the user's function raises
+            failure = error
+    raise NotImplementedError(
+        f"Could not find the output shape of {what} for inputs of shape {input_shape} by running "
+        f"it on small arrays: {type(failure).__name__}: {failure}. Give its `output_shape`, or "
+        "define `compute_output_shape()`."
+    ) from failure
+
+
+def _arrays(shape: Any, size: int, dtype: str) -> Any:
+    if is_shape(shape):
+        return np.ones(tuple(size if dim is None else dim for dim in shape), dtype)
+    if isinstance(shape, dict):
+        return {key: _arrays(item, size, dtype) for key, item in shape.items()}
+    return [_arrays(item, size, dtype) for item in shape]
+
+
+def _common(first: Any, second: Any) -> Any:
+    """Return the sizes in which two outputs agree, None elsewhere."""
+    if isinstance(first, dict):
+        return {key: _common(first[key], second[key]) for key in first}
+    if isinstance(first, (list, tuple)):
+        return [_common(one, two) for one, two in zip(first, second, strict=True)]
+    if first.ndim != second.ndim:
+        raise ValueError("the number of axes of the output depends on the sizes of the input")
+    shape: Shape = tuple(
+        one if one == two else None for one, two in zip(first.shape, second.shape)
+    )
+    return shape

@@ -1,0 +1,319 @@
+"""LayerState: what a layer owns - variables, sublayers, losses - and how it is tracked."""
+
+from __future__ import annotations
+
+import copyreg
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _kernels, constraints, initializers, regularizers
+from .._variables import Variable
+
+_paths = threading.local()
+
+
+class path_scope:
+    """Names the layer whose parts are being built, so that variables get a full path."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        _paths.__dict__.setdefault("stack", []).append(self.name)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _paths.stack.pop()
+
+
+def current_path() -> str:
+    """Return the path of the layer being built in this thread, "" outside of one."""
+    return "/".join(_paths.__dict__.get("stack", ()))
+
+
+class LayerState(_kernels.Callable):
+    """Base of `Layer`: variables, sublayers and losses.
+
+    Variables and sublayers are found by assignment: what is set as an attribute, also inside a
+    list, tuple or dict, belongs to the layer.
+    """
+
+    _ready = False  # set by Layer.__init__; attributes may be assigned before
+    _compiled = False  # a plan was made from the present attributes
+    _python_call = False  # the class computes in a Python `call`, not in steps of a plan
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> LayerState:
+        self = super().__new__(cls)
+        state = self.__dict__
+        state["_trained"] = []  # own variables, by kind and in order of creation
+        state["_fixed"] = []
+        state["_holders"] = {}  # attribute -> layer, or container that may hold layers
+        state["_call_losses"] = []
+        state["_programs"] = {}
+        state["_revision"] = 0
+        state["_init_args"] = (args, kwargs)
+        return self
+
+    # --- tracking ---------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Variable):
+            self._track(value)
+        elif isinstance(value, (LayerState, list, tuple, dict)):
+            self._holders[name] = value
+        else:
+            self._holders.pop(name, None)
+        super().__setattr__(name, value)
+        if self._compiled and name[0] != "_":
+            self._changed(name)
+
+    def __delattr__(self, name: str) -> None:
+        value = getattr(self, name)
+        self._holders.pop(name, None)
+        if isinstance(value, Variable):
+            for kind in (self._trained, self._fixed):
+                kind[:] = [own for own in kind if own is not value]
+        super().__delattr__(name)
+        self._changed(name)
+
+    def _track(self, variable: Variable) -> None:
+        if not any(own is variable for own in self._own_variables):
+            (self._trained if variable.trainable else self._fixed).append(variable)
+
+    def _changed(self, name: str) -> None:
+        """Make plans that read attribute `name` out of date."""
+        if not self._python_call or name in ("activity_regularizer", "supports_masking"):
+            self._revision += 1
+            self._uninstall()
+            _kernels.bump_epoch()
+
+    @property
+    def _own_variables(self) -> list[Variable]:
+        """The layer's own variables: trainable ones first, each kind in order of creation."""
+        return self._trained + self._fixed
+
+    @property
+    def _sublayers(self) -> list[LayerState]:
+        found: list[LayerState] = []
+        for value in self._holders.values():
+            for layer in _layers_in(value):
+                if layer is not self and not any(layer is other for other in found):
+                    found.append(layer)
+        return found
+
+    def _flatten_layers(self) -> Iterator[LayerState]:
+        """Yield the layer and everything inside it, each once, parents first."""
+        seen: set[int] = set()
+        pending: list[LayerState] = [self]
+        while pending:
+            layer = pending.pop(0)
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                pending = layer._sublayers + pending
+
+    # --- weights ----------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: str | None = None,
+        *,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a weight of the layer.
+
+        Args:
+            shape: fully known shape; `()` if left out.
+            initializer: name, callable or array; by default "glorot_uniform" for floats and
+                "zeros" otherwise.
+            dtype: name of the element type; by default the layer's.
+            trainable: whether optimizers may change it.
+            autocast: accepted for compatibility.
+            regularizer: penalty that appears in `losses`.
+            constraint: projection applied after each optimizer step.
+            name: by default a numbered "variable".
+
+        Raises:
+            ValueError: the layer is built already, or the shape has unknown entries.
+        """
+        self._check_ready()
+        if isinstance(shape, str):
+            raise ValueError(
+                f"add_weight: `name` must be passed by keyword. Received: shape={shape!r}"
+            )
+        if self.__dict__.get("_locked"):
+            raise ValueError(
+                f"Layer '{self.name}' is already built: weights are created in `__init__()` or "
+                f"in `build()`. Received: name={name!r}, shape={shape}"
+            )
+        dtype = self.variable_dtype if dtype is None else np.dtype(dtype).name
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+        if isinstance(initializer, np.ndarray):
+            initial: Any = initializer
+        else:
+            initial = initializers.get(initializer)
+        variable = Variable(
+            initial,
+            shape=() if shape is None else _known_shape(shape, name, self.name),
+            dtype=dtype,
+            trainable=trainable,
+            name=name,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+        )
+        scope = current_path() or self.name
+        variable.path = f"{scope}/{variable.name}"
+        self._track(variable)
+        variable.trainable = trainable and self.trainable
+        return variable
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables: the layer's own (trainable first), then those of its sublayers."""
+        return _unique(v for layer in self._flatten_layers() for v in layer._own_variables)
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that optimizers change."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The variables that optimizers leave alone."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer is trained; setting it sets all of its sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value = bool(value)
+        for variable in self._trained:
+            variable.trainable = value
+        for layer in self._sublayers:
+            layer.trainable = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights' values, in the order of `weights`."""
+        return [np.array(variable.numpy()) for variable in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all weights, in the order of `weights`.
+
+        Raises:
+            ValueError: another number of arrays, or an array of another shape.
+        """
+        variables = self.weights
+        arrays = [np.asarray(weight) for weight in weights]
+        if len(arrays) != len(variables):
+            raise ValueError(
+                f"Layer '{self.name}': set_weights() expects {len(variables)} arrays. "
+                f"Received: {len(arrays)}"
+            )
+        for variable, array in zip(variables, arrays):
+            if variable.shape != array.shape:
+                raise ValueError(
+                    f"Layer '{self.name}': weight '{variable.path}' has shape {variable.shape}. "
+                    f"Received an array of shape: {array.shape}"
+                )
+        for variable, array in zip(variables, arrays):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """Return the number of scalars in the weights.
+
+        Raises:
+            ValueError: before the layer is built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"count_params() was called on layer '{self.name}', which is not built yet: "
+                "call it on data, or use `build(input_shape)`."
+            )
+        return sum(variable.size for variable in self.weights)
+
+    # --- losses -----------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar, or a list of them, to `losses`; called inside `call()`."""
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            if not isinstance(value, (np.ndarray, np.generic, Variable)):
+                raise ValueError(
+                    f"Layer '{self.name}': add_loss() takes what was computed from the inputs. "
+                    f"Received: {value!r}"
+                )
+            self._call_losses.append(np.asarray(value)[()])
+
+    @property
+    def losses(self) -> list[Any]:
+        """The scalars added by the last call, then one penalty per regularised weight."""
+        terms = [loss for layer in self._flatten_layers() for loss in layer._call_losses]
+        for variable in self.trainable_weights:
+            if variable.regularizer is not None:
+                terms.append(variable.regularizer(variable.numpy()))
+        return terms
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            if layer._call_losses:
+                layer.__dict__["_call_losses"] = []
+
+    # --- copying ----------------------------------------------------------------------------
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Callable, tuple, dict[str, Any]]:
+        state = {**self.__dict__, "_programs": {}, "_compiled": False}
+        return copyreg.__newobj__, (type(self),), state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _check_ready(self) -> None:
+        if not self._ready:
+            raise RuntimeError(
+                f"In layer class '{type(self).__name__}', `super().__init__()` was not called: "
+                "make it the first statement of `__init__()`."
+            )
+
+
+def _known_shape(shape: Sequence[Any], name: str | None, owner: str) -> tuple[int, ...]:
+    shape = tuple(shape)
+    if any(size is None for size in shape):
+        raise ValueError(
+            f"Layer '{owner}': weight '{name}' needs a fully known shape. Received: {shape}"
+        )
+    return shape
+
+
+def _layers_in(value: Any) -> Iterator[LayerState]:
+    if isinstance(value, LayerState):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _layers_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _layers_in(item)
+
+
+def _unique(variables: Iterator[Variable]) -> list[Variable]:
+    return list({id(variable): variable for variable in variables}.values())

@@ -1,0 +1,120 @@
+"""What every op does with its arguments: conversion and Keras' dtype promotion.
+
+Python numbers never widen an array, integers beside floats take the floats' type, and what is
+fractional by nature comes out of integers as the default float type. (NumPy by itself would give
+float64 in these places.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _plan, config
+
+SCALARS = (bool, int, float)
+_SMALL_INTS = {"bool": "int32", "int8": "int32", "int16": "int32"}
+_SMALL_UINTS = {"uint8": "uint32", "uint16": "uint32"}
+
+
+def numpy_dtype(dtype: Any) -> np.dtype:
+    """Return the NumPy dtype of a Keras dtype name; "bfloat16" is worked with as float32.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if dtype == "bfloat16":
+        return np.dtype("float32")
+    if dtype == "float":
+        return np.dtype(config.compute_floatx())
+    try:
+        return np.dtype(getattr(dtype, "name", dtype))
+    except TypeError as error:
+        raise ValueError(f"Unknown dtype: {dtype!r}") from error
+
+
+def array(x: Any) -> np.ndarray:
+    """Return `x` as a plain array, without a copy where it is one.
+
+    Python floats become the default float type, Python ints int32 (int64 where they do not fit).
+
+    Raises:
+        TypeError, ValueError: for what is no array of numbers.
+    """
+    if type(x) is np.ndarray:
+        return x
+    if isinstance(x, (*SCALARS, list, tuple)):
+        result = np.asarray(x)
+        if _is_python_number(x):
+            if result.dtype.kind == "f":
+                return result.astype(config.compute_floatx())
+            if result.dtype == np.int64 and _fits_int32(result):
+                return result.astype(np.int32)
+        if result.dtype.kind in "OUS":
+            raise ValueError(f"Expected an array of numbers. Received: {x!r}")
+        return result
+    return np.asarray(_plan.as_array(x, "an array operation"))
+
+
+def _is_python_number(x: Any) -> bool:
+    while isinstance(x, (list, tuple)):
+        if not x:
+            return True
+        x = x[0]
+    return isinstance(x, SCALARS)
+
+
+def _fits_int32(x: np.ndarray) -> bool:
+    info = np.iinfo(np.int32)
+    return x.size == 0 or (info.min <= x.min() and x.max() <= info.max)
+
+
+def fractional(x: Any) -> np.ndarray:
+    """Return `x` as an array of floats: integers and bools in the default float type."""
+    x = array(x)
+    return x if x.dtype.kind in "fc" else x.astype(config.compute_floatx())
+
+
+def result_dtype(*xs: Any) -> np.dtype:
+    """Return the dtype of an operation between arrays and Python numbers."""
+    dtypes = {x.dtype for x in xs if type(x) not in SCALARS}
+    floats = {dtype for dtype in dtypes if dtype.kind in "fc"}
+    if floats:
+        return np.result_type(*floats)
+    if any(type(x) is float for x in xs):
+        return np.dtype(config.compute_floatx())
+    dtype = np.result_type(*dtypes)
+    if dtype.kind == "f":  # int64 with uint64
+        return np.dtype(config.compute_floatx())
+    if dtype.kind == "b" and any(type(x) is int for x in xs):
+        return np.dtype(np.int32)
+    return dtype
+
+
+def promote(*xs: Any) -> list[Any]:
+    """Return the arguments converted and cast to one dtype; Python numbers become arrays."""
+    xs = [x if type(x) in SCALARS else array(x) for x in xs]
+    if all(type(x) in SCALARS for x in xs):
+        xs = [array(x) for x in xs]
+    dtype = result_dtype(*xs)
+    return [np.asarray(x, dtype) for x in xs]
+
+
+def accumulator(x: np.ndarray) -> np.dtype:
+    """Return the dtype of a sum or product over `x`: small integers widen to 32 bits."""
+    name = x.dtype.name
+    return np.dtype(_SMALL_INTS.get(name) or _SMALL_UINTS.get(name) or name)
+
+
+def axes(axis: Any) -> Any:
+    """Return an axis argument as NumPy takes it: lists become tuples."""
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def named(op: Callable, like: Any, doc: str) -> Callable:
+    """Give a generated op its public name and docstring."""
+    op.__name__ = op.__qualname__ = like if isinstance(like, str) else like.__name__
+    op.__doc__ = doc
+    return op

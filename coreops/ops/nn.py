@@ -1,0 +1,274 @@
+"""Activations and neighbours under their `keras.ops` names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _plan
+from ._arrays import array, fractional, numpy_dtype
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+_WORKING = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def activate(x: Any, kind: str, p: float = 0.0, q: float = 0.0, r: float = 0.0) -> np.ndarray:
+    """Apply the activation `kind` of csrc/activation.h with its parameters.
+
+    float32 and float64 are computed as they are, float16 in float32, integers and bools in the
+    default float type.
+    """
+    x = fractional(x)
+    if x.dtype in _WORKING:
+        return _plan.apply_activation(x, kind, p, q, r)
+    return _plan.apply_activation(x.astype(np.float32), kind, p, q, r).astype(x.dtype)
+
+
+def relu(x: Any) -> np.ndarray:
+    """max(x, 0); integers stay integers."""
+    x = array(x)
+    return activate(x, "relu") if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
+
+
+def relu6(x: Any) -> np.ndarray:
+    """min(max(x, 0), 6); integers stay integers."""
+    return _clip(x, 0, 6)
+
+
+def hard_tanh(x: Any) -> np.ndarray:
+    """min(max(x, -1), 1); integers stay integers."""
+    return _clip(x, -1, 1)
+
+
+def _clip(x: Any, low: int, high: int) -> np.ndarray:
+    x = array(x)
+    if x.dtype.kind == "f":
+        return activate(x, "clip", low, high)
+    low = max(low, 0) if x.dtype.kind in "bu" else low
+    return np.clip(x if x.dtype.kind != "b" else x.astype(np.int32), low, high).astype(x.dtype)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> np.ndarray:
+    """x where x > 0, else negative_slope * x."""
+    return activate(x, "relu_general", negative_slope, np.inf, 0.0)
+
+
+def elu(x: Any, alpha: float = 1.0) -> np.ndarray:
+    """x where x > 0, else alpha * (e^x - 1)."""
+    return activate(x, "elu", alpha)
+
+
+def celu(x: Any, alpha: float = 1.0) -> np.ndarray:
+    """max(x, 0) + min(0, alpha * (e^(x / alpha) - 1))."""
+    return activate(x, "celu", alpha)
+
+
+def selu(x: Any) -> np.ndarray:
+    """1.0507 * elu(x, 1.6733), the constants of Klambauer et al., 2017."""
+    return activate(x, "selu", SELU_SCALE, SELU_ALPHA)
+
+
+def sigmoid(x: Any) -> np.ndarray:
+    """1 / (1 + e^-x)."""
+    return activate(x, "sigmoid")
+
+
+def hard_sigmoid(x: Any) -> np.ndarray:
+    """min(max(x / 6 + 1 / 2, 0), 1)."""
+    return activate(x, "ramp", 1.0 / 6.0, 0.5)
+
+
+def sparse_sigmoid(x: Any) -> np.ndarray:
+    """min(max((x + 1) / 2, 0), 1)."""
+    return activate(x, "ramp", 0.5, 0.5)
+
+
+def log_sigmoid(x: Any) -> np.ndarray:
+    """log(1 / (1 + e^-x))."""
+    return activate(x, "log_sigmoid")
+
+
+def silu(x: Any) -> np.ndarray:
+    """x * sigmoid(x), also known as swish."""
+    return activate(x, "silu")
+
+
+def hard_silu(x: Any) -> np.ndarray:
+    """x * hard_sigmoid(x), also known as hard_swish."""
+    return activate(x, "hard_silu")
+
+
+swish, hard_swish = silu, hard_silu
+
+
+def gelu(x: Any, approximate: bool = True) -> np.ndarray:
+    """x * Phi(x), Phi being the normal distribution function, or its tanh approximation.
+
+    The approximation is x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))). Here it is the
+    default, as in `keras.ops`; in `activations.gelu` it is not.
+    """
+    return activate(x, "gelu_tanh" if approximate else "gelu")
+
+
+def softplus(x: Any) -> np.ndarray:
+    """log(1 + e^x)."""
+    return activate(x, "softplus")
+
+
+def softsign(x: Any) -> np.ndarray:
+    """x / (1 + |x|)."""
+    return activate(x, "softsign")
+
+
+def tanh(x: Any) -> np.ndarray:
+    """The hyperbolic tangent."""
+    return activate(x, "tanh")
+
+
+def tanh_shrink(x: Any) -> np.ndarray:
+    """x - tanh(x)."""
+    return activate(x, "tanh_shrink")
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
+    """x - threshold above the threshold, x + threshold below its negative, 0 between."""
+    return activate(x, "soft_shrink", threshold)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
+    """x where |x| > threshold, else 0."""
+    return activate(x, "hard_shrink", threshold)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> np.ndarray:
+    """x where x > threshold, else default_value."""
+    return activate(x, "threshold", threshold, default_value)
+
+
+def squareplus(x: Any, b: float = 4) -> np.ndarray:
+    """(x + sqrt(x^2 + b)) / 2."""
+    return activate(x, "squareplus", b)
+
+
+def sparse_plus(x: Any) -> np.ndarray:
+    """0 up to -1, (x + 1)^2 / 4 up to 1, x beyond."""
+    return activate(x, "sparse_plus")
+
+
+def mish(x: Any) -> np.ndarray:
+    """x * tanh(softplus(x))."""
+    return activate(x, "mish")
+
+
+def glu(x: Any, axis: int = -1) -> np.ndarray:
+    """a * sigmoid(b), a and b being the halves of x along `axis`.
+
+    Raises:
+        ValueError: if the size of the axis is odd.
+    """
+    x = fractional(x)
+    if x.shape[axis] % 2:
+        raise ValueError(
+            f"glu halves axis {axis}: its size must be even. Received: shape={x.shape}"
+        )
+    a, b = np.split(x, 2, axis)
+    return a * sigmoid(b)
+
+
+def softmax(x: Any, axis: Any = -1) -> np.ndarray:
+    """e^(x - max) / sum of it, over an axis, several, or all (None)."""
+    return _softmax(x, axis, log=False)
+
+
+def log_softmax(x: Any, axis: Any = -1) -> np.ndarray:
+    """x - max - log(sum(e^(x - max))), over an axis, several, or all (None)."""
+    return _softmax(x, axis, log=True)
+
+
+def _softmax(x: Any, axis: Any, log: bool) -> np.ndarray:
+    x = fractional(x)
+    wide = x if x.dtype in _WORKING else x.astype(np.float32)
+    if isinstance(axis, int) or (isinstance(axis, np.integer)):
+        y = _plan.apply_softmax(wide, int(axis), log)
+    else:  # several axes: as one, at the end
+        axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in axis)
+        rest = tuple(a for a in range(x.ndim) if a not in axes)
+        order = rest + axes
+        moved = np.transpose(wide, order)
+        flat = moved.reshape(*moved.shape[: len(rest)], -1)
+        y = _plan.apply_softmax(flat, -1, log).reshape(moved.shape)
+        y = np.transpose(y, np.argsort(order))
+    return y if y.dtype == x.dtype else y.astype(x.dtype)
+
+
+def sparsemax(x: Any, axis: int = -1) -> np.ndarray:
+    """The Euclidean projection onto the simplex along `axis`; Martins and Astudillo, 2016.
+
+    max(x - t, 0) with t such that the result sums to 1: of the values in descending order the
+    first k are above t, k being the last place where 1 + k x_k > x_1 + ... + x_k.
+    """
+    x = np.moveaxis(fractional(x), axis, -1)
+    descending = -np.sort(-x, axis=-1)
+    counts = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    sums = np.cumsum(descending, axis=-1, dtype=x.dtype)
+    support = np.sum(1 + counts * descending > sums, axis=-1, keepdims=True)
+    last = np.maximum(support - 1, 0)  # NaN has no support
+    t = (np.take_along_axis(sums, last, axis=-1) - 1) / (last + 1).astype(x.dtype)
+    return np.moveaxis(np.maximum(x - t, 0), -1, axis)
+
+
+def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> np.ndarray:
+    """x / its norm of an order along `axis`; the L2 norm's square is at least epsilon^2."""
+    from ..config import epsilon as default_epsilon
+
+    x = fractional(x)
+    epsilon = default_epsilon() if epsilon is None else epsilon
+    if order == 2:
+        square = np.sum(np.square(x), axis=axis, keepdims=True)
+        return x / np.sqrt(np.maximum(square, epsilon**2)).astype(x.dtype)
+    norm = np.linalg.norm(x, ord=order, axis=axis, keepdims=True)
+    return x / np.maximum(norm, epsilon).astype(x.dtype)
+
+
+def one_hot(
+    x: Any, num_classes: int, axis: int = -1, dtype: str | None = None, sparse: bool = False
+) -> np.ndarray:
+    """1 at the class that `x` numbers, 0 elsewhere; a number out of range gives all 0."""
+    if sparse:
+        raise ValueError("one_hot: sparse results are not supported.")
+    x = array(x)
+    y = (x[..., None] == np.arange(num_classes)).astype(numpy_dtype(dtype or "float"))
+    return np.moveaxis(y, -1, axis) if axis != -1 else y
+
+
+def multi_hot(
+    inputs: Any,
+    num_classes: int,
+    axis: int = -1,
+    dtype: str | None = None,
+    sparse: bool = False,
+) -> np.ndarray:
+    """1 at each class that the last axis of `inputs` numbers, 0 elsewhere."""
+    inputs = array(inputs)
+    reduce_axis = 1 if inputs.ndim > 1 else 0
+    return np.max(one_hot(inputs, num_classes, axis, dtype, sparse), axis=reduce_axis)
+
+
+def moments(
+    x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the population variance over `axes`."""
+    x = fractional(x)
+    axes = tuple(axes) if isinstance(axes, list) else axes
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    mean = np.mean(wide, axis=axes, keepdims=keepdims)
+    var = np.var(wide, axis=axes, keepdims=keepdims)
+    return np.asarray(mean, x.dtype), np.asarray(var, x.dtype)
+
+
+def l2_normalize(x: Any, axis: Any = None) -> np.ndarray:
+    """x / sqrt(max(sum x^2, 1e-12)) over `axis` (None: all)."""
+    x = fractional(x)
+    square = np.sum(np.square(x), axis=axis, keepdims=True)
+    return x / np.sqrt(np.maximum(square, x.dtype.type(1e-12)))

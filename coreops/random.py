@@ -1,0 +1,209 @@
+"""Random arrays, drawn from Philox streams that a seed and a draw number identify."""
+
+from __future__ import annotations
+
+import random as _python_random
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import config
+from ._names import auto_name
+from .saving import registry
+
+_WORD = (1 << 64) - 1
+
+
+def make_default_seed() -> int:
+    """Draw a seed from Python's generator, which `utils.set_random_seed` resets."""
+    return _python_random.randint(1, 10**9)
+
+
+class SeedGenerator:
+    """A stream of draws: a seed and the number of draws made from it.
+
+    Args:
+        seed: int, or None for one that `utils.set_random_seed` determines.
+        name: by default "seed_generator", "seed_generator_1", ...
+
+    Raises:
+        ValueError: for a seed that is not an int.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        if seed is not None and not isinstance(seed, int):
+            raise ValueError(f"Argument `seed` must be an integer. Received: seed={seed!r}")
+        self.name = auto_name("seed_generator") if name is None else name
+        self._initial_seed = seed
+        self.seed = (make_default_seed() if seed is None else seed) & _WORD
+        self.call = 0
+        self._lock = threading.Lock()
+
+    def next(self) -> int:
+        """Take the number of the stream's next draw: 0, 1, ..."""
+        with self._lock:
+            call = self.call
+            self.call = call + 1
+        return call
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self._initial_seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+
+registry.add("random", SeedGenerator)
+
+Seed = int | SeedGenerator | None
+_global_generator: SeedGenerator | None = None
+
+
+def reset_global_generator() -> None:
+    """Forget the stream of unseeded draws; the next one starts from a new default seed."""
+    global _global_generator
+    _global_generator = None
+
+
+def numpy_generator(seed: Seed = None) -> np.random.Generator:
+    """Return NumPy's generator for one draw.
+
+    Args:
+        seed: an int names a draw, the same each time; a SeedGenerator gives its next draw; None
+            gives the next draw of the process-wide stream.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    global _global_generator
+    if seed is None:
+        if _global_generator is None:
+            _global_generator = SeedGenerator()
+        seed = _global_generator
+    if isinstance(seed, SeedGenerator):
+        key = seed.seed, seed.next()
+    elif isinstance(seed, int):
+        key = seed & _WORD, 0
+    else:
+        raise ValueError(
+            "Argument `seed` must be an integer or an instance of `SeedGenerator`. "
+            f"Received: seed={seed!r}"
+        )
+    return np.random.Generator(np.random.Philox(key=np.array(key, np.uint64)))
+
+
+def _float_dtype(dtype: Any) -> np.dtype:
+    name = dtype or config.floatx()
+    dtype = np.dtype("float32" if name == "bfloat16" else name)
+    if dtype.kind != "f":
+        raise ValueError(f"Expected `dtype` to be a float type. Received: dtype={name!r}")
+    return dtype
+
+
+def _standard(draw: str, generator: np.random.Generator, size: Any, dtype: np.dtype) -> np.ndarray:
+    """Draw in the working precision: float64 for float64, else float32."""
+    wide = np.float64 if dtype == np.float64 else np.float32
+    return getattr(generator, draw)(size, dtype=wide)
+
+
+def normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw from the normal distribution."""
+    dtype = _float_dtype(dtype)
+    draws = _standard("standard_normal", numpy_generator(seed), tuple(shape), dtype)
+    return (draws * stddev + mean).astype(dtype, copy=False)
+
+
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw from the normal distribution, redrawing what is beyond two standard deviations."""
+    dtype = _float_dtype(dtype)
+    generator = numpy_generator(seed)
+    draws = np.asarray(_standard("standard_normal", generator, tuple(shape), dtype))
+    flat = draws.reshape(-1)
+    while (beyond := np.flatnonzero(np.abs(flat) > 2.0)).size:
+        flat[beyond] = _standard("standard_normal", generator, beyond.size, dtype)
+    return (flat.reshape(draws.shape) * stddev + mean).astype(dtype, copy=False)
+
+
+def uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: str | None = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw from [minval, maxval); for an integer `dtype` as `randint`."""
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        return randint(shape, minval, maxval, dtype, seed)
+    dtype = _float_dtype(dtype)
+    draws = _standard("random", numpy_generator(seed), tuple(shape), dtype)
+    draws = (draws * (maxval - minval) + minval).astype(dtype, copy=False)
+    if maxval > minval:  # rounding may have reached the open end
+        draws = np.minimum(draws, np.nextafter(dtype.type(maxval), dtype.type(minval)))
+    return draws
+
+
+def randint(
+    shape: Sequence[int],
+    minval: int,
+    maxval: int,
+    dtype: str | None = "int32",
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw integers from [minval, maxval)."""
+    draws = numpy_generator(seed).integers(int(minval), int(maxval), tuple(shape))
+    return np.asarray(draws).astype(dtype or "int32")
+
+
+def categorical(
+    logits: Any, num_samples: int, dtype: str | None = "int32", seed: Seed = None
+) -> np.ndarray:
+    """Draw class numbers, (B, classes) unnormalised log-probabilities -> (B, num_samples)."""
+    logits = np.asarray(logits, np.float64)
+    noise = numpy_generator(seed).gumbel(size=(logits.shape[0], num_samples, logits.shape[-1]))
+    return np.argmax(logits[:, None, :] + noise, axis=-1).astype(dtype or "int32")
+
+
+def dropout(
+    inputs: Any,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Zero elements with probability `rate` and scale the others by 1 / (1 - rate)."""
+    inputs = np.asarray(inputs)
+    if rate <= 0.0:
+        return inputs
+    sizes = inputs.shape if noise_shape is None else noise_shape
+    sizes = [dim if size is None else size for size, dim in zip(sizes, inputs.shape)] if (
+        noise_shape is not None
+    ) else sizes
+    keep = numpy_generator(seed).random(sizes, dtype=np.float32) >= rate
+    scale = 0.0 if rate >= 1.0 else 1.0 / (1.0 - rate)
+    return np.where(keep, inputs * inputs.dtype.type(scale), inputs.dtype.type(0))
+
+
+def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> np.ndarray:
+    """Return `x` with its slices along `axis` in random order."""
+    return numpy_generator(seed).permutation(np.asarray(x), axis=axis)

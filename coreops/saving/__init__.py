@@ -1,0 +1,37 @@
+"""Model files: reading Keras' formats, and the names that Keras has in `keras.saving`.
+
+Everything is fetched on first use: importing this package opens no file library.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_HOMES = {
+    "load_model": "keras_file",
+    "load_weights": "keras_file",
+    "from_keras": "live",
+    "register_keras_serializable": "registry",
+    "custom_object_scope": "registry",
+    "CustomObjectScope": "registry",
+    "get_custom_objects": "registry",
+    "get_registered_name": "registry",
+    "get_registered_object": "registry",
+    "serialize_keras_object": "objects",
+    "deserialize_keras_object": "objects",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

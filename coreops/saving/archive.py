@@ -1,0 +1,197 @@
+"""The outer wrapping of a model file: the zip archive of `.keras` and the JSON inside it.
+
+A file is untrusted. Only members with fixed names are read, never extracted to disk; their sizes
+are checked before and their lengths after reading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .errors import ModelFileError, ModelFileNotFoundError, shorten
+
+MAX_MEMBERS = 10_000
+MAX_CONFIG_BYTES = 16 << 20
+MAX_METADATA_BYTES = 64 << 10
+MAX_RATIO = 100  # unpacked : packed; Keras itself stores 1 : 1
+MAX_JSON_DEPTH = 200
+MAX_JSON_VALUES = 1_000_000
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGIC = b"PK\x03\x04"
+_BAD_ZIP = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
+    ValueError, OverflowError, OSError,
+)  # fmt: skip
+_JSON_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+
+
+class Archive(NamedTuple):
+    """What a `.keras` file holds."""
+
+    config: dict[str, Any]
+    weights: bytes | None
+    """The inner HDF5 file; None when the archive has none."""
+
+
+def regular_file(filepath: str | os.PathLike[str]) -> Path:
+    """Return the path of an existing regular file.
+
+    Raises:
+        ModelFileNotFoundError: nothing is there.
+        ModelFileError: a directory, device, pipe or socket.
+    """
+    path = Path(os.fspath(filepath))
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelFileNotFoundError(f"File not found: filepath={str(path)!r}.") from None
+    except ValueError:  # an embedded NUL
+        raise ModelFileError(f"Not a file name: {str(path)!r}") from None
+    if stat.S_ISDIR(mode):
+        raise ModelFileError(
+            f"{path} is a directory. coreops reads single files: save the model as one, with "
+            "`model.save('name.keras')` in Keras 3."
+        )
+    if not stat.S_ISREG(mode):
+        raise ModelFileError(f"{path} is not a regular file.")
+    return path
+
+
+def read_archive(path: Path) -> Archive:
+    """Read a `.keras` file.
+
+    Args:
+        path: an existing regular file.
+
+    Raises:
+        ModelFileError: not a zip archive, damaged, encrypted, oversized or ambiguous members, no
+            config.json, JSON that is malformed or too large, another major version of Keras.
+    """
+    with path.open("rb") as file:
+        magic = file.read(8)
+        if not magic.startswith(_ZIP_MAGIC):
+            raise ModelFileError(_not_a_zip(path, magic))
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = _members(archive)
+                config = _read(archive, members, "config.json", MAX_CONFIG_BYTES)
+                metadata = _read(archive, members, "metadata.json", MAX_METADATA_BYTES)
+                weights = _read(archive, members, "model.weights.h5", None)
+        except ModelFileError as error:
+            raise ModelFileError(f"{path}: {error}") from None
+        except _BAD_ZIP as error:
+            raise ModelFileError(
+                f"{path} is a damaged or truncated zip archive: {shorten(str(error))}"
+            ) from error
+    if config is None:
+        raise ModelFileError(f"{path} is a zip archive without config.json: not a Keras model.")
+    if metadata is not None:
+        _check_version(path, parse_json(metadata, f"{path}, metadata.json"))
+    return Archive(parse_json(config, f"{path}, config.json"), weights)
+
+
+def _not_a_zip(path: Path, magic: bytes) -> str:
+    if magic == HDF5_MAGIC:
+        return (
+            f"{path} is an HDF5 file, not the zip archive that Keras 3 writes as `.keras`. "
+            "If it holds weights alone, name it `.weights.h5` and use `load_weights`."
+        )
+    if not magic:
+        return f"{path} is empty."
+    return f"{path} is not a Keras file: it does not start like a zip archive."
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return name -> entry; no two entries may share a name."""
+    entries = archive.infolist()
+    if len(entries) > MAX_MEMBERS:
+        raise ModelFileError(f"the archive has {len(entries)} members, more than {MAX_MEMBERS}.")
+    members = {entry.filename: entry for entry in entries}
+    if len(members) < len(entries):
+        raise ModelFileError("two members of the archive have the same name.")
+    return members
+
+
+def _read(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, limit: int | None
+) -> bytes | None:
+    """Read one member whole, or return None when it is not there."""
+    entry = members.get(name)
+    if entry is None:
+        return None
+    if entry.flag_bits & 0x1:
+        raise ModelFileError(f"{name} is encrypted.")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ModelFileError(f"{name} uses a compression that Keras files do not have.")
+    if limit is not None and entry.file_size > limit:
+        raise ModelFileError(f"{name} has {entry.file_size:,} bytes, more than {limit:,}.")
+    if entry.file_size > MAX_RATIO * entry.compress_size:
+        raise ModelFileError(
+            f"{name} would unpack {entry.compress_size:,} bytes to {entry.file_size:,}, "
+            f"more than {MAX_RATIO} times as many."
+        )
+    with archive.open(entry) as member:
+        data = member.read(entry.file_size)
+        if len(data) != entry.file_size or member.read(1):
+            raise ModelFileError(f"{name} has not the size that the archive states.")
+    return data
+
+
+def _check_version(path: Path, metadata: dict[str, Any]) -> None:
+    version = metadata.get("keras_version", "3")
+    major = version.partition(".")[0] if isinstance(version, str) else None
+    if major != "3":
+        raise ModelFileError(
+            f"{path} was written by Keras {shorten(version)}. coreops reads the files of Keras 3: "
+            "load the model there and save it again as `.keras`."
+        )
+
+
+def parse_json(data: bytes, what: str) -> dict[str, Any]:
+    """Parse a JSON object of bounded depth and size whose keys are unique.
+
+    Args:
+        data: UTF-8 text.
+        what: names the source in messages.
+
+    Raises:
+        ModelFileError: malformed, too deep, too many values, a duplicate key, not an object.
+    """
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_JSON_VALUES:
+        raise ModelFileError(f"{what}: more than {MAX_JSON_VALUES:,} values.")
+    depth = 0
+    for token in _JSON_TOKEN.finditer(data):
+        symbol = data[token.start()]
+        if symbol in b"[{":
+            depth += 1
+            if depth > MAX_JSON_DEPTH:
+                raise ModelFileError(f"{what}: nested more than {MAX_JSON_DEPTH} deep.")
+        elif symbol in b"]}":
+            depth -= 1
+    try:
+        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
+    except ModelFileError as error:
+        raise ModelFileError(f"{what}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{what}: not valid JSON: {shorten(str(error))}") from error
+    if not isinstance(parsed, dict):
+        raise ModelFileError(f"{what}: expected a JSON object, found {type(parsed).__name__}.")
+    return parsed
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ModelFileError(f"the key {shorten(twice)} occurs twice in one object.")
+    return result

@@ -1,0 +1,92 @@
+"""`from_keras`: a model from a live Keras model, without a file and without importing Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the coreops twin of a live Keras 3 model, with a copy of its weights.
+
+    Args:
+        model: a `keras.Sequential`, or a functional `keras.Model` in which each layer simply follows
+            the one before. The functions of its `Lambda` layers are taken over as they are: they
+            will be called with NumPy arrays.
+        custom_objects: dictionary name -> class or function for layers of your own.
+
+    Returns:
+        A `Sequential`. As in Keras, a mask that reaches a layer which cannot take it is dropped
+        with a warning.
+
+    Raises:
+        TypeError: `model` is not a Keras model.
+        ValueError: layers or options that coreops does not have, all in one message.
+    """
+    from .rebuild import rebuild
+
+    if not all(hasattr(model, name) for name in ("layers", "_trainable_variables", "get_config")):
+        raise TypeError(f"Expected a Keras 3 model. Received: {type(model).__name__}")
+    custom = dict(custom_objects or {})
+    try:
+        entry = _entry(model, custom)
+    except NotImplementedError as error:  # a subclass of keras.Model that says nothing of itself
+        raise ValueError(
+            f"Keras model {model.name!r} has no config to rebuild it from: {error}"
+        ) from error
+    result = rebuild(entry, dict(_groups(model, "")), custom, f"Keras model {model.name!r}")
+    result._mask_policy = "warn"
+    return result
+
+
+def _is_model(layer: Any) -> bool:
+    """Whether a Keras layer is a model whose config lists its layers."""
+    names = [cls.__name__ for cls in type(layer).__mro__]
+    return "Sequential" in names or "Functional" in names
+
+
+def _entry(model: Any, custom: dict[str, Any]) -> dict[str, Any]:
+    """Return the serialised form of a model; its live functions are put aside in `custom`."""
+    config = dict(model.get_config())
+    layers = {layer.name: layer for layer in model.layers}
+    entries = []
+    for entry in config.get("layers", ()):
+        layer = layers.get(entry["config"].get("name"))
+        if layer is not None and _is_model(layer):
+            entry = {**entry, **_entry(layer, custom)}
+        elif layer is not None:
+            entry = {**entry, "config": _with_functions(layer, entry["config"], custom)}
+        entries.append(entry)
+    if "layers" in config:
+        config["layers"] = entries
+    return {"module": "keras", "class_name": type(model).__name__, "config": config}
+
+
+def _with_functions(
+    layer: Any, config: Mapping[str, Any], custom: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a layer's config in which each Python function stands by a name of its own."""
+    bound = dict(config)
+    for key, value in config.items():
+        if not isinstance(value, dict) or value.get("class_name") not in ("function", "__lambda__"):
+            continue
+        function = getattr(layer, key, None) or getattr(layer, f"_{key}", None)
+        if callable(function):
+            name = f"{layer.name}/{key}"  # no registered name has a slash
+            custom[name] = function
+            bound[key] = {"class_name": "function", "config": name}
+    return bound
+
+
+def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
+    """Yield (path in a weights file, variables) for a Keras layer and all below it."""
+    from .weights import ClassCounter, Stored
+
+    own = [*layer._trainable_variables, *layer._non_trainable_variables]
+    arrays = [variable.numpy() for variable in own]
+    yield path, [Stored(tuple(a.shape), lambda a=a: a) for a in arrays]
+    if _is_model(layer):
+        counter = ClassCounter()
+        for child in layer.layers:
+            name = f"layers/{counter.next(type(child).__name__)}"
+            yield from _groups(child, f"{path}/{name}" if path else name)

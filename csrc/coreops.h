@@ -1,0 +1,79 @@
+/* coreops.h - the public contract of the C core: build a plan once, run it often.
+ *
+ * A plan is a flat list of steps that takes one sample (a row of the batch) from
+ * an input to an output. It is built by appending steps to values; a value is
+ * what one step leaves for the next, named by a small number. A reshape is no
+ * step: the same value is read with other sizes.
+ *
+ *     co_plan *p = co_plan_create(kernels, 4, 784);
+ *     int h = co_plan_act(p, co_plan_dense(p, 0, 1, 784, 512, w, b), relu);
+ *     co_plan_finish(p, h, -1);
+ *     co_plan_run(p, 64, buffers, NULL, 2);
+ *
+ * Sizes are elements per sample. Building functions return a value (>= 0) or a
+ * negative co_status, and pass a negative value on, so that a chain needs one
+ * check. After co_plan_finish a plan never changes: any number of threads may
+ * run it at once. Results do not depend, in bits, on the number of threads, on
+ * the place of a row in the batch or on the batch's size.
+ *
+ * Aliasing: no buffer of a run overlaps another. Weights are copied (packed)
+ * while building; buffers need the alignment of their element only. */
+#ifndef COREOPS_H
+#define COREOPS_H
+
+#include "kernels.h"
+
+typedef enum co_status {
+    CO_OK = 0,
+    CO_NO_MEMORY = -1, /* an allocation failed; nothing leaked */
+    CO_BAD_PLAN = -2   /* a size or a value that does not fit: an error of the caller */
+} co_status;
+
+typedef struct co_plan co_plan;
+
+/* The buffers of a run, in this order; mask is used only by a plan that ends
+ * with one. */
+enum { CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFERS };
+
+/* A new plan whose value 0 is its input of input_size elements of item_bytes
+ * each (1, 2, 4 or 8). Steps that compute need kernels->real_bits to be
+ * 8 * item_bytes; steps that move do not care. NULL if memory is short. */
+co_plan *co_plan_create(const co_kernels *kernels, int item_bytes, ptrdiff_t input_size);
+void co_plan_destroy(co_plan *plan);
+
+/* x as (positions, k) times kernel[k,n] plus bias[n] (NULL: none). */
+int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
+                  const void *kernel, const void *bias);
+/* Elementwise; fused into the dense step that makes x when nothing else reads it. */
+int co_plan_act(co_plan *plan, int x, co_act act);
+/* Over each run of n elements. */
+int co_plan_softmax(co_plan *plan, int x, ptrdiff_t n, int log);
+/* alpha has n elements, repeated over x. */
+int co_plan_prelu(co_plan *plan, int x, ptrdiff_t n, const void *alpha);
+/* x as (positions, n); *mask becomes the value of the mask, one byte a position. */
+int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, double value,
+                    int *mask);
+/* Inverted dropout with the noise of a run's stream number `stream`. The sample
+ * has rank axes of sizes shape; noise has 1 or the same size for each, and one
+ * draw serves the whole batch when share_batch is not 0. 0 < rate <= 1. */
+int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank,
+                    const ptrdiff_t *shape, const ptrdiff_t *noise, int share_batch);
+/* Axis i of the result is axis axes[i] (from 0) of x, a sample of `rank` axes. */
+int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes);
+/* x as (positions, n) to (positions, times, n). */
+int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times);
+/* The plan's result, and the mask that goes with it (-1: none). */
+co_status co_plan_finish(co_plan *plan, int y, int mask);
+
+/* A rough estimate of one sample's time on one thread, in nanoseconds. */
+double co_plan_cost(const co_plan *plan);
+/* The bytes of scratch that a run of `batch` samples takes on one thread. */
+ptrdiff_t co_plan_arena(const co_plan *plan, ptrdiff_t batch);
+
+/* Runs the plan over batch samples. streams: one for each dropout step, NULL if
+ * there is none. At most `threads` threads work; small work stays on the
+ * caller's. */
+co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[CO_BUFFERS],
+                      const co_stream *streams, int threads);
+
+#endif

@@ -1,0 +1,157 @@
+/* gemm_tpl.h - c = act(a * b + bias) on packed panels of b. Needs vec.h, vact, and
+ *
+ *   GEMM_MR  rows of the register tile, at most 16
+ *   GEMM_NR  its columns, a multiple of VL: the width of a panel
+ *
+ * Every element of c is one sum over k in order, whatever tile it falls in, so
+ * the tiles may be chosen for speed alone. */
+#ifndef COREOPS_GEMM_TPL_H
+#define COREOPS_GEMM_TPL_H
+
+#include "activation_tpl.h"
+
+#define GEMM_NV (GEMM_NR / VL) /* vectors across a panel */
+
+/* What a tile needs beside its own place. */
+typedef struct gemm_shape {
+    ptrdiff_t k, lda, ldc;
+    real floor; /* 0 for relu, else -inf */
+} gemm_shape;
+
+static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed)
+{
+    const real *br = b;
+    real *p = packed;
+    for (ptrdiff_t j = 0; j < n; j += GEMM_NR)
+        for (ptrdiff_t i = 0; i < k; i++, p += GEMM_NR)
+            for (ptrdiff_t v = 0; v < GEMM_NV; v++) {
+                const ptrdiff_t col = j + v * VL, lanes = v_lanes(n - col);
+                v_store(p + v * VL, lanes ? v_load_tail(br + i * ldb + col, lanes) : V(0));
+            }
+}
+
+/* mr rows by nv vectors of c, n <= nv VL columns of it valid. mr and nv are constants where
+ * this is inlined; acc lives in registers. nv may be a part of a panel or several panels. */
+CO_INLINE void gemm_tile(const int mr, const int nv, const gemm_shape *s, ptrdiff_t n,
+                         const real *a, const real *b, const real *bias, real *c)
+{
+    const ptrdiff_t k = s->k, lda = s->lda, ldc = s->ldc, panel = k * GEMM_NR;
+    vreal acc[GEMM_MR][4 * GEMM_NV];
+    CO_UNROLL
+    for (int i = 0; i < mr; i++)
+        CO_UNROLL
+        for (int v = 0; v < nv; v++) acc[i][v] = V(0);
+    for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
+        vreal row[4 * GEMM_NV];
+        CO_UNROLL
+        for (int v = 0; v < nv; v++)
+            row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
+        CO_UNROLL
+        for (int i = 0; i < mr; i++) {
+            const vreal x = v_set1(a[i * lda + p]);
+            CO_UNROLL
+            for (int v = 0; v < nv; v++) acc[i][v] = v_fma(x, row[v], acc[i][v]);
+        }
+    }
+    const vreal floor = v_set1(s->floor);
+    CO_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const ptrdiff_t lanes = v_lanes(n - v * VL);
+        const vreal shift = bias ? v_load_tail(bias + v * VL, lanes) : V(-0.0);
+        CO_UNROLL
+        for (int i = 0; i < mr; i++) {
+            const vreal y = v_max(floor, v_add(acc[i][v], shift));
+            v_store_tail(c + i * ldc + v * VL, y, lanes);
+        }
+    }
+}
+
+typedef void gemm_ukr(const gemm_shape *s, ptrdiff_t n, const real *a, const real *b,
+                      const real *bias, real *c);
+
+#define GEMM_UKR(mr, nv, suffix)                                                              \
+    static void gemm_ukr_##mr##suffix(const gemm_shape *s, ptrdiff_t n, const real *a,        \
+                                      const real *b, const real *bias, real *c)               \
+    {                                                                                         \
+        gemm_tile(mr, nv, s, n, a, b, bias, c);                                               \
+    }
+#define GEMM_UKR_PAIR(mr)                                                                     \
+    GEMM_UKR(mr, GEMM_NV, )                                                                   \
+    GEMM_UKR(mr, 1, _narrow)
+#define GEMM_UKR_NAME(mr) gemm_ukr_##mr,
+#define GEMM_UKR_NARROW(mr) gemm_ukr_##mr##_narrow,
+
+/* Few rows leave few accumulators to hide the latency of an fma behind: they take more
+ * panels at once. */
+GEMM_UKR(1, 4 * GEMM_NV, _wide)
+GEMM_UKR(2, 2 * GEMM_NV, _wide)
+GEMM_UKR(3, 2 * GEMM_NV, _wide)
+static gemm_ukr *const gemm_wide[] = {gemm_ukr_1_wide, gemm_ukr_2_wide, gemm_ukr_3_wide};
+static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
+#define GEMM_WIDE_ROWS 3
+
+#if GEMM_MR == 4
+#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4)
+#elif GEMM_MR == 6
+#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#elif GEMM_MR == 8
+#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#elif GEMM_MR == 14
+#define GEMM_EACH_MR(X)                                                                       \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#else
+#error "list the row counts of this GEMM_MR"
+#endif
+GEMM_EACH_MR(GEMM_UKR_PAIR)
+static gemm_ukr *const gemm_full[] = {GEMM_EACH_MR(GEMM_UKR_NAME)};
+static gemm_ukr *const gemm_narrow[] = {GEMM_EACH_MR(GEMM_UKR_NARROW)};
+
+/* mr rows of c, n columns. */
+static void gemm_rows(int mr, ptrdiff_t n, const gemm_shape *s, const real *a, const real *b,
+                      const real *bias, real *c)
+{
+    ptrdiff_t j = 0;
+    while (j < n) {
+        gemm_ukr *ukr = n - j <= VL ? gemm_narrow[mr - 1] : gemm_full[mr - 1];
+        ptrdiff_t width = GEMM_NR;
+        if (mr <= GEMM_WIDE_ROWS && n - j > gemm_wide_columns[mr - 1] - GEMM_NR) {
+            ukr = gemm_wide[mr - 1];
+            width = gemm_wide_columns[mr - 1];
+        }
+        const ptrdiff_t columns = n - j < width ? n - j : width;
+        ukr(s, columns, a, b + j * s->k, bias ? bias + j : NULL, c + j);
+        j += width;
+    }
+}
+
+/* Bytes of b that stay in L2 while the rows of a go by. */
+#define GEMM_NC_BYTES (256 * 1024)
+
+static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
+                 const void *packed, const void *bias, void *c, ptrdiff_t ldc,
+                 const co_act *act)
+{
+    const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
+    const gemm_shape s = {k, lda, ldc, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const ptrdiff_t tiles = (m + GEMM_MR - 1) / GEMM_MR;
+    ptrdiff_t nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (k + 1) / GEMM_NR * GEMM_NR;
+    if (nc < GEMM_NR || m <= GEMM_MR) nc = m <= GEMM_MR ? n : GEMM_NR;
+    for (ptrdiff_t j = 0; j < n; j += nc) {
+        const ptrdiff_t columns = n - j < nc ? n - j : nc;
+        const real *bj = (const real *)packed + j * k;
+        const real *biasj = bias ? (const real *)bias + j : NULL;
+        for (ptrdiff_t t = 0, i = 0; t < tiles; t++) {
+            /* Rows shared out evenly: no short tile at the end. */
+            const int mr = (int)((m - i) / (tiles - t));
+            const real *ai = (const real *)a + i * lda;
+            real *ci = (real *)c + i * ldc + j;
+            gemm_rows(mr, columns, &s, ai, bj, biasj, ci);
+            if (!in_tile)
+                for (int row = 0; row < mr; row++)
+                    vact(columns, ci + row * ldc, ci + row * ldc, act);
+            i += mr;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* parallel.h - sharing out work over threads. parallel.c is the only file that says OpenMP. */
+#ifndef COREOPS_PARALLEL_H
+#define COREOPS_PARALLEL_H
+
+#include <stddef.h>
+
+/* Work that takes less than this stays on the caller's thread: to wake a team
+ * costs 5 to 10 us when its threads sleep (docs/performance.md). Nanoseconds. */
+#define CO_SERIAL_NS 40e3
+
+/* One chunk of a job, done by worker 0 .. team - 1. */
+typedef void co_chunk(void *job, int worker, ptrdiff_t chunk);
+
+/* The number of threads worth waking for a job of `chunks` chunks and `ns`
+ * nanoseconds, at most limit; 1 means that the caller does it alone. */
+int co_team(ptrdiff_t chunks, double ns, int limit);
+
+/* Does chunks 0 .. chunks - 1 of the job, each once, in any order. The workers
+ * claim chunks from a counter, so that one which comes late, or is descheduled,
+ * holds up nothing but the chunk in its hands. */
+void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job);
+
+/* After a fork the child works alone: the threads of its parent's team are not
+ * there, and OpenMP runtimes wait for them forever. Called once, at import. */
+void co_parallel_init(void);
+
+/* "OpenMP 201511" or "none". */
+const char *co_parallel_runtime(void);
+
+#endif

@@ -1,0 +1,121 @@
+/* plan.h - what plan.c builds and execute.c runs. */
+#ifndef COREOPS_PLAN_H
+#define COREOPS_PLAN_H
+
+#include <stdatomic.h>
+
+#include "coreops.h"
+
+/* After merging, a permutation or a noise pattern of more axes than this is
+ * refused (NumPy itself stops at 64, and neighbours that stay together merge). */
+enum { CO_MAX_RANK = 32 };
+
+/* A loop nest: count iterations, each moving the two operands by their strides
+ * (elements). Loops run from the outermost to the innermost. */
+typedef struct co_loop {
+    ptrdiff_t count, x, y;
+} co_loop;
+
+/* How one sample's permutation is done. The loops visit blocks; a block is a
+ * run of n elements copied as it is (m == 0), or an m by n matrix transposed. */
+typedef struct co_permutation {
+    int item_bytes; /* of the merged element */
+    int loops;
+    co_loop loop[CO_MAX_RANK];
+    ptrdiff_t m, n, ldx, ldy;
+} co_permutation;
+
+/* How one sample's dropout is done: loops over runs of n elements; y counts the
+ * noise. A run takes n words (shared == 0) or the same one for all. */
+typedef struct co_noise {
+    uint64_t threshold; /* drop where word < threshold */
+    double scale;
+    int stream, shared, loops;
+    co_loop loop[CO_MAX_RANK];
+    ptrdiff_t n, size;  /* elements of a run, of a sample */
+    ptrdiff_t draws;    /* words from one sample to the next; 0: the batch shares them */
+} co_noise;
+
+typedef enum co_op {
+    CO_OP_COPY,
+    CO_OP_DENSE,
+    CO_OP_ACT,
+    CO_OP_SOFTMAX,
+    CO_OP_PRELU,
+    CO_OP_MASKING,
+    CO_OP_DROPOUT,
+    CO_OP_PERMUTE,
+    CO_OP_REPEAT
+} co_op;
+
+typedef struct co_step {
+    co_op op;
+    int x, y, mask;       /* values; mask -1: none */
+    ptrdiff_t positions;  /* independent parts of a sample; 0: any split will do */
+    union {
+        struct {
+            ptrdiff_t k, n;
+            void *kernel, *bias; /* packed; owned */
+            co_act act;
+        } dense;
+        co_act act;
+        struct {
+            ptrdiff_t n;
+            int log;
+        } softmax;
+        struct {
+            ptrdiff_t n;
+            void *alpha; /* owned */
+        } prelu;
+        struct {
+            ptrdiff_t n;
+            double value;
+        } masking;
+        struct {
+            ptrdiff_t n, times;
+        } repeat;
+        co_noise *noise;             /* owned */
+        co_permutation *permutation; /* owned */
+    } u;
+} co_step;
+
+typedef struct co_value {
+    ptrdiff_t size; /* elements per sample */
+    int item_bytes;
+    int buffer;       /* of the run, or -1: in the arena */
+    int last;         /* the last step that reads it */
+    ptrdiff_t offset; /* in the arena: bytes per unit, a multiple of CO_LINE */
+} co_value;
+
+enum { CO_LINE = 64 }; /* bytes of a cache line, and of the widest vector */
+
+struct co_plan {
+    const co_kernels *kernels;
+    int item_bytes;
+    int n_steps, n_values, n_streams;
+    co_step *steps;
+    co_value *values;
+    /* Set by co_plan_finish. The sample is cut into `units` equal parts that
+     * every step treats independently; a block is as many units as keep their
+     * values in the cache. */
+    ptrdiff_t units;
+    ptrdiff_t arena;       /* bytes per unit */
+    ptrdiff_t block;       /* units */
+    double ns;             /* estimate for a unit */
+    _Atomic(void *) spare; /* an arena that the last run left behind */
+};
+
+/* permute.c. Axes that lead in x and in the result make no loop: *positions is
+ * their product, the permutation is that of one position. */
+co_status co_permutation_init(co_permutation *p, ptrdiff_t *positions, int item_bytes, int rank,
+                              const ptrdiff_t *shape, const int *axes);
+void co_permute(const co_kernels *kernels, const co_permutation *p, const char *x, char *y);
+
+/* random.c. co_dropout does n elements of a batch from element `first` on; both
+ * are whole samples unless the noise has one word for each element. */
+co_status co_noise_init(co_noise *noise, ptrdiff_t *positions, double rate, int stream, int rank,
+                        const ptrdiff_t *shape, const ptrdiff_t *draws, int share_batch);
+void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream,
+                ptrdiff_t first, ptrdiff_t n, const char *x, char *y);
+
+#endif

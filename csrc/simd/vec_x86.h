@@ -1,0 +1,221 @@
+/* vec_x86.h - the vocabulary of vec.h for SSE2, AVX2 with FMA, and AVX-512 F BW DQ VL. */
+#ifndef COREOPS_SIMD_VEC_X86_H
+#define COREOPS_SIMD_VEC_X86_H
+
+#include <immintrin.h>
+
+/* V_R(add) is _mm512_add_ps and so on; V_I(add, 64) is _mm512_add_epi64. */
+#if defined(__AVX512F__)
+#define V_BITS 512
+#define V_PREFIX _mm512
+#elif defined(__AVX2__)
+#define V_BITS 256
+#define V_PREFIX _mm256
+#else
+#define V_BITS 128
+#define V_PREFIX _mm
+#endif
+#if CO_REAL_BITS == 32
+#define V_PS ps
+#else
+#define V_PS pd
+#endif
+#define V_PASTE_(a, b, c, d, e, f) a##b##c##d##e##f
+#define V_PASTE(a, b, c, d, e, f) V_PASTE_(a, b, c, d, e, f)
+#define V_R(op) V_PASTE(V_PREFIX, _, op, _, V_PS, )
+#define V_I(op, width) V_PASTE(V_PREFIX, _, op, _epi, width, )
+#define V_SI(op) V_PASTE(V_PREFIX, _, op, _si, V_BITS, )
+#define V_TO_INT V_PASTE(V_PREFIX, _cast, V_PS, _si, V_BITS, )
+#define V_TO_REAL V_PASTE(V_PREFIX, _castsi, V_BITS, _, V_PS, )
+
+#define VL (V_BITS / CO_REAL_BITS)
+#define V_SET1_64 V_PASTE(V_PREFIX, _set1_epi64, V_SET1_64X, , , )
+
+#if V_BITS == 512
+#define V_SET1_64X
+typedef __m512i vint;
+#if CO_REAL_BITS == 32
+typedef __m512 vreal;
+typedef __mmask16 vmask;
+#else
+typedef __m512d vreal;
+typedef __mmask8 vmask;
+#endif
+#elif V_BITS == 256
+#define V_SET1_64X x
+typedef __m256i vint;
+#if CO_REAL_BITS == 32
+typedef __m256 vreal;
+#else
+typedef __m256d vreal;
+#endif
+typedef vreal vmask;
+#else
+#define V_SET1_64X x
+typedef __m128i vint;
+#if CO_REAL_BITS == 32
+typedef __m128 vreal;
+#else
+typedef __m128d vreal;
+#endif
+typedef vreal vmask;
+#endif
+
+CO_INLINE vreal v_set1(real a) { return V_R(set1)(a); }
+CO_INLINE vreal v_load(const real *p) { return V_R(loadu)(p); }
+CO_INLINE void v_store(real *p, vreal a) { V_R(storeu)(p, a); }
+CO_INLINE vreal v_add(vreal a, vreal b) { return V_R(add)(a, b); }
+CO_INLINE vreal v_sub(vreal a, vreal b) { return V_R(sub)(a, b); }
+CO_INLINE vreal v_mul(vreal a, vreal b) { return V_R(mul)(a, b); }
+CO_INLINE vreal v_div(vreal a, vreal b) { return V_R(div)(a, b); }
+CO_INLINE vreal v_sqrt(vreal a) { return V_R(sqrt)(a); }
+CO_INLINE vreal v_min(vreal a, vreal b) { return V_R(min)(a, b); }
+CO_INLINE vreal v_max(vreal a, vreal b) { return V_R(max)(a, b); }
+CO_INLINE vreal v_and(vreal a, vreal b) { return V_R(and)(a, b); }
+CO_INLINE vreal v_or(vreal a, vreal b) { return V_R(or)(a, b); }
+CO_INLINE vreal v_andnot(vreal a, vreal b) { return V_R(andnot)(a, b); }
+#define v_shl(a, count) V_TO_REAL(V_I(slli, CO_REAL_BITS)(V_TO_INT(a), count))
+#define v_shr(a, count) V_TO_REAL(V_I(srli, CO_REAL_BITS)(V_TO_INT(a), count))
+
+#if V_BITS > 128
+CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return V_R(fmadd)(a, b, c); }
+CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return V_R(fnmadd)(a, b, c); }
+#else
+CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return v_add(v_mul(a, b), c); }
+CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return v_sub(c, v_mul(a, b)); }
+#endif
+
+#if V_BITS == 512
+#define V_CMP(a, b, how) V_PASTE(_mm512_cmp_, V_PS, _mask, , , )(a, b, how)
+CO_INLINE vmask v_lt(vreal a, vreal b) { return V_CMP(a, b, _CMP_LT_OQ); }
+CO_INLINE vmask v_le(vreal a, vreal b) { return V_CMP(a, b, _CMP_LE_OQ); }
+CO_INLINE vmask v_ne(vreal a, vreal b) { return V_CMP(a, b, _CMP_NEQ_UQ); }
+CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(mask_blend)(m, b, a); }
+CO_INLINE int v_any(vmask m) { return m != 0; }
+CO_INLINE vmask v_first(ptrdiff_t n) { return (vmask)((1u << n) - 1); }
+CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return V_R(maskz_loadu)(v_first(n), p); }
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) { V_R(mask_storeu)(p, v_first(n), a); }
+#define V_HAS_LDEXP
+CO_INLINE vreal v_ldexp(vreal a, vreal n) { return V_R(scalef)(a, n); }
+#else
+/* 2 VL entries from which a load at VL - n gives n lanes of ones. */
+#if CO_REAL_BITS == 32
+static const int32_t v_first_table[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+#else
+static const int64_t v_first_table[8] = {-1, -1, -1, -1};
+#endif
+#define V_TABLE_VL 8 * 32 / CO_REAL_BITS
+CO_INLINE vmask v_first(ptrdiff_t n)
+{
+    return v_load((const real *)(const void *)(v_first_table + V_TABLE_VL - n));
+}
+#if V_BITS == 256
+CO_INLINE vmask v_lt(vreal a, vreal b) { return V_R(cmp)(a, b, _CMP_LT_OQ); }
+CO_INLINE vmask v_le(vreal a, vreal b) { return V_R(cmp)(a, b, _CMP_LE_OQ); }
+CO_INLINE vmask v_ne(vreal a, vreal b) { return V_R(cmp)(a, b, _CMP_NEQ_UQ); }
+CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(blendv)(b, a, m); }
+CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n)
+{
+    return V_R(maskload)(p, V_TO_INT(v_first(n)));
+}
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
+{
+    V_R(maskstore)(p, V_TO_INT(v_first(n)), a);
+}
+#else
+CO_INLINE vmask v_lt(vreal a, vreal b) { return V_R(cmplt)(a, b); }
+CO_INLINE vmask v_le(vreal a, vreal b) { return V_R(cmple)(a, b); }
+CO_INLINE vmask v_ne(vreal a, vreal b) { return V_R(cmpneq)(a, b); }
+CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return v_or(v_and(m, a), v_andnot(m, b)); }
+CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n)
+{
+    real t[VL] = {0};
+    if (n == VL) return v_load(p);
+    for (int i = 0; i < VL - 1; i++)
+        if (i < n) t[i] = p[i];
+    return v_load(t);
+}
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
+{
+    real t[VL];
+    v_store(t, a);
+    for (int i = 0; i < VL; i++)
+        if (i < n) p[i] = t[i];
+}
+#endif
+CO_INLINE int v_any(vmask m) { return V_R(movemask)(m) != 0; }
+#endif
+
+#define UL (V_BITS / 64)
+typedef vint vu64;
+CO_INLINE vu64 u_set1(uint64_t a) { return V_SET1_64((long long)a); }
+CO_INLINE vu64 u_load(const uint64_t *p) { return V_SI(loadu)((const void *)p); }
+CO_INLINE vu64 u_add(vu64 a, vu64 b) { return V_I(add, 64)(a, b); }
+CO_INLINE vu64 u_xor(vu64 a, vu64 b) { return V_SI(xor)(a, b); }
+CO_INLINE vu64 u_mul(vu64 a, vu64 b) { return V_PASTE(V_PREFIX, _mul_epu32, , , , )(a, b); }
+CO_INLINE vu64 u_high(vu64 a) { return V_I(srli, 64)(a, 32); }
+CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd)
+{
+    const vint low = V_SI(and)(even, V_SET1_64(UINT32_MAX));
+    V_SI(storeu)((void *)w, V_SI(or)(low, V_I(slli, 64)(odd, 32)));
+}
+
+/* Below AVX-512 there is no unsigned comparison: both sides move by 2^31, or widen. */
+#define V_FLIP INT32_MIN
+#if V_BITS == 512 && CO_REAL_BITS == 32
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
+{
+    return _mm512_cmpgt_epu32_mask(_mm512_loadu_si512(w), _mm512_set1_epi32((int)t));
+}
+#elif V_BITS == 512
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
+{
+    return _mm256_cmpgt_epu32_mask(_mm256_loadu_si256((const void *)w), _mm256_set1_epi32((int)t));
+}
+#elif CO_REAL_BITS == 32
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
+{
+    const vint flip = V_I(set1, 32)(V_FLIP);
+    const vint a = V_SI(xor)(V_SI(loadu)((const void *)w), flip);
+    return V_TO_REAL(V_I(cmpgt, 32)(a, V_SI(xor)(V_I(set1, 32)((int)t), flip)));
+}
+#elif V_BITS == 256
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
+{
+    const vint a = _mm256_cvtepu32_epi64(_mm_loadu_si128((const void *)w));
+    return V_TO_REAL(_mm256_cmpgt_epi64(a, V_SET1_64(t)));
+}
+#else
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
+{
+    const vint flip = V_I(set1, 32)(V_FLIP);
+    const vint a = V_SI(xor)(_mm_loadl_epi64((const void *)w), flip);
+    const vint m = V_I(cmpgt, 32)(a, V_SI(xor)(V_I(set1, 32)((int)t), flip));
+    return V_TO_REAL(_mm_unpacklo_epi32(m, m));
+}
+#endif
+
+/* Transposes: a vlanes is LL rows of 16 bytes, from rows stride bytes apart; zips
+ * interleave the low or high halves of each 16-byte lane. */
+#define LL (V_BITS / 128)
+typedef vint vlanes;
+CO_INLINE vlanes l_load(const char *p, ptrdiff_t stride)
+{
+#define L_ROW(i) _mm_loadu_si128((const void *)(p + (i) * stride))
+#if V_BITS == 512
+    vlanes r = _mm512_castsi128_si512(L_ROW(0));
+    r = _mm512_inserti32x4(r, L_ROW(1), 1);
+    r = _mm512_inserti32x4(r, L_ROW(2), 2);
+    return _mm512_inserti32x4(r, L_ROW(3), 3);
+#elif V_BITS == 256
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(L_ROW(0)), L_ROW(1), 1);
+#else
+    (void)stride;
+    return L_ROW(0);
+#endif
+}
+CO_INLINE void l_store(char *p, vlanes a) { V_SI(storeu)((void *)p, a); }
+#define l_zip_lo(bits, a, b) V_I(unpacklo, bits)(a, b)
+#define l_zip_hi(bits, a, b) V_I(unpackhi, bits)(a, b)
+
+#endif

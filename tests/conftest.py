@@ -1,0 +1,51 @@
+"""What all tests share: the tiers, real Keras as the oracle, tolerances that come from arithmetic."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "numpy")  # read once, when Keras is imported
+
+import coreops
+from coreops import _kernels
+
+
+@pytest.fixture(scope="session")
+def keras():
+    """Real Keras, where it is installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("keras")
+
+
+@pytest.fixture(params=_kernels.tiers())
+def isa(request):
+    """Runs the test once on each tier of this CPU."""
+    before = _kernels.isa()
+    _kernels.use_isa(request.param)
+    yield request.param
+    _kernels.use_isa(before)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """Runs the test once for each real type."""
+    return np.dtype(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_names():
+    """Automatic layer names do not depend on the tests that ran before."""
+    coreops.backend.clear_session()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20261123)
+
+
+def pytest_report_header():
+    info = coreops.runtime_info()
+    return f"coreops: tier {info['tier']} of {info['tiers']}, {info['threads']} threads"

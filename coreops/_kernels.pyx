@@ -401,16 +401,18 @@ cdef class Plan:
         return 0
 
     cdef int _check_out(self, object out, ptrdiff_t batch) except -1:
+        if (cnp.PyArray_CheckExact(out) and self._fits(<cnp.ndarray>out, self._out_rank,
+                                                       self._out_dims)
+                and cnp.PyArray_DIM(<cnp.ndarray>out, 0) == batch
+                and cnp.PyArray_ISBEHAVED(<cnp.ndarray>out)):
+            return 0
         shape = (batch, *self.out_shape)
-        if not cnp.PyArray_Check(out):
+        if not isinstance(out, cnp.ndarray):
             raise TypeError(f"out: expected an ndarray, received {type(out).__name__}")
         if out.dtype != self.dtype or out.shape != shape:
             raise ValueError(f"out: expected {self.dtype} of shape {shape}, "
                              f"received {out.dtype} of shape {out.shape}")
-        if not (cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>out)
-                and cnp.PyArray_ISBEHAVED(<cnp.ndarray>out)):
-            raise ValueError("out: expected a C-contiguous, aligned, writeable array")
-        return 0
+        raise ValueError("out: expected a C-contiguous, aligned, writeable ndarray")
 
     def run(self, x, out=None, streams=()):
         """Runs the plan.

@@ -27,7 +27,7 @@ def run(dtype, x, build, out_shape, mask=False):
 
 def unaligned(a):
     """A copy that starts one element past an aligned address."""
-    buffer = np.empty(a.size + 17, a.dtype)
+    buffer = np.empty(a.size + 65, a.dtype)
     start = (-buffer.ctypes.data // a.itemsize) % (64 // a.itemsize) + 1
     view = buffer[start : start + a.size].reshape(a.shape)
     view[...] = a

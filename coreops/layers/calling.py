@@ -50,38 +50,35 @@ def call_layer(
     if outer is None:
         layer._clear_losses()
     training = _resolve_training(layer, training, outer)
-    if len(args) == 1 and not kwargs and not isinstance(args[0], (list, tuple, dict)):
-        return _call_array(layer, args[0], training, mask, out, install=outer is None)
-    return _call_structure(layer, args, kwargs, training, mask)
+    if layer._python_call:
+        return _call_python(layer, args, kwargs, training, mask, out)
+    if len(args) != 1 or isinstance(args[0], (list, tuple, dict)):
+        raise ValueError(
+            f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
+        )
+    return _call_array(layer, args[0], training, mask, out, install=outer is None)
 
 
 def _call_array(
     layer: Layer, x: Any, training: bool, mask: Any, out: Any, *, install: bool
 ) -> np.ndarray:
-    """Compile the layer for this kind of input if need be, and run it."""
-    if mask is None:
-        mask = _plan.mask_of(x)
+    """Run the layer's plan, which is compiled if this kind of input is new."""
+    mask = _plan.mask_of(x) if mask is None else np.asarray(mask)
     array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
+    layer._prepare(_open_shape(array), array.dtype.name)
     program = layer._program(training)
-    layer._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype.name)
     y, mask = program(array, mask, out)
     if install and not training and mask is None:
         plan = program.single_plan(array)
         if plan is not None:
             layer._install(plan)
-    return attach_mask(y, mask)
+    return _plan.KerasArray.attach(y, mask)
 
 
-def _call_structure(
-    layer: Layer, args: tuple, kwargs: dict[str, Any], training: bool, mask: Any
+def _call_python(
+    layer: Layer, args: tuple, kwargs: dict[str, Any], training: bool, mask: Any, out: Any
 ) -> Any:
-    """Call a layer's Python `call` on lists, dicts or several arguments."""
-    shapes = map_structure(np.shape, args[0])
-    if not layer._python_call:
-        layer._prepare(shapes)
-        raise ValueError(
-            f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
-        )
+    """Run a Python `call` on arrays, or on lists or dicts of them."""
     if mask is None:
         masks = map_structure(_plan.mask_of, args[0])
         mask = masks if leaves(masks) else None
@@ -89,16 +86,27 @@ def _call_structure(
         _refuse_mask(layer)
         mask = None
     args = map_structure(lambda x: _converted(layer, x), args)
-    layer._prepare(shapes)
+    dtypes = [x.dtype.name for x in leaves(args[0])]
+    layer._prepare(map_structure(_open_shape, args[0]), dtypes)
     with _plan.python_scope(training):
         output, masks = layer._run(args, mask, training, kwargs)
     if layer.activity_regularizer is not None:
         for y in leaves(output):
-            loss = layer.activity_regularizer(y)
-            layer.add_loss(np.asarray(loss / max(len(y), 1) if y.ndim else loss))
-    if isinstance(output, (list, tuple)) and isinstance(masks, (list, tuple)):
-        return type(output)(attach_mask(y, m) for y, m in zip(output, masks))
-    return attach_mask(output, masks)
+            layer._add_activity_loss(y)
+    if isinstance(output, dict):
+        return output
+    if isinstance(output, (list, tuple)):
+        masks = masks if isinstance(masks, (list, tuple)) else [None] * len(output)
+        return type(output)(_plan.KerasArray.attach(y, m) for y, m in zip(output, masks))
+    if out is not None:
+        np.copyto(out, output, casting="same_kind")
+        output = out
+    return _plan.KerasArray.attach(output, masks)
+
+
+def _open_shape(array: np.ndarray) -> tuple[int | None, ...]:
+    """Return an array's shape with the batch size left open."""
+    return (None, *array.shape[1:]) if array.ndim else ()
 
 
 def _call_symbolic(layer: Layer, args: tuple) -> Any:
@@ -118,15 +126,6 @@ def _map_shapes(fn: Any, structure: Any) -> Any:
     if isinstance(structure, dict):
         return {key: _map_shapes(fn, item) for key, item in structure.items()}
     return [_map_shapes(fn, item) for item in structure]
-
-
-def attach_mask(y: Any, mask: Any) -> Any:
-    """Return `y` with the mask attached, unchanged if there is none."""
-    if mask is None or not isinstance(y, np.ndarray):
-        return y
-    y = y.view(_plan.KerasArray)
-    y._keras_mask = mask
-    return y
 
 
 def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:

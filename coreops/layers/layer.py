@@ -214,9 +214,7 @@ class Layer(LayerState):
         Returns:
             The output, a Value; or a Seam, where Python computes.
         """
-        return _plan.Seam(
-            x, lambda array, mask: self._run((array.copy(),), mask, flow.training, {})
-        )
+        return _plan.Seam(x, lambda array, mask: self._run((array,), mask, flow.training, {}))
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute the output without the checks, casts and masks around a call.

@@ -264,6 +264,13 @@ class LayerState(_kernels.Callable):
                 )
             self._call_losses.append(np.asarray(value)[()])
 
+    def _add_activity_loss(self, output: np.ndarray) -> None:
+        """Add the activity regularizer's penalty on an output, divided by the batch size."""
+        loss = self.activity_regularizer(output)
+        if output.ndim:
+            loss = loss / output.dtype.type(len(output)) if len(output) else loss * 0
+        self._call_losses.append(loss)
+
     @property
     def losses(self) -> list[Any]:
         """The scalars added by the last call, then one penalty per regularised weight."""

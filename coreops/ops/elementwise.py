@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._arrays import array, fractional, named, promote
+from .nn import activate
 
 
 def _unary(ufunc: Callable, name: str | None = None) -> Callable:
@@ -64,6 +66,7 @@ isneginf = _unary(np.isneginf)
 isposinf = _unary(np.isposinf)
 isreal = _unary(np.isreal)
 signbit = _unary(np.signbit)
+trunc = _unary(np.trunc)
 real = _unary(np.real)
 imag = _unary(np.imag)
 logical_not = _unary(np.logical_not)
@@ -96,7 +99,6 @@ sinc = _fractional(np.sinc)
 sinh = _fractional(np.sinh)
 sqrt = _fractional(np.sqrt)
 tan = _fractional(np.tan)
-trunc = _fractional(np.trunc)
 
 add = _binary(np.add)
 subtract = _binary(np.subtract)
@@ -138,8 +140,6 @@ nextafter = _binary_fractional(np.nextafter)
 
 def exp(x: Any) -> np.ndarray:
     """e^x, by the kernel of `activations.exponential`."""
-    from .nn import activate
-
     return activate(x, "exponential")
 
 
@@ -222,5 +222,15 @@ def angle(x: Any) -> np.ndarray:
 
 
 def erf(x: Any) -> np.ndarray:
-    """The error function, from the kernel of gelu: erf(x) = gelu(sqrt(2) x) / (x / sqrt(2)) - 1."""
-    raise NotImplementedError
+    """The error function, element by element through `math.erf`."""
+    x = fractional(x)
+    return np.asarray(_erf(x), dtype=object).astype(x.dtype)
+
+
+def erfc(x: Any) -> np.ndarray:
+    """1 - erf(x), accurate where erf(x) is near 1."""
+    x = fractional(x)
+    return np.asarray(_erfc(x), dtype=object).astype(x.dtype)
+
+
+_erf, _erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)

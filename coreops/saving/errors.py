@@ -17,3 +17,9 @@ def shorten(value: object, limit: int = 120) -> str:
     """Return `repr(value)` cut to `limit` characters: file contents may be of any length."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def shorten_text(error: BaseException, limit: int = 300) -> str:
+    """Return an error's message on one line, cut to `limit` characters."""
+    text = " ".join(str(error.args[0] if error.args else error).split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."

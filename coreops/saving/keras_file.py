@@ -60,9 +60,7 @@ def load_model(
     return model
 
 
-def load_weights(
-    model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False
-) -> None:
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Read the weights of a `.weights.h5` or `.keras` file into a built model.
 
     Objects are matched as in Keras 3: by class and by their order within it, not by name. Nothing
@@ -98,8 +96,8 @@ def _refuse_other_formats(path: Path) -> None:
         )
     if path.suffix in _LEGACY:
         raise ModelFileError(
-            f"{path} is in Keras' legacy HDF5 format, which coreops does not read yet. Load it with "
-            "Keras 3 and save it again: `model.save('name.keras')`."
+            f"{path} is in Keras' legacy HDF5 format, which coreops does not read yet. Load it "
+            "with Keras 3 and save it again: `model.save('name.keras')`."
         )
     if path.suffix != ".keras":
         raise ModelFileError(

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._names import to_snake_case
+from ..layers import Layer
+from ..models import Sequential
 from .archive import HDF5_MAGIC
 from .errors import ModelFileError, shorten
 
@@ -58,8 +61,9 @@ def open_weights(data: bytes, what: str) -> Iterator[Groups]:
 
     Raises:
         ImportError: h5py is missing.
-        ModelFileError: not HDF5, damaged, or with anything that Keras does not write: links, cycles,
-            external or virtual storage, chunks, filters, foreign types, sizes beyond the file's.
+        ModelFileError: not HDF5, damaged, or with anything that Keras does not write: links,
+            cycles, external or virtual storage, chunks, filters, foreign types, sizes beyond the
+            file's.
     """
     if not data.startswith(HDF5_MAGIC):
         raise ModelFileError(f"{what} is not an HDF5 file.")
@@ -189,9 +193,6 @@ def children(layer: Any, path: str) -> Iterator[tuple[str, Any]]:
     A Sequential's layers are numbered per class; any other layer's are found under the name of the
     attribute that holds them.
     """
-    from ..layers import Layer
-    from ..models import Sequential
-
     prefix = f"{path}/" if path else ""
     if isinstance(layer, Sequential):
         yield from numbered_paths(layer.layers, f"{prefix}layers")
@@ -226,8 +227,6 @@ class ClassCounter:
 
     def next(self, class_name: str) -> str:
         """Return the name for the next layer of this class."""
-        from .._names import to_snake_case
-
         base = to_snake_case(class_name)
         count = self._counts.get(base, 0)
         self._counts[base] = count + 1

@@ -11,10 +11,8 @@ static int masking_differs(ptrdiff_t n, const real *x, vreal value)
     ptrdiff_t i = 0;
     for (; i + VL <= n; i += VL)
         if (v_any(v_ne(v_load(x + i), value))) return 1;
-    if (i == n) return 0;
-    /* The lanes past the end compare equal. */
-    const vreal tail = v_select(v_first(n - i), v_load_tail(x + i, n - i), value);
-    return v_any(v_ne(tail, value));
+    const vmask differs = v_ne(v_load_tail(x + i, n - i), value);
+    return v_any(v_both(v_first(n - i), differs));
 }
 
 static void masking_long(ptrdiff_t m, ptrdiff_t n, const real *x, real *y, uint8_t *mask,
@@ -41,7 +39,7 @@ static void masking_short(ptrdiff_t m, ptrdiff_t n, const real *x, real *y, uint
     const vmask lanes = v_first(n);
     for (ptrdiff_t row = 0; row < m; row++, x += n, y += n) {
         const vreal v = v_load_tail(x, n);
-        const int differs = v_any(v_ne(v_select(lanes, v, value), value));
+        const int differs = v_any(v_both(lanes, v_ne(v, value)));
         mask[row] = (uint8_t)differs;
         v_store_tail(y, differs ? v : V(0), n);
     }

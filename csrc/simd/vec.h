@@ -108,6 +108,7 @@ CO_INLINE vmask v_lt(vreal a, vreal b) { return a < b; }
 CO_INLINE vmask v_le(vreal a, vreal b) { return a <= b; }
 CO_INLINE vmask v_ne(vreal a, vreal b) { return a != b; }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return m ? a : b; }
+CO_INLINE vmask v_both(vmask m, vmask k) { return m & k; }
 CO_INLINE int v_any(vmask m) { return m; }
 
 /* The bits of the lanes; a shift shifts each lane as an unsigned integer. */

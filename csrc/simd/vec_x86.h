@@ -91,6 +91,7 @@ CO_INLINE vmask v_lt(vreal a, vreal b) { return V_CMP(a, b, _CMP_LT_OQ); }
 CO_INLINE vmask v_le(vreal a, vreal b) { return V_CMP(a, b, _CMP_LE_OQ); }
 CO_INLINE vmask v_ne(vreal a, vreal b) { return V_CMP(a, b, _CMP_NEQ_UQ); }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(mask_blend)(m, b, a); }
+CO_INLINE vmask v_both(vmask m, vmask k) { return m & k; }
 CO_INLINE int v_any(vmask m) { return m != 0; }
 CO_INLINE vmask v_first(ptrdiff_t n) { return (vmask)((1u << n) - 1); }
 CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return V_R(maskz_loadu)(v_first(n), p); }
@@ -143,6 +144,7 @@ CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
         if (i < n) p[i] = t[i];
 }
 #endif
+CO_INLINE vmask v_both(vmask m, vmask k) { return v_and(m, k); }
 CO_INLINE int v_any(vmask m) { return V_R(movemask)(m) != 0; }
 #endif
 

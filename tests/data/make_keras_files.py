@@ -2,9 +2,10 @@
 
     KERAS_BACKEND=jax JAX_ENABLE_X64=1 python tests/data/make_keras_files.py
 
-Every case is one small model with random weights. It is saved as ``keras_files/<case>.keras``; its input and what Keras
-itself computes for that input go to ``keras_files/expected.npz`` as ``<case>/x`` and ``<case>/y``. The tests compare
-with these records, so they need no Keras. A few files on the side hold what the loader must refuse.
+Every case is one small model with random weights. It is saved as ``keras_files/<case>.keras``; its
+input and what Keras itself computes for that input go to ``keras_files/expected.npz`` as
+``<case>/x`` and ``<case>/y``. The tests compare with these records, so they need no Keras. A few
+files on the side hold what the loader must refuse.
 """
 
 import os
@@ -15,16 +16,42 @@ from pathlib import Path
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # float64 models are float64 throughout
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from keras import constraints, initializers, layers, regularizers  # noqa: E402
+import keras
+import numpy as np
+from keras import constraints, initializers, layers, regularizers
 
 TARGET = Path(__file__).resolve().parent / "keras_files"
-ACTIVATIONS = (
-    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid "
-    "log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid "
-    "sparsemax squareplus tanh tanh_shrink"
-).split()
+ACTIVATIONS = [
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "tanh",
+    "tanh_shrink",
+]
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -56,7 +83,9 @@ def activations_model() -> keras.Model:
 
 def one_activation(name: str) -> Callable[[], keras.Model]:
     """A model that is nothing but one activation on six features."""
-    return lambda: keras.Sequential([keras.Input((6,)), layers.Activation(name)], name=f"only_{name}")
+    return lambda: keras.Sequential(
+        [keras.Input((6,)), layers.Activation(name)], name=f"only_{name}"
+    )
 
 
 def options_model() -> keras.Model:
@@ -82,11 +111,15 @@ def options_model() -> keras.Model:
                 kernel_constraint=constraints.MinMaxNorm(0.1, 1.5, rate=0.5),
                 bias_initializer="ones",
             ),
-            layers.Dense(5, kernel_initializer="he_normal", kernel_constraint=constraints.UnitNorm()),
+            layers.Dense(
+                5, kernel_initializer="he_normal", kernel_constraint=constraints.UnitNorm()
+            ),
             layers.Dense(5, kernel_initializer="lecun_uniform", kernel_regularizer="l2"),
             layers.Dense(5, kernel_initializer=initializers.RandomNormal(0.1, 0.2)),
             layers.Dense(5, kernel_initializer=initializers.TruncatedNormal(stddev=0.3)),
-            layers.Dense(5, kernel_initializer=initializers.RandomUniform(-0.5, 0.5), use_bias=False),
+            layers.Dense(
+                5, kernel_initializer=initializers.RandomUniform(-0.5, 0.5), use_bias=False
+            ),
             layers.Dense(5, kernel_initializer=initializers.Identity(0.7)),
             layers.ActivityRegularization(l1=0.01, l2=0.02),
         ],
@@ -97,7 +130,13 @@ def options_model() -> keras.Model:
 def compiled_model() -> keras.Model:
     """Trained for two steps, so that the file carries optimizer slots and compile settings."""
     model = keras.Sequential(
-        [keras.Input((4,)), layers.Dense(5, activation="relu"), layers.Dropout(0.2), layers.Dense(2)], name="compiled"
+        [
+            keras.Input((4,)),
+            layers.Dense(5, activation="relu"),
+            layers.Dropout(0.2),
+            layers.Dense(2),
+        ],
+        name="compiled",
     )
     model.compile(optimizer="adam", loss="mse", metrics=["mae"])
     model.fit(normal(8, 4), normal(8, 2), epochs=2, verbose=0)
@@ -133,7 +172,9 @@ def float64_model() -> keras.Model:
 def nested_model() -> keras.Model:
     """Sequential in Sequential in Sequential; the inner ones repeat class names."""
     inner = keras.Sequential([layers.Dense(5, activation="relu"), layers.Dense(3)], name="inner")
-    middle = keras.Sequential([keras.Input((4,)), layers.Dense(6, "tanh"), inner, layers.ReLU()], name="middle")
+    middle = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(6, "tanh"), inner, layers.ReLU()], name="middle"
+    )
     return keras.Sequential(
         [keras.Input((4,)), layers.Dense(4), middle, layers.Dense(2), layers.Dense(2)], name="outer"
     )
@@ -144,10 +185,14 @@ def chain_model() -> keras.Model:
     inputs = keras.Input((6,), name="features")
     hidden = layers.Dense(5, activation="relu", name="first")(inputs)
     hidden = layers.Dropout(0.5)(hidden)
-    return keras.Model(inputs, layers.Dense(3, activation="sigmoid", name="second")(hidden), name="chain")
+    return keras.Model(
+        inputs, layers.Dense(3, activation="sigmoid", name="second")(hidden), name="chain"
+    )
 
 
-def seq(*parts: object, shape: tuple, name: str, dtype: str | None = None) -> Callable[[], keras.Model]:
+def seq(
+    *parts: object, shape: tuple, name: str, dtype: str | None = None
+) -> Callable[[], keras.Model]:
     """A function that builds Sequential([Input(shape), *parts])."""
     return lambda: keras.Sequential([keras.Input(shape, dtype=dtype), *parts], name=name)
 
@@ -157,36 +202,80 @@ def cases() -> dict[str, tuple[Callable[[], keras.Model], np.ndarray]]:
     image = normal(2, 3, 4, 5)
     table = {
         "dense_activations": (activations_model, normal(9, 5)),
-        "dense_rank3": (seq(layers.Dense(5, "relu"), layers.Dense(2), shape=(4, 3), name="rank3"), normal(3, 4, 3)),
-        "dense_rank4": (seq(layers.Dense(4, "softmax"), shape=(2, 3, 5), name="rank4"), normal(2, 2, 3, 5)),
-        "dense_no_bias": (seq(layers.Dense(7, use_bias=False), shape=(3,), name="no_bias"), normal(5, 3)),
-        "dense_any_length": (seq(layers.Dense(3, "elu"), shape=(None, 4), name="any_length"), normal(2, 5, 4)),
+        "dense_rank3": (
+            seq(layers.Dense(5, "relu"), layers.Dense(2), shape=(4, 3), name="rank3"),
+            normal(3, 4, 3),
+        ),
+        "dense_rank4": (
+            seq(layers.Dense(4, "softmax"), shape=(2, 3, 5), name="rank4"),
+            normal(2, 2, 3, 5),
+        ),
+        "dense_no_bias": (
+            seq(layers.Dense(7, use_bias=False), shape=(3,), name="no_bias"),
+            normal(5, 3),
+        ),
+        "dense_any_length": (
+            seq(layers.Dense(3, "elu"), shape=(None, 4), name="any_length"),
+            normal(2, 5, 4),
+        ),
         "mixed_float16": (mixed_model, normal(9, 6, scale=1.0)),
-        "bfloat16": (seq(layers.Dense(3, "tanh", dtype="bfloat16"), shape=(4,), name="brain"), normal(5, 4, scale=1.0)),
+        "bfloat16": (
+            seq(layers.Dense(3, "tanh", dtype="bfloat16"), shape=(4,), name="brain"),
+            normal(5, 4, scale=1.0),
+        ),
         "float64": (float64_model, normal(3, 7, 6).astype(np.float64)),
         "masking": (
             seq(
-                layers.Masking(0.0), layers.Dense(5, "tanh"), layers.Activation("relu"), layers.Activation("softmax"),
-                shape=(6, 4), name="masking",
+                layers.Masking(0.0),
+                layers.Dense(5, "tanh"),
+                layers.Activation("relu"),
+                layers.Activation("softmax"),
+                shape=(6, 4),
+                name="masking",
             ),
             steps_with_gaps(),
         ),
         "masking_then_flatten": (
-            seq(layers.Masking(0.0), layers.Dense(3), layers.Flatten(), layers.Dense(2), shape=(6, 4), name="drop"),
+            seq(
+                layers.Masking(0.0),
+                layers.Dense(3),
+                layers.Flatten(),
+                layers.Dense(2),
+                shape=(6, 4),
+                name="drop",
+            ),
             steps_with_gaps(),
         ),
         "flatten": (seq(layers.Flatten(), layers.Dense(3), shape=(3, 4, 5), name="flat"), image),
-        "flatten_channels_first": (seq(layers.Flatten("channels_first"), shape=(3, 4, 5), name="flat_cf"), image),
+        "flatten_channels_first": (
+            seq(layers.Flatten("channels_first"), shape=(3, 4, 5), name="flat_cf"),
+            image,
+        ),
         "reshape": (
-            seq(layers.Reshape((3, 4)), layers.Reshape((6, 2)), layers.Reshape((-1, 2, 2)), shape=(12,), name="reshape"),
+            seq(
+                layers.Reshape((3, 4)),
+                layers.Reshape((6, 2)),
+                layers.Reshape((-1, 2, 2)),
+                shape=(12,),
+                name="reshape",
+            ),
             normal(4, 12),
         ),
-        "permute": (seq(layers.Permute((3, 1, 2)), layers.Dense(3), shape=(3, 4, 5), name="permute"), image),
-        "repeat_vector": (seq(layers.Dense(4), layers.RepeatVector(3), shape=(5,), name="repeat"), normal(4, 5)),
+        "permute": (
+            seq(layers.Permute((3, 1, 2)), layers.Dense(3), shape=(3, 4, 5), name="permute"),
+            image,
+        ),
+        "repeat_vector": (
+            seq(layers.Dense(4), layers.RepeatVector(3), shape=(5,), name="repeat"),
+            normal(4, 5),
+        ),
         "dropout": (
             seq(
-                layers.Dropout(0.5, noise_shape=(None, 1, 4), seed=11), layers.Dropout(0.0), layers.Dense(2),
-                shape=(3, 4), name="dropout",
+                layers.Dropout(0.5, noise_shape=(None, 1, 4), seed=11),
+                layers.Dropout(0.0),
+                layers.Dense(2),
+                shape=(3, 4),
+                name="dropout",
             ),
             normal(2, 3, 4),
         ),
@@ -195,31 +284,54 @@ def cases() -> dict[str, tuple[Callable[[], keras.Model], np.ndarray]]:
                 layers.PReLU(alpha_initializer="random_normal", shared_axes=[1, 2]),
                 layers.PReLU(initializers.RandomUniform(0.0, 0.9), shared_axes=[3]),
                 layers.PReLU("ones", alpha_regularizer="l2", alpha_constraint="non_neg"),
-                shape=(3, 4, 5), name="prelu",
+                shape=(3, 4, 5),
+                name="prelu",
             ),
             image,
         ),
         "softmax_axis": (
-            seq(layers.Softmax(axis=1), layers.Softmax(axis=(1, 2)), layers.Softmax(), shape=(3, 4), name="softmax"),
+            seq(
+                layers.Softmax(axis=1),
+                layers.Softmax(axis=(1, 2)),
+                layers.Softmax(),
+                shape=(3, 4),
+                name="softmax",
+            ),
             normal(2, 3, 4),
         ),
         "relu_options": (
             seq(
-                layers.ReLU(negative_slope=0.2), layers.ReLU(max_value=2.5, negative_slope=0.1, threshold=0.5),
-                layers.ReLU(threshold=0.3), layers.ReLU(max_value=1.5),
-                shape=(6,), name="relu_options",
+                layers.ReLU(negative_slope=0.2),
+                layers.ReLU(max_value=2.5, negative_slope=0.1, threshold=0.5),
+                layers.ReLU(threshold=0.3),
+                layers.ReLU(max_value=1.5),
+                shape=(6,),
+                name="relu_options",
             ),
             normal(9, 6),
         ),
         "leaky_and_elu": (
-            seq(layers.LeakyReLU(0.1), layers.LeakyReLU(), layers.ELU(0.5), layers.ELU(), shape=(6,), name="leaky"),
+            seq(
+                layers.LeakyReLU(0.1),
+                layers.LeakyReLU(),
+                layers.ELU(0.5),
+                layers.ELU(),
+                shape=(6,),
+                name="leaky",
+            ),
             normal(9, 6),
         ),
         "options": (options_model, normal(9, 6)),
         "integers": (
             seq(
-                layers.Reshape((2, 6)), layers.Permute((2, 1)), layers.Flatten(), layers.ReLU(), layers.RepeatVector(2),
-                shape=(12,), name="integers", dtype="int32",
+                layers.Reshape((2, 6)),
+                layers.Permute((2, 1)),
+                layers.Flatten(),
+                layers.ReLU(),
+                layers.RepeatVector(2),
+                shape=(12,),
+                name="integers",
+                dtype="int32",
             ),
             np.arange(-12, 24, dtype=np.int32).reshape(3, 12),
         ),
@@ -227,26 +339,39 @@ def cases() -> dict[str, tuple[Callable[[], keras.Model], np.ndarray]]:
         "nested": (nested_model, normal(9, 4)),
         "chain": (chain_model, normal(9, 6)),
         "many_dense": (
-            seq(*[layers.Dense(3, name=f"step_{i}") for i in range(12)], shape=(3,), name="many"), normal(5, 3)
+            seq(*[layers.Dense(3, name=f"step_{i}") for i in range(12)], shape=(3,), name="many"),
+            normal(5, 3),
         ),
         "names": (
-            seq(layers.Dense(3, name="größe 出力"), layers.Activation("tanh", name="a.b:c"), shape=(4,), name="модель"),
+            seq(
+                layers.Dense(3, name="größe 出力"),
+                layers.Activation("tanh", name="a.b:c"),
+                shape=(4,),
+                name="модель",
+            ),
             normal(5, 4),
         ),
         "lambda_named": (
-            seq(layers.Dense(4), layers.Lambda(square, name="squared"), layers.Dense(2), shape=(3,), name="lambda"),
+            seq(
+                layers.Dense(4),
+                layers.Lambda(square, name="squared"),
+                layers.Dense(2),
+                shape=(3,),
+                name="lambda",
+            ),
             normal(5, 3),
         ),
         "unbuilt": (
-            lambda: keras.Sequential([layers.Dense(3, "relu"), layers.Dense(2)], name="unbuilt"), normal(5, 4)
+            lambda: keras.Sequential([layers.Dense(3, "relu"), layers.Dense(2)], name="unbuilt"),
+            normal(5, 4),
         ),
         "built_by_call": (
-            lambda: keras.Sequential([layers.Flatten(), layers.Dense(3), layers.Dense(2)], name="by_call"),
+            lambda: keras.Sequential(
+                [layers.Flatten(), layers.Dense(3), layers.Dense(2)], name="by_call"
+            ),
             normal(5, 4, 2),
         ),
-        "special_weights": (
-            seq(layers.Dense(3), shape=(3,), name="special"), normal(4, 3)
-        ),
+        "special_weights": (seq(layers.Dense(3), shape=(3,), name="special"), normal(4, 3)),
     }
     table |= {f"activation_{name}": (one_activation(name), normal(9, 6)) for name in ACTIVATIONS}
     return table
@@ -255,7 +380,9 @@ def cases() -> dict[str, tuple[Callable[[], keras.Model], np.ndarray]]:
 def randomize(model: keras.Model, seed: int) -> None:
     """Biases and slopes away from their zeros, at a scale that keeps long chains alive."""
     rng = np.random.default_rng(seed)
-    model.set_weights([rng.normal(size=w.shape, scale=0.6).astype(w.dtype) for w in model.get_weights()])
+    model.set_weights(
+        [rng.normal(size=w.shape, scale=0.6).astype(w.dtype) for w in model.get_weights()]
+    )
 
 
 def strip_keys(source: Path, target: Path) -> None:
@@ -264,8 +391,12 @@ def strip_keys(source: Path, target: Path) -> None:
         for member in archive.namelist():
             data = archive.read(member)
             if member == "config.json":
-                for late in (b', "quantization_config": null', b', "optional": false', b', "ragged": false',
-                             b', "input_axes": null, "output_axes": null'):
+                for late in (
+                    b', "quantization_config": null',
+                    b', "optional": false',
+                    b', "ragged": false',
+                    b', "input_axes": null, "output_axes": null',
+                ):
                     assert late in data, late
                     data = data.replace(late, b"")
             stripped.writestr(member, data)
@@ -289,7 +420,9 @@ def write_refused() -> None:
     ).save(TARGET / "refused_lambda.keras")
     inputs = keras.Input((4,))
     left, right = layers.Dense(3)(inputs), layers.Dense(3)(inputs)
-    keras.Model(inputs, layers.Add()([left, right]), name="branches").save(TARGET / "refused_branches.keras")
+    keras.Model(inputs, layers.Add()([left, right]), name="branches").save(
+        TARGET / "refused_branches.keras"
+    )
 
 
 def main() -> None:

@@ -5,14 +5,15 @@
 Writes two files into coreops/data:
 
 digits.keras
-    A Keras 3 file: 64 -> Dense 128 relu -> Dropout -> Dense 64 relu -> Dropout -> Dense 10 softmax, float32.
+    A Keras 3 file, float32: 64 inputs, Dense 128 relu, Dropout, Dense 64 relu, Dropout, Dense 10
+    softmax.
 digits.npz
     The held-out quarter of the data, which training never saw:
     ``images`` (450, 64) uint8, grey levels 0..16; ``labels`` (450,) uint8;
     ``probabilities`` (450, 10) float32, what Keras itself predicted for ``images / 16``.
 
-The data are the 1,797 handwritten digits that scikit-learn carries (E. Alpaydin and C. Kaynak, "Optical Recognition of
-Handwritten Digits", UCI Machine Learning Repository, CC BY 4.0).
+The data are the 1,797 handwritten digits that scikit-learn carries (E. Alpaydin and C. Kaynak,
+"Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, CC BY 4.0).
 """
 
 import os
@@ -20,11 +21,11 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from keras import layers  # noqa: E402
-from sklearn.datasets import load_digits  # noqa: E402
-from sklearn.model_selection import train_test_split  # noqa: E402
+import keras
+import numpy as np
+from keras import layers
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 SEED = 20
 EPOCHS = 120

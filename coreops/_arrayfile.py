@@ -1,0 +1,141 @@
+"""Array files of the command line: reading and atomic writing of .npy, .npz and .csv."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ._exit import BAD_INPUT, CANNOT_WRITE, NO_FILE, USAGE, CommandError
+
+OUTPUT_KEY = "predictions"
+
+
+def read_array(path: str, key: str | None = None) -> np.ndarray:
+    """Read the samples of an array file; pickled objects are never loaded.
+
+    Args:
+        path: .npy (mapped, not read), .npz or .csv, with or without a header line.
+        key: name of the array inside an .npz; not needed when it holds a single one.
+
+    Raises:
+        CommandError: no such file, another extension, damaged or not numeric, no such key.
+    """
+    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
+    reader = readers.get(Path(path).suffix.lower())
+    if reader is None:
+        raise CommandError(f"{path}: the input must be .npy, .npz or .csv", USAGE)
+    if key is not None and reader is not _read_npz:
+        raise CommandError("--key is for .npz files", USAGE)
+    try:
+        array = reader(path, key)
+    except FileNotFoundError:
+        raise CommandError(f"no such input file: {path}", NO_FILE) from None
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror or error}", NO_FILE) from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CommandError(f"{path} holds no numeric array: {error}", BAD_INPUT) from None
+    if array.ndim == 0 or array.dtype.kind not in "fiub":
+        raise CommandError(
+            f"{path} holds {array.dtype} of shape {array.shape}, not one number array with a row "
+            "per sample",
+            BAD_INPUT,
+        )
+    return array
+
+
+def _read_npy(path: str, key: str | None) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _read_npz(path: str, key: str | None) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as arrays:
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("not an .npz archive")
+        names = arrays.files
+        if key is None and len(names) != 1:
+            raise CommandError(f"{path} holds {names}: choose one with --key", USAGE)
+        if key is not None and key not in names:
+            raise CommandError(f"{path} has no array {key!r}; it holds {names}", BAD_INPUT)
+        return arrays[key or names[0]]
+
+
+def _read_csv(path: str, key: str | None) -> np.ndarray:
+    with open(path, encoding="utf-8-sig") as file:
+        first = file.readline()
+        header = not all(_is_number(cell) for cell in first.split(","))
+        if not header:
+            file.seek(0)
+        lines = list(file)
+    if not any(line.strip() for line in lines):
+        raise ValueError("it has no rows of numbers")
+    return np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def writer_for(path: str) -> Callable[[BinaryIO, np.ndarray], None]:
+    """Return what writes an array in the format of a file name.
+
+    Raises:
+        CommandError: another extension than .npy, .npz, .csv, or no such folder.
+    """
+    writers: dict[str, Any] = {
+        ".npy": lambda file, y: np.save(file, y, allow_pickle=False),
+        ".npz": lambda file, y: np.savez_compressed(file, **{OUTPUT_KEY: y}),
+        ".csv": _write_csv,
+    }
+    target = Path(path)
+    writer = writers.get(target.suffix.lower())
+    if writer is None:
+        raise CommandError(f"{path}: the output must be .npy, .npz or .csv", USAGE)
+    if not target.parent.is_dir():
+        raise CommandError(f"cannot write {path}: no such folder", CANNOT_WRITE)
+    if target.exists() and not target.is_file():
+        raise CommandError(f"cannot write {path}: not a regular file", CANNOT_WRITE)
+    return writer
+
+
+def write_array(path: str, y: np.ndarray) -> None:
+    """Write an array; the file appears whole, or an existing one stays as it was.
+
+    Raises:
+        CommandError: the disk is full, no permission, a .csv for more than two axes.
+    """
+    write = writer_for(path)
+    target = Path(path).resolve()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        try:
+            with open(part, "xb") as file:
+                write(file, y)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise CommandError(
+            f"cannot write {path}: {error.strerror or error}", CANNOT_WRITE
+        ) from None
+
+
+def _write_csv(file: BinaryIO, y: np.ndarray) -> None:
+    if y.ndim > 2:
+        raise CommandError(
+            f"the result has shape {y.shape}; a .csv holds at most two axes: write .npy or .npz",
+            CANNOT_WRITE,
+        )
+    digits = {"float64": "%.17g", "float32": "%.9g"}.get(y.dtype.name, "%g")
+    np.savetxt(file, y, fmt="%d" if y.dtype.kind in "iub" else digits, delimiter=",")

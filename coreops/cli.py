@@ -1,0 +1,233 @@
+"""The command line: `coreops demo`, `coreops info`, `coreops predict`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from ._exit import (
+    BAD_INPUT,
+    BAD_MODEL,
+    FAILED,
+    INTERRUPTED,
+    NEEDS_PACKAGE,
+    NO_FILE,
+    OK,
+    CommandError,
+)
+
+_EXIT_CODES = """\
+exit codes:
+  0    done
+  1    failed for another reason, such as too little memory
+  2    wrong usage
+  3    a file is missing or cannot be read
+  4    the model file is damaged, hostile, or needs what coreops does not have
+  5    the input does not suit the model
+  6    the output cannot be written (disk full, no such folder, no permission)
+  7    an optional package is missing
+  130  interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: the arguments; by default the process's.
+
+    Returns:
+        The exit code.
+    """
+    arguments = _parser().parse_args(argv)
+    warnings.showwarning = _show_warning
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except CommandError as error:
+        return _complain(str(error), error.code)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except MemoryError:
+        return _complain("not enough memory; try a smaller --batch-size", FAILED)
+    except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
+        sys.stdout = None
+        return FAILED
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="coreops", description="Keras models on compiled CPU kernels, without Keras."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    demo = commands.add_parser("demo", help="classify the shipped handwritten digits")
+    demo.set_defaults(run=_demo)
+
+    info = commands.add_parser("info", help="print what runs here: CPU tier, threads, versions")
+    info.set_defaults(run=_info)
+
+    predict = commands.add_parser(
+        "predict",
+        help="predict with a .keras file",
+        description="Load a Keras 3 model, predict for an array file, write the result.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.add_argument("model", metavar="MODEL", help="a .keras file")
+    predict.add_argument("input", metavar="IN", help=".npy, .npz or .csv, one sample per row")
+    predict.add_argument("output", metavar="OUT", help=".npy, .npz or .csv; replaced if it exists")
+    predict.add_argument("--key", help="name of the input array inside an .npz file")
+    predict.add_argument(
+        "--batch-size", type=_positive, default=1024, metavar="N", help="samples at once (1024)"
+    )
+    predict.add_argument("--quiet", action="store_true", help="no progress, no closing line")
+    predict.set_defaults(run=_predict)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, not {text!r}")
+    return int(text)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from ._demo import run
+
+    _need_h5py()
+    run()
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    from . import show_runtime
+
+    show_runtime()
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from ._arrayfile import read_array, write_array, writer_for
+
+    writer_for(arguments.output)  # a wrong name is told before any work
+    model = _load(arguments.model)
+    x = read_array(arguments.input, arguments.key)
+    _check_shape(arguments.input, x, model)
+    started = time.perf_counter()
+    y = _run(model, x, arguments)
+    seconds = time.perf_counter() - started
+    write_array(arguments.output, y)
+    if not arguments.quiet:
+        print(f"{len(x):,} samples in {seconds:.3g} s -> {arguments.output} {y.shape}")
+
+
+def _load(path: str) -> Any:
+    from .saving import load_model
+    from .saving.errors import ModelFileError, ModelFileNotFoundError
+
+    try:
+        return load_model(path)
+    except ModelFileNotFoundError:
+        raise CommandError(f"no such model file: {path}", NO_FILE) from None
+    except ModelFileError as error:
+        raise CommandError(str(error), BAD_MODEL) from None
+    except ImportError as error:
+        raise CommandError(str(error), NEEDS_PACKAGE) from None
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}", NO_FILE) from None
+
+
+def _need_h5py() -> None:
+    from .saving.weights import need_h5py
+
+    try:
+        need_h5py()
+    except ImportError as error:
+        raise CommandError(str(error), NEEDS_PACKAGE) from None
+
+
+def _check_shape(path: str, x: Any, model: Any) -> None:
+    """Compare an array with the model's input shape, before any work."""
+    wanted = getattr(model, "input_shape", None)
+    if wanted is None:  # a model without an Input takes its shape from the data
+        return
+    sample = ", ".join("any" if size is None else str(size) for size in wanted[1:])
+    fits = x.ndim == len(wanted) and all(
+        size is None or size == got for size, got in zip(wanted[1:], x.shape[1:], strict=True)
+    )
+    if not fits:
+        hint = ""
+        if x.ndim == len(wanted) - 1:
+            hint = " For a single sample, add a leading axis of 1."
+        raise CommandError(
+            f"{path} has shape {x.shape}, but the model takes (samples, {sample}).{hint}", BAD_INPUT
+        )
+
+
+def _run(model: Any, x: Any, arguments: argparse.Namespace) -> Any:
+    """Predict batch by batch into one array."""
+    import numpy as np
+
+    step, count = arguments.batch_size, len(x)
+    progress = Progress(count, shown=not arguments.quiet and sys.stderr.isatty())
+    result = None
+    try:
+        for start in range(0, max(count, 1), step):
+            y = np.asarray(model.predict_on_batch(np.ascontiguousarray(x[start : start + step])))
+            if result is None:
+                result = np.empty((count, *y.shape[1:]), y.dtype)
+            result[start : start + step] = y
+            progress.show(min(start + step, count))
+    except (ValueError, TypeError) as error:
+        raise CommandError(
+            f"the model does not take {arguments.input}: {error}", BAD_INPUT
+        ) from None
+    finally:
+        progress.close()
+    return result
+
+
+class Progress:
+    """One line on stderr, redrawn at most ten times a second.
+
+    Args:
+        total: number of samples.
+        shown: False to stay silent.
+    """
+
+    WIDTH = 30
+
+    def __init__(self, total: int, *, shown: bool) -> None:
+        self.total, self.shown = total, shown
+        self.started = self.drawn = time.monotonic()
+        self.on_screen = False
+
+    def show(self, done: int) -> None:
+        """Draw the line if the last drawing is old enough."""
+        now = time.monotonic()
+        if not self.shown or now - self.drawn < 0.1:
+            return
+        self.drawn, self.on_screen = now, True
+        share = done / self.total
+        left = (now - self.started) * (1 - share) / share
+        bar = "#" * int(share * self.WIDTH)
+        text = f"[{bar:<{self.WIDTH}}] {done:,} of {self.total:,}, {left:.0f} s left"
+        print(f"\r{text:<79}", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Wipe the line."""
+        if self.on_screen:
+            print(f"\r{'':<79}\r", end="", file=sys.stderr, flush=True)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"coreops: {message}", file=sys.stderr)
+    return code
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    print(f"coreops: warning: {message}", file=sys.stderr)

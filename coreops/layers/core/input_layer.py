@@ -1,0 +1,157 @@
+"""Input and InputLayer: where a model's data comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import config
+from ..._symbolic import KerasTensor, Shape, as_shape
+from ..layer import Layer
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+class InputLayer(Layer):
+    """The shape and dtype of a model's input.
+
+    Args:
+        shape: the shape without the batch axis; None where unknown.
+        batch_size: the batch size, if it is fixed.
+        dtype: name of the element type, by default `config.floatx()`. Inputs are cast to it.
+        sparse: must be false; sparse tensors do not exist here.
+        ragged: must be false.
+        batch_shape: the shape with the batch axis, instead of `shape`.
+        input_tensor: an existing symbolic tensor to take shape and dtype from.
+        optional: whether None is accepted.
+        name: name of the layer.
+        **kwargs: Keras 2's `input_shape` and `batch_input_shape`.
+
+    Raises:
+        ValueError: none or both of `shape` and `batch_shape`, `batch_size` beside `batch_shape`,
+            or a shape that is not an iterable of non-negative ints and None.
+    """
+
+    _stateless = True
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: KerasTensor | None = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if "input_shape" in kwargs:
+            shape = kwargs.pop("input_shape")
+        if "batch_input_shape" in kwargs:
+            batch_shape = kwargs.pop("batch_input_shape")
+        if input_tensor is not None:
+            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+        if (shape is None) == (batch_shape is None):
+            raise ValueError(
+                "An input needs exactly one of `shape` and `batch_shape`. "
+                f"Received: shape={shape!r}, batch_shape={batch_shape!r}"
+            )
+        if batch_shape is not None and batch_size is not None:
+            raise ValueError(
+                "`batch_size` goes with `shape`; `batch_shape` has it already. "
+                f"Received: batch_size={batch_size!r}, batch_shape={batch_shape!r}"
+            )
+        if sparse or ragged:
+            raise ValueError(
+                f"Sparse and ragged inputs are not supported. Received: {sparse=}, {ragged=}"
+            )
+        if batch_shape is None:
+            batch_shape = (batch_size, *as_shape(shape))
+        self.batch_shape: Shape = as_shape(batch_shape)
+        self._input_dtype = _dtype_name(dtype)
+        # Floats are brought to the layers' compute dtype, integers to floats where asked for.
+        policy = self._input_dtype if self._input_dtype in ("float32", "float64") else None
+        super().__init__(name=name, dtype=policy, **kwargs)
+        self.integer_input = "cast" if self._input_dtype in _FLOATS else "keep"
+        self.optional = bool(optional)
+        self.supports_masking = True
+        self.output = KerasTensor(self.batch_shape, self._input_dtype, self.name, origin=self)
+
+    @property
+    def dtype(self) -> str:
+        """Name of the element type that inputs are cast to."""
+        return self._input_dtype
+
+    def emit(self, flow: Any, x: Any) -> Any:
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self._input_dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    tensor: KerasTensor | None = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """Return a symbolic tensor that stands for a model's input.
+
+    Args:
+        shape: the shape without the batch axis; None where unknown.
+        batch_size: the batch size, if it is fixed.
+        dtype: name of the element type, by default `config.floatx()`.
+        sparse: must be false.
+        ragged: must be false.
+        batch_shape: the shape with the batch axis, instead of `shape`.
+        name: name of the input.
+        tensor: an existing symbolic tensor to take shape and dtype from.
+        optional: whether None is accepted.
+
+    Raises:
+        ValueError: as `InputLayer`.
+    """
+    return InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        input_tensor=tensor,
+        optional=optional,
+        name=name,
+    ).output
+
+
+def _dtype_name(dtype: Any) -> str:
+    """Return the name of an element type, `config.floatx()` for None."""
+    if dtype is None:
+        return config.floatx()
+    if isinstance(dtype, dict):  # a policy, as Keras writes it
+        dtype = dtype.get("config", dtype).get("name")
+    if dtype == "bfloat16":
+        return dtype
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        raise ValueError(f"An input's `dtype` must name a type. Received: {dtype!r}") from None

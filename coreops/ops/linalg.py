@@ -1,0 +1,129 @@
+"""Products and linear algebra. Dense layers have kernels; these are NumPy's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._arrays import accumulator, array, axes, fractional, named, promote
+
+
+def _product(function: Callable, name: str) -> Callable:
+    def op(x1: Any, x2: Any) -> np.ndarray:
+        return function(*promote(x1, x2))
+
+    return named(op, name, f"`numpy.{name}` in the arguments' common dtype.")
+
+
+def _matrix(function: Callable, name: str | None = None) -> Callable:
+    def op(x: Any) -> Any:
+        return function(fractional(x))
+
+    name = name or function.__name__
+    return named(op, name, f"`numpy.linalg.{function.__name__}`; integers give floats.")
+
+
+matmul = _product(np.matmul, "matmul")
+dot = _product(np.dot, "dot")
+inner = _product(np.inner, "inner")
+outer = _product(np.outer, "outer")
+vdot = _product(np.vdot, "vdot")
+kron = _product(np.kron, "kron")
+
+cholesky = _matrix(np.linalg.cholesky)
+det = _matrix(np.linalg.det)
+eig = _matrix(np.linalg.eig)
+eigh = _matrix(np.linalg.eigh)
+inv = _matrix(np.linalg.inv)
+slogdet = _matrix(np.linalg.slogdet)
+
+
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> np.ndarray:
+    """The sum of products over axes: a number of them, or two lists."""
+    return np.tensordot(*promote(x1, x2), axes=axes)
+
+
+def cross(
+    x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> np.ndarray:
+    """The cross product of vectors of 3 components."""
+    return np.cross(*promote(x1, x2), axisa, axisb, axisc, axis)
+
+
+def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> np.ndarray:
+    """The sum of products that `subscripts` spell, in the operands' common dtype."""
+    kwargs.setdefault("optimize", True)
+    return np.einsum(subscripts, *promote(*operands), **kwargs)
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> np.ndarray:
+    """The sum of the diagonal."""
+    x = array(x)
+    return np.trace(x, offset, axis1, axis2, dtype=accumulator(x))
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    """`numpy.linalg.norm`; integers give floats."""
+    x = fractional(x)
+    return np.asarray(np.linalg.norm(x, ord, axes(axis), keepdims), x.dtype)[()]
+
+
+def solve(a: Any, b: Any) -> np.ndarray:
+    """The solution x of a x = b."""
+    a, b = (fractional(x) for x in promote(a, b))
+    return np.linalg.solve(a, b)
+
+
+def lstsq(a: Any, b: Any, rcond: float | None = None) -> np.ndarray:
+    """The x of least |a x - b|."""
+    a, b = (fractional(x) for x in promote(a, b))
+    return np.linalg.lstsq(a, b, rcond=rcond)[0]
+
+
+def pinv(x: Any, rcond: float | None = None) -> np.ndarray:
+    """The Moore-Penrose inverse."""
+    x = fractional(x)
+    return np.linalg.pinv(x) if rcond is None else np.linalg.pinv(x, rcond)
+
+
+def qr(x: Any, mode: str = "reduced") -> tuple[np.ndarray, np.ndarray]:
+    """The orthonormal and the upper triangular factor of x."""
+    if mode not in ("reduced", "complete"):
+        raise ValueError(f"qr: expected `mode` 'reduced' or 'complete'. Received: mode={mode!r}")
+    return tuple(np.linalg.qr(fractional(x), mode))
+
+
+def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """The singular value decomposition of x."""
+    return np.linalg.svd(fractional(x), full_matrices, compute_uv)
+
+
+def logdet(x: Any) -> np.ndarray:
+    """The logarithm of the determinant of a positive definite matrix."""
+    return slogdet(x)[1]
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> np.ndarray:  # noqa: N803
+    """The powers of a vector as columns."""
+    return np.vander(array(x), N, increasing)
+
+
+def corrcoef(x: Any) -> np.ndarray:
+    """The correlation coefficients between rows."""
+    x = fractional(x)
+    return np.corrcoef(x).astype(x.dtype)
+
+
+def correlate(x1: Any, x2: Any, mode: str = "valid") -> np.ndarray:
+    """The cross-correlation of two vectors."""
+    return np.correlate(*promote(x1, x2), mode)
+
+
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> np.ndarray:
+    """The integral along an axis by the trapezoidal rule."""
+    y = np.moveaxis(fractional(y), axis, -1)
+    if x is not None:
+        dx = np.diff(fractional(x))
+    return np.sum((y[..., 1:] + y[..., :-1]) * dx / 2, axis=-1, dtype=y.dtype)

@@ -1,0 +1,289 @@
+"""Reshaping, joining, splitting, indexing and making arrays, under NumPy's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _plan
+from ._arrays import array, axes, fractional, named, numpy_dtype, promote, result_dtype
+
+_MOVED_SIZES = (1, 2, 4, 8, 16)
+
+
+def _plain(function: Callable, name: str | None = None) -> Callable:
+    """Make an op that converts its first argument and leaves the rest to NumPy."""
+
+    def op(x: Any, *args: Any, **keywords: Any) -> Any:
+        return function(array(x), *args, **keywords)
+
+    name = name or function.__name__
+    return named(op, name, f"`numpy.{name}`; keeps the dtype.")
+
+
+diag = _plain(np.diag)
+diagflat = _plain(np.diagflat)
+diagonal = _plain(np.diagonal)
+flip = _plain(np.flip)
+fliplr = _plain(np.fliplr)
+flipud = _plain(np.flipud)
+moveaxis = _plain(np.moveaxis)
+ravel = _plain(np.ravel)
+roll = _plain(np.roll)
+swapaxes = _plain(np.swapaxes)
+tile = _plain(np.tile)
+tril = _plain(np.tril)
+triu = _plain(np.triu)
+
+
+def reshape(x: Any, newshape: int | Sequence[int]) -> np.ndarray:
+    """The same elements in another shape; one entry may be -1."""
+    return np.reshape(array(x), newshape)
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None) -> np.ndarray:
+    """A C-contiguous copy with its axes in another order, by default reversed.
+
+    Raises:
+        ValueError: if `axes` is no permutation of the axes.
+    """
+    x = array(x)
+    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(axes)
+    if sorted(axis % x.ndim if x.ndim else axis for axis in order) != list(range(x.ndim)):
+        raise ValueError(
+            f"transpose: expected `axes` to be a permutation of the {x.ndim} axes of an array of "
+            f"shape {x.shape}. Received: axes={axes}"
+        )
+    order = tuple(axis % x.ndim for axis in order)
+    if x.itemsize in _MOVED_SIZES:
+        return _plan.apply_permute(x, order)
+    return np.ascontiguousarray(np.transpose(x, order))
+
+
+permute = transpose
+
+
+def expand_dims(x: Any, axis: int | Sequence[int]) -> np.ndarray:
+    """Insert axes of size 1."""
+    return np.expand_dims(array(x), axes(axis))
+
+
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> np.ndarray:
+    """Remove axes of size 1."""
+    return np.squeeze(array(x), axes(axis))
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> np.ndarray:
+    """Repeat the elements along an axis (None: of the flattened array)."""
+    return np.repeat(array(x), repeats, axis)
+
+
+def broadcast_to(x: Any, shape: Sequence[int]) -> np.ndarray:
+    """Stretch to a shape; a copy, so that it can be written to."""
+    return np.array(np.broadcast_to(array(x), tuple(shape)))
+
+
+def pad(
+    x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
+) -> np.ndarray:
+    """`numpy.pad`; `constant_values` only with mode "constant"."""
+    if constant_values is None:
+        return np.pad(array(x), pad_width, mode)
+    if mode != "constant":
+        raise ValueError(
+            "pad: `constant_values` belongs to mode='constant'. "
+            f"Received: mode={mode!r}, constant_values={constant_values}"
+        )
+    return np.pad(array(x), pad_width, mode, constant_values=constant_values)
+
+
+def rot90(array_: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
+    """Turn by 90 degrees in the plane of two axes, k times."""
+    return np.rot90(array(array_), k, axes)
+
+
+def concatenate(xs: Sequence[Any], axis: int = 0) -> np.ndarray:
+    """Join along an existing axis, in the common dtype."""
+    return np.concatenate(promote(*xs), axis=axis)
+
+
+def stack(x: Sequence[Any], axis: int = 0) -> np.ndarray:
+    """Join along a new axis, in the common dtype."""
+    return np.stack(promote(*x), axis=axis)
+
+
+def hstack(xs: Sequence[Any]) -> np.ndarray:
+    """Join along the second axis (vectors: the first)."""
+    return np.hstack(promote(*xs))
+
+
+def vstack(xs: Sequence[Any]) -> np.ndarray:
+    """Join along the first axis, vectors being rows."""
+    return np.vstack(promote(*xs))
+
+
+def dstack(xs: Sequence[Any]) -> np.ndarray:
+    """Join along the third axis."""
+    return np.dstack(promote(*xs))
+
+
+def append(x1: Any, x2: Any, axis: int | None = None) -> np.ndarray:
+    """Join two arrays, flattened unless there is an axis."""
+    return np.append(*promote(x1, x2), axis=axis)
+
+
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[np.ndarray]:
+    """Cut into equal parts, or at indices."""
+    return np.split(array(x), indices_or_sections, axis=axis)
+
+
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[np.ndarray]:
+    """Cut into parts that need not be equal, or at indices."""
+    return np.array_split(array(x), indices_or_sections, axis=axis)
+
+
+hsplit = _plain(np.hsplit)
+vsplit = _plain(np.vsplit)
+dsplit = _plain(np.dsplit)
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> np.ndarray:
+    """The elements or slices at indices; negative ones count from the end."""
+    return np.take(array(x), array(indices).astype(np.intp, copy=False), axis=axis)
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> np.ndarray:
+    """The elements at indices that are given per position."""
+    return np.take_along_axis(array(x), array(indices).astype(np.intp, copy=False), axis)
+
+
+def get_item(x: Any, key: Any) -> np.ndarray:
+    """x[key]."""
+    return array(x)[key]
+
+
+def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """The index tuples of flat indices."""
+    found = np.unravel_index(array(indices), tuple(shape))
+    return tuple(np.asarray(index, np.int32) for index in found)
+
+
+def meshgrid(*x: Any, indexing: str = "xy") -> list[np.ndarray]:
+    """`numpy.meshgrid`."""
+    return list(np.meshgrid(*(array(a) for a in x), indexing=indexing))
+
+
+def view(x: Any, dtype: Any = None) -> np.ndarray:
+    """The same bytes as another dtype."""
+    x = array(x)
+    return x if dtype is None else x.view(numpy_dtype(dtype))
+
+
+def copy(x: Any) -> np.ndarray:
+    """A copy."""
+    return np.array(array(x))
+
+
+def ndim(x: Any) -> int:
+    """The number of axes."""
+    return array(x).ndim
+
+
+def size(x: Any, axis: int | None = None) -> int:
+    """The number of elements, or the size of an axis."""
+    return np.size(array(x), axis)
+
+
+def _filled(function: Callable) -> Callable:
+    def op(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
+        return function(shape, numpy_dtype(dtype or "float"))
+
+    name = function.__name__
+    return named(op, name, f"`numpy.{name}`, by default of the default float type.")
+
+
+def _filled_like(function: Callable) -> Callable:
+    def op(x: Any, dtype: Any = None) -> np.ndarray:
+        x = array(x)
+        return function(x, dtype=numpy_dtype(dtype or x.dtype))
+
+    name = function.__name__
+    return named(op, name, f"`numpy.{name}`, by default of the dtype of x.")
+
+
+empty = _filled(np.empty)
+ones = _filled(np.ones)
+zeros = _filled(np.zeros)
+empty_like = _filled_like(np.empty_like)
+ones_like = _filled_like(np.ones_like)
+zeros_like = _filled_like(np.zeros_like)
+
+
+def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> np.ndarray:
+    """An array of one value, by default of the default float type."""
+    return np.full(shape, fill_value, numpy_dtype(dtype or "float"))
+
+
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
+    """An array of one value in the shape of x, by default of its dtype."""
+    x = array(x)
+    return np.full_like(x, fill_value, numpy_dtype(dtype or x.dtype))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:  # noqa: N803
+    """Ones on the k-th diagonal."""
+    return np.eye(N, M, k, numpy_dtype(dtype or "float"))
+
+
+def identity(n: int, dtype: Any = None) -> np.ndarray:
+    """The identity matrix."""
+    return eye(n, dtype=dtype)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:  # noqa: N803
+    """Ones on and below the k-th diagonal."""
+    return np.tri(N, M, k, numpy_dtype(dtype or "float"))
+
+
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
+    """`numpy.arange`, int32 for integers and the default float type for floats."""
+    step = 1 if step is None else step
+    if dtype is None:
+        dtype = result_dtype(*(array(v) for v in (start, stop, step) if v is not None))
+    return np.arange(start, stop, step, numpy_dtype(dtype))
+
+
+def _spaced(function: Callable) -> Callable:
+    def op(
+        start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, dtype: Any = None,
+        axis: int = 0, **keywords: Any,
+    ) -> Any:  # fmt: skip
+        if dtype is None:
+            dtype = fractional(promote(start, stop)[0]).dtype
+        dtype = numpy_dtype(dtype)
+        return function(start, stop, num, endpoint, dtype=dtype, axis=axis, **keywords)
+
+    name = function.__name__
+    return named(op, name, f"`numpy.{name}`, by default of the common float dtype.")
+
+
+linspace = _spaced(np.linspace)
+logspace = _spaced(np.logspace)
+geomspace = _spaced(np.geomspace)
+
+
+def _window(function: Callable) -> Callable:
+    def op(x: int, *args: Any) -> np.ndarray:
+        return function(int(x), *args).astype(numpy_dtype("float"))
+
+    name = function.__name__
+    return named(op, name, f"`numpy.{name}` of the default float type.")
+
+
+bartlett = _window(np.bartlett)
+blackman = _window(np.blackman)
+hamming = _window(np.hamming)
+hanning = _window(np.hanning)
+kaiser = _window(np.kaiser)

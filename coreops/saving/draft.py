@@ -1,0 +1,240 @@
+"""A serialised model as unbuilt layers: what the config of an untrusted file may ask for.
+
+Making a layer allocates nothing and runs nothing of the file's. All that cannot be made - layers,
+options, functions - is gathered, so that one message can name everything.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ..layers import Layer
+from . import objects, registry
+from .chain import as_sequential, is_functional
+from .errors import ModelFileError, shorten, shorten_text
+from .weights import ClassCounter
+
+MAX_LAYERS = 10_000
+MAX_NESTING = 20
+MAX_LAYER_NAME = 500
+
+# Every layer takes these; other keywords have to stand in the signature of its __init__.
+_BASE_OPTIONS = {"name", "trainable", "dtype", "activity_regularizer"}
+# Keys that some version of Keras 3 writes for what is not used: without effect when off.
+_OFF = (None, False, {}, [])
+_LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
+
+
+class Draft:
+    """A Sequential to be: its config and its parts, which are layers or further drafts."""
+
+    def __init__(self, entry: dict[str, Any], path: str) -> None:
+        self.config: dict[str, Any] = entry["config"]
+        self.file_class: str = entry.get("file_class", "Sequential")
+        self.build_shape = self.config.get("build_input_shape")
+        self.path = path
+        self.parts: list[Any] = []
+
+
+class Drafter:
+    """Makes the layers of one serialised model and gathers what cannot be made.
+
+    Args:
+        custom_objects: name -> class or function of what is not ours.
+    """
+
+    def __init__(self, custom_objects: Mapping[str, Any]) -> None:
+        self.custom = dict(custom_objects)
+        self.problems: list[str] = []
+        self.paths: list[tuple[str, Any]] = []  # (path in the weights file, layer)
+        self.count = 0
+
+    def model(self, entry: Any) -> Draft:
+        """Return the draft of a whole model.
+
+        Raises:
+            ModelFileError: it is no Sequential and no functional chain, or one message that lists
+                every layer and option that cannot be rebuilt.
+        """
+        draft = self.part(entry, "", 0)
+        if not self.problems and not isinstance(draft, Draft):
+            self.problems.append(
+                f"{_title(entry)} is not a model that is loaded here: a Sequential, or a "
+                "functional model in which each layer follows the one before"
+            )
+        if self.problems:
+            raise ModelFileError(
+                "the model needs what coreops does not have:\n  - " + "\n  - ".join(self.problems)
+            )
+        return draft
+
+    def part(self, entry: Any, path: str, depth: int) -> Any:
+        """Return a layer or a draft, or None after noting why there is none."""
+        self.count += 1
+        if self.count > MAX_LAYERS or depth > MAX_NESTING:
+            raise ModelFileError(
+                f"more than {MAX_LAYERS:,} layers, or models nested more than {MAX_NESTING} deep."
+            )
+        fault = _malformed(entry)
+        if fault:
+            self.problems.append(f"{shorten(entry, 80)}: {fault}")
+            return None
+        if is_functional(entry):
+            entry, faults = as_sequential(entry)
+            if faults:
+                self.problems += faults
+        elif not _is_sequential(entry):
+            return self.leaf(entry, path)
+        draft = Draft(entry, path)
+        counter = ClassCounter()
+        prefix = f"{path}/layers" if path else "layers"
+        layers = entry["config"].get("layers")
+        if not isinstance(layers, list):
+            self.problems.append(f"{_title(entry)}: `layers` is not a list")
+            return None
+        for inner in layers:
+            name = inner.get("class_name") if isinstance(inner, dict) else None
+            name = name if isinstance(name, str) else "?"
+            inner_path = f"{prefix}/{counter.next(name)}" if name != "InputLayer" else prefix
+            draft.parts.append(self.part(inner, inner_path, depth + 1))
+        return draft
+
+    def leaf(self, entry: dict[str, Any], path: str) -> Any:
+        """Return one layer, or None after noting everything that is wrong with it."""
+        title = _title(entry)
+        config = _plain(entry["config"])
+        if entry["class_name"] == "Lambda":
+            config = self.bind_functions(title, config)
+        cls = _layer_class(entry, self.custom)
+        if cls is None:
+            self.problems.append(f"{title}: no such layer here, nor in custom_objects")
+            return None
+        known = len(self.problems)
+        if registry.keras_module(cls):
+            config = self.known_options(title, cls, config)
+        for key, value in config.items():
+            self.nested(title, key, value)
+        if len(self.problems) > known:
+            return None
+        try:
+            layer = objects.deserialize_keras_object(
+                {**entry, "config": config, "build_config": None}, self.custom
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            self.problems.append(f"{title}: {shorten_text(error)}")
+            return None
+        self.paths.append((path, layer))
+        return layer
+
+    def known_options(self, title: str, cls: type, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the config without foreign keys; one that means something is a problem."""
+        parameters = inspect.signature(cls.__init__).parameters
+        allowed = _BASE_OPTIONS | parameters.keys()
+        for key in config.keys() - allowed:
+            if not any(config[key] is off or config[key] == off for off in _OFF):
+                self.problems.append(f"{title}: unknown option {key}={shorten(config[key], 60)}")
+        return {key: value for key, value in config.items() if key in allowed}
+
+    def nested(self, title: str, key: str, value: Any) -> None:
+        """Note an initializer, regularizer, ... that cannot be rebuilt."""
+        if not isinstance(value, dict) or not isinstance(value.get("class_name"), str):
+            return
+        try:
+            objects.deserialize_keras_object(value, self.custom)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            self.problems.append(f"{title}: option {key}: {shorten_text(error)}")
+
+    def bind_functions(self, title: str, config: dict[str, Any]) -> dict[str, Any]:
+        """Replace the functions of a Lambda by the caller's: under their own or the layer's name.
+
+        Code in a file is never run.
+        """
+        bound = dict(config)
+        for key in _LAMBDA_FUNCTIONS:
+            value = config.get(key)
+            if key == "function":
+                candidates = [_function_name(value), config.get("name")]
+            elif isinstance(value, dict):
+                candidates = [_function_name(value)]
+            else:
+                continue
+            for name in filter(None, candidates):
+                found = registry.get_registered_object(name, self.custom)
+                found = found or self.custom.get(name.rpartition(">")[2])
+                if found is not None:
+                    bound[key] = _reference(name)
+                    self.custom.setdefault(name, found)
+                    break
+            else:
+                if isinstance(value, dict) and value.get("class_name") == "function":
+                    continue  # perhaps one of our own, by name
+                wanted = config.get("name") if key == "function" else "..."
+                self.problems.append(
+                    f"{title}: option {key} is Python code, which is never run from a file; pass "
+                    f"custom_objects={{{wanted!r}: function}}"
+                )
+                bound[key] = None if key != "function" else _reference("linear")
+        return bound
+
+
+# --- reading entries ----------------------------------------------------------------------------
+
+
+def _malformed(entry: Any) -> str | None:
+    """Say what keeps an entry from being a serialised layer, None if nothing does."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
+        return "not a serialised layer"
+    config = entry.get("config")
+    if not isinstance(config, dict):
+        return "its `config` is not an object"
+    name = config.get("name")
+    if name is not None and (
+        not isinstance(name, str) or not 0 < len(name) <= MAX_LAYER_NAME or {"/", "\0"} & set(name)
+    ):
+        return f"not a layer name: {shorten(name, 60)}"
+    return None
+
+
+def _is_sequential(entry: dict[str, Any]) -> bool:
+    return entry["class_name"] == "Sequential" and str(entry.get("module", "keras")).startswith(
+        "keras"
+    )
+
+
+def _layer_class(entry: dict[str, Any], custom: Mapping[str, Any]) -> type | None:
+    """Return the class of a layer: one of ours, or one that the caller brought."""
+    try:
+        cls = objects._find_class(entry, dict(custom), "layers")
+    except (TypeError, ValueError):
+        return None
+    return cls if isinstance(cls, type) and issubclass(cls, Layer) else None
+
+
+def _title(entry: dict[str, Any]) -> str:
+    """Name a layer in messages: its own name and its class."""
+    module = entry.get("module")
+    path = f"{module}.{entry['class_name']}" if module else entry["class_name"]
+    return f"layer {shorten(entry['config'].get('name'), 80)} ({shorten(path, 120)[1:-1]})"
+
+
+def _plain(value: Any) -> Any:
+    """Return a config without the build and compile information of nested objects."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        dropped = ("build_config", "compile_config") if "class_name" in value else ()
+        return {key: _plain(item) for key, item in value.items() if key not in dropped}
+    return value
+
+
+def _function_name(value: Any) -> str | None:
+    """Return the name in a function's config, None when it holds code or anything else."""
+    if isinstance(value, dict) and value.get("class_name") == "function":
+        value = value.get("config")
+    return value if isinstance(value, str) else None
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"module": "builtins", "class_name": "function", "config": name}

@@ -9,6 +9,8 @@ from libc.stdlib cimport free, malloc
 
 cimport numpy as cnp
 
+import numpy as np
+
 cnp.import_array()
 
 
@@ -137,6 +139,25 @@ def get_num_threads():
 
 # ------------------------------------------------------------------------------ the fast path
 
+class KerasArray(np.ndarray):
+    """An ndarray with the Keras mask of its time steps, as `_keras_mask`.
+
+    Only an output that has a mask is one of these. What NumPy makes of it (a slice, a sum) has no
+    mask, as it is no longer the layer's output.
+    """
+
+    _keras_mask = None
+
+    @classmethod
+    def attach(cls, array, mask):
+        """The array with the mask attached; the plain array if there is no mask."""
+        if mask is None:
+            return array
+        carrier = array.view(cls)
+        carrier._keras_mask = mask
+        return carrier
+
+
 cdef uint64_t _epoch = 1
 
 
@@ -178,6 +199,8 @@ cdef class Callable:
             with cython.critical_section(self):
                 plan = self._plan
             if plan is not None and plan.accepts(args[0]):
+                if plan.masked:
+                    return KerasArray.attach(*plan.run_full(<cnp.ndarray>args[0], out, ()))
                 return plan.run_array(<cnp.ndarray>args[0], out)
         return self._call(*args, **kwargs)
 
@@ -223,8 +246,6 @@ cdef class Plan:
     cdef double _ns
 
     def __cinit__(self, dtype, tuple shape):
-        import numpy as np
-
         self.dtype = np.dtype(dtype)
         self.in_shape = shape
         if len(shape) > 30:
@@ -348,8 +369,8 @@ cdef class Plan:
         return co_plan_arena(self._c, batch)
 
     cdef bint accepts(self, object x):
-        """Whether run_array may read x as it is."""
-        if not cnp.PyArray_CheckExact(x) or self._streams or self.masked or not self._ready:
+        """Whether a run may read x as it is, and takes nothing else."""
+        if not cnp.PyArray_CheckExact(x) or self._streams or not self._ready:
             return False
         return self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)
 
@@ -430,11 +451,9 @@ cdef class Plan:
             raise ValueError(f"internal error: {self._streams} streams expected")
         if not self._streams and not self.masked:
             return self.run_array(<cnp.ndarray>x, out), None
-        return self._run_full(<cnp.ndarray>x, out, streams)
+        return self.run_full(<cnp.ndarray>x, out, streams)
 
-    cdef tuple _run_full(self, cnp.ndarray x, object out, streams):
-        import numpy as np
-
+    cdef tuple run_full(self, cnp.ndarray x, object out, streams):
         cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
         cdef cnp.ndarray y, mask = None
         cdef void *buffers[3]

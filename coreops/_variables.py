@@ -34,8 +34,14 @@ class Variable:
     """
 
     __slots__ = (
-        "_value", "_name", "path", "trainable", "regularizer", "constraint", "version",
         "__weakref__",
+        "_name",
+        "_value",
+        "constraint",
+        "path",
+        "regularizer",
+        "trainable",
+        "version",
     )  # fmt: skip
 
     def __init__(

@@ -195,10 +195,9 @@ def dropout(
     inputs = np.asarray(inputs)
     if rate <= 0.0:
         return inputs
-    sizes = inputs.shape if noise_shape is None else noise_shape
-    sizes = [dim if size is None else size for size, dim in zip(sizes, inputs.shape)] if (
-        noise_shape is not None
-    ) else sizes
+    sizes = inputs.shape
+    if noise_shape is not None:
+        sizes = [s or dim for s, dim in zip(noise_shape, inputs.shape, strict=True)]
     keep = numpy_generator(seed).random(sizes, dtype=np.float32) >= rate
     scale = 0.0 if rate >= 1.0 else 1.0 / (1.0 - rate)
     return np.where(keep, inputs * inputs.dtype.type(scale), inputs.dtype.type(0))

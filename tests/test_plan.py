@@ -213,6 +213,7 @@ def _child(plan, x, queue):
     queue.put(plan.run(x)[0].sum())
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_after_use_runs_and_does_not_hang(rng, threads):
     threads(2)
     plan, _ = chain(rng, (64, 256, 256, 10))

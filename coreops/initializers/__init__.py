@@ -23,12 +23,10 @@ from .random import (
     LecunNormal,
     LecunUniform,
     Orthogonal,
-    RandomInitializer,
     RandomNormal,
     RandomUniform,
     TruncatedNormal,
     VarianceScaling,
-    compute_fans,
 )
 
 constant, identity, ones, zeros = Constant, Identity, Ones, Zeros

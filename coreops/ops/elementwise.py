@@ -27,9 +27,7 @@ def _fractional(ufunc: Callable, name: str | None = None) -> Callable:
     def op(x: Any) -> np.ndarray:
         return ufunc(fractional(x))
 
-    return named(
-        op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats."
-    )
+    return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats.")
 
 
 def _binary(ufunc: Callable, name: str | None = None) -> Callable:
@@ -50,9 +48,7 @@ def _binary_fractional(ufunc: Callable, name: str | None = None) -> Callable:
         x1, x2 = promote(x1, x2)
         return ufunc(fractional(x1), fractional(x2))
 
-    return named(
-        op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats."
-    )
+    return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats.")
 
 
 abs = absolute = _unary(np.absolute, "absolute")
@@ -209,9 +205,7 @@ def allclose(
     return np.allclose(*promote(x1, x2), rtol, atol, equal_nan)
 
 
-def isin(
-    x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False
-) -> np.ndarray:
+def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> np.ndarray:
     """Whether each element of x1 is one of those of x2."""
     return np.isin(*promote(x1, x2), assume_unique=assume_unique, invert=invert)
 

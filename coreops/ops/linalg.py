@@ -105,7 +105,7 @@ def logdet(x: Any) -> np.ndarray:
     return slogdet(x)[1]
 
 
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> np.ndarray:  # noqa: N803
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> np.ndarray:
     """The powers of a vector as columns."""
     return np.vander(array(x), N, increasing)
 

@@ -189,7 +189,7 @@ def log_softmax(x: Any, axis: Any = -1) -> np.ndarray:
 def _softmax(x: Any, axis: Any, log: bool) -> np.ndarray:
     x = fractional(x)
     wide = x if x.dtype in _WORKING else x.astype(np.float32)
-    if isinstance(axis, int) or (isinstance(axis, np.integer)):
+    if isinstance(axis, (int, np.integer)):
         y = _plan.apply_softmax(wide, int(axis), log)
     else:  # several axes: as one, at the end
         axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in axis)

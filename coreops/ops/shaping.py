@@ -85,9 +85,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> np.ndarray:
     return np.array(np.broadcast_to(array(x), tuple(shape)))
 
 
-def pad(
-    x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
-) -> np.ndarray:
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> np.ndarray:
     """`numpy.pad`; `constant_values` only with mode "constant"."""
     if constant_values is None:
         return np.pad(array(x), pad_width, mode)
@@ -232,7 +230,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
     return np.full_like(x, fill_value, numpy_dtype(dtype or x.dtype))
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:  # noqa: N803
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
     """Ones on the k-th diagonal."""
     return np.eye(N, M, k, numpy_dtype(dtype or "float"))
 
@@ -242,7 +240,7 @@ def identity(n: int, dtype: Any = None) -> np.ndarray:
     return eye(n, dtype=dtype)
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:  # noqa: N803
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
     """Ones on and below the k-th diagonal."""
     return np.tri(N, M, k, numpy_dtype(dtype or "float"))
 

@@ -73,10 +73,15 @@ def serialize_keras_object(obj: Any) -> Any:
     if obj is None or isinstance(obj, PLAIN_TYPES):
         return obj
     if isinstance(obj, (list, tuple)):
-        return type(obj)([serialize_keras_object(item) for item in obj]) if type(obj) in (
-            list,
-            tuple,
-        ) else [serialize_keras_object(item) for item in obj]
+        return (
+            type(obj)([serialize_keras_object(item) for item in obj])
+            if type(obj)
+            in (
+                list,
+                tuple,
+            )
+            else [serialize_keras_object(item) for item in obj]
+        )
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
@@ -106,9 +111,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     inner = obj.get_config()
     if not isinstance(inner, dict):
-        raise TypeError(
-            f"{cls.__name__}.get_config() must return a dict. It returned: {inner!r}"
-        )
+        raise TypeError(f"{cls.__name__}.get_config() must return a dict. It returned: {inner!r}")
     module = registry.keras_module(cls)
     config = {
         "module": module or _user_module(cls),
@@ -200,8 +203,7 @@ def _deserialize(config: Any, custom: dict, safe_mode: bool, family: str | None)
         raise TypeError(f"Could not parse a config of type {type(config).__name__}: {config!r}")
     if "class_name" not in config or "config" not in config:
         return {
-            key: deserialize_keras_object(value, custom, safe_mode)
-            for key, value in config.items()
+            key: deserialize_keras_object(value, custom, safe_mode) for key, value in config.items()
         }
     class_name = config["class_name"]
     inner = {} if config["config"] is None else config["config"]

@@ -1,0 +1,34 @@
+"""`pytest bench` times coreops against the same work in pure NumPy, a group per case.
+
+Each case checks that both agree before either is timed. Read the ratio of the medians inside a
+group; absolute times are of one machine on one day. `--benchmark-json FILE` keeps the figures.
+"""
+
+import numpy as np
+import pytest
+
+import coreops
+
+
+def pytest_report_header():
+    info = coreops.runtime_info()
+    return f"coreops: tier {info['tier']}, {info['threads']} threads, NumPy {info['numpy']}"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def versus(benchmark, request):
+    """versus(ours, numpy, check): times the contender that the test's `who` names, in a group of
+    the test's own, once check(ours(), numpy()) has passed."""
+
+    def run(who, ours, pure_numpy, check):
+        check(ours(), pure_numpy())
+        benchmark.group = request.node.name.replace(f"{who}-", "").replace(f"-{who}", "")
+        benchmark.extra_info["who"] = who
+        benchmark(ours if who == "coreops" else pure_numpy)
+
+    return run

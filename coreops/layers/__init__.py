@@ -1,0 +1,82 @@
+"""The layers, under Keras' names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..saving import objects, registry
+from . import core
+from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from .core.dense import Dense
+from .core.identity import Identity
+from .core.input_layer import Input, InputLayer
+from .core.lambda_layer import Lambda
+from .core.masking import Masking
+from .input_spec import InputSpec
+from .layer import Layer
+from .regularization import ActivityRegularization, Dropout
+from .reshaping import Flatten, Permute, RepeatVector, Reshape
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "ActivityRegularization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Lambda",
+    "Layer",
+    "LeakyReLU",
+    "Masking",
+    "PReLU",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Reshape",
+    "Softmax",
+    "core",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+for _layer in (
+    *(Activation, ActivityRegularization, Dense, Dropout, ELU, Flatten, Identity, InputLayer),
+    *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
+):
+    registry.add("layers", _layer)
+del _layer
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """Return the config of a layer, with its class."""
+    return objects.serialize_keras_object(layer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """Return the layer that a config describes.
+
+    Raises:
+        TypeError: for an unknown class.
+        ValueError: if what it describes is not a layer.
+    """
+    layer = objects.deserialize_keras_object(config, custom_objects, family="layers")
+    if not isinstance(layer, Layer):
+        raise ValueError(f"The config describes no layer. Received: config={config!r}")
+    return layer
+
+
+def get(identifier: Any) -> Layer | None:
+    """Return the layer for a layer (itself), a config, or None.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if identifier is None or isinstance(identifier, Layer):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    raise ValueError(f"Could not interpret layer identifier: {identifier!r}")

@@ -1,0 +1,110 @@
+"""Seeds, session state and label helpers, under `keras.utils` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import random
+from ._names import reset_names
+from .config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
+from .saving.objects import deserialize_keras_object, serialize_keras_object
+from .saving.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+
+__all__ = [
+    "CustomObjectScope",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "is_interactive_logging_enabled",
+    "normalize",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "standardize_dtype",
+    "to_categorical",
+]
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and our own random numbers.
+
+    What draws without a seed of its own repeats from here on: initial weights, dropout masks,
+    `coreops.random`.
+
+    Raises:
+        ValueError: for a seed that is not an int.
+    """
+    if not isinstance(seed, int):
+        raise ValueError(f"Expected `seed` to be an integer. Received: seed={seed!r}")
+    import random as python_random
+
+    python_random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - the legacy state is what users draw from
+    random.reset_global_generator()
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Start default names again at "dense", and the stream of unseeded draws anew."""
+    reset_names()
+    random.reset_global_generator()
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """Return the name of a dtype, the default float type for None; ValueError if unknown."""
+    from .config import floatx
+    from .ops._arrays import numpy_dtype
+
+    if dtype is None:
+        return floatx()
+    return "bfloat16" if dtype == "bfloat16" else numpy_dtype(dtype).name
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Return class numbers as one-hot rows of the default float type.
+
+    Args:
+        x: integers of any shape; a last axis of size 1 is dropped.
+        num_classes: by default the greatest number + 1.
+
+    Raises:
+        ValueError: for a number outside [0, num_classes).
+    """
+    from . import ops
+
+    x = np.asarray(x).astype(np.int64)
+    if x.ndim > 1 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if num_classes is None:
+        num_classes = int(x.max(initial=-1)) + 1
+    if x.size and not (x.min() >= 0 and x.max() < num_classes):
+        raise ValueError(
+            f"to_categorical: expected class numbers in [0, {num_classes}). "
+            f"Received numbers from {x.min()} to {x.max()}"
+        )
+    return ops.one_hot(x, num_classes)
+
+
+def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2) -> np.ndarray:
+    """Return x / its norm along `axis`; what has norm 0 stays 0."""
+    x = np.asarray(x)
+    norms = np.linalg.norm(x, order, axis, keepdims=True)
+    return x / np.where(norms == 0, norms.dtype.type(1), norms)

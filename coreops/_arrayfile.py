@@ -53,7 +53,8 @@ def _read_npy(path: str, key: str | None) -> np.ndarray:
 
 
 def _read_npz(path: str, key: str | None) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as arrays:
+    with open(path, "rb") as file:
+        arrays = np.load(file, allow_pickle=False)
         if not isinstance(arrays, np.lib.npyio.NpzFile):
             raise ValueError("not an .npz archive")
         names = arrays.files

@@ -47,7 +47,7 @@ def accepts_old_names(init: Callable) -> Callable:
                 raise ValueError(
                     f"{class_name} received both `{new}` and its old spelling `{old}`."
                 )
-            _warn(f"{class_name}({old}=...) is spelled `{new}` since Keras 2.")
+            _warn(f"{class_name}: `{old}` is the old spelling of `{new}`.")
             kwargs[new] = kwargs.pop(old)
         init(self, *args, **kwargs)
 

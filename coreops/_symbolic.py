@@ -24,7 +24,7 @@ class KerasTensor:
         origin: the `InputLayer` it comes from, None for a layer's output.
     """
 
-    __slots__ = ("shape", "dtype", "name", "_origin")
+    __slots__ = ("_origin", "dtype", "name", "shape")
     __array_priority__ = 1000  # NumPy's operators leave symbolic operands to us
 
     def __init__(

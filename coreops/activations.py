@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _plan
 from .ops import nn
 from .ops.nn import (
     celu,
@@ -58,13 +59,30 @@ def relu(
     """
     if negative_slope == 0.0 and max_value is None and threshold == 0.0:
         return nn.relu(x)
-    bound = np.inf if max_value is None else max_value
-    return nn.activate(x, "relu_general", negative_slope, bound, threshold)
+    for step in relu_steps(negative_slope, max_value, threshold):
+        x = _plan.apply_activation(x, *step)
+    return x
+
+
+def relu_steps(
+    negative_slope: float, max_value: float | None, threshold: float
+) -> list[tuple[str, float, float, float]]:
+    """Return the kernels that make up `relu` with these arguments, each (kind, p, q, r).
+
+    Without a slope they are others than with a slope of 0, which would turn -inf into NaN.
+    """
+    if negative_slope:
+        bound = np.inf if max_value is None else max_value
+        return [("relu_general", negative_slope, bound, threshold)]
+    if threshold == 0.0:
+        return [("relu", 0.0, 0.0, 0.0) if max_value is None else ("clip", 0.0, max_value, 0.0)]
+    steps = [("threshold", threshold, 0.0, 0.0)]
+    return steps if max_value is None else [*steps, ("clip", 0.0, max_value, 0.0)]
 
 
 def exponential(x: Any) -> np.ndarray:
     """e^x."""
-    return nn.activate(x, "exponential")
+    return _plan.apply_activation(x, "exponential")
 
 
 def gelu(x: Any, approximate: bool = False) -> np.ndarray:
@@ -74,7 +92,7 @@ def gelu(x: Any, approximate: bool = False) -> np.ndarray:
 
 def legacy_hard_sigmoid(x: Any) -> np.ndarray:
     """min(max(x / 5 + 1 / 2, 0), 1): what files older than Keras 3 mean by "hard_sigmoid"."""
-    return nn.activate(x, "ramp", 0.2, 0.5)
+    return _plan.apply_activation(x, "ramp", 0.2, 0.5)
 
 
 swish, hard_swish = silu, hard_silu

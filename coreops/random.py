@@ -153,9 +153,7 @@ def uniform(
     dtype: str | None = None,
     seed: Seed = None,
 ) -> np.ndarray:
-    """Draw from [minval, maxval); for an integer `dtype` as `randint`."""
-    if dtype is not None and np.dtype(dtype).kind in "iu":
-        return randint(shape, minval, maxval, dtype, seed)
+    """Draw from [minval, maxval)."""
     dtype = _float_dtype(dtype)
     draws = _standard("random", numpy_generator(seed), tuple(shape), dtype)
     draws = (draws * (maxval - minval) + minval).astype(dtype, copy=False)

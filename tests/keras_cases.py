@@ -2,11 +2,19 @@
 
 import io
 import json
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from coreops.saving import load_model
+from coreops.saving.errors import ModelFileError
+
+SECONDS = 3.0  # in which a bad file is refused, however large it claims to be
+BYTES = 64 << 20
 
 FILES = Path(__file__).parent / "data" / "keras_files"
 METADATA = {"keras_version": "3.15.1", "date_saved": "2026-01-01@00:00:00"}
@@ -59,7 +67,8 @@ def weights(h5py, fill=None, *, kernel=(3, 2), **file_options):
 def keras_zip(path, config, weights, *, metadata=METADATA, compression=zipfile.ZIP_STORED, more=()):
     """Write a `.keras` archive; `config` and `metadata` may be raw bytes."""
     as_bytes = [
-        part if isinstance(part, bytes) else json.dumps(part).encode() for part in (metadata, config)
+        part if isinstance(part, bytes) else json.dumps(part).encode()
+        for part in (metadata, config)
     ]
     members = [("metadata.json", as_bytes[0]), ("config.json", as_bytes[1])]
     if weights is not None:
@@ -68,3 +77,17 @@ def keras_zip(path, config, weights, *, metadata=METADATA, compression=zipfile.Z
         for name, data in [*members, *more]:
             archive.writestr(name, data)
     return path
+
+
+def refuse(path, match, **options):
+    """Loading raises the one class of error, names the reason, and stays cheap."""
+    tracemalloc.start()
+    started = time.perf_counter()
+    try:
+        with pytest.raises(ModelFileError, match=match):
+            load_model(path, **options)
+        seconds, peak = time.perf_counter() - started, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert seconds < SECONDS
+    assert peak < BYTES

@@ -1,5 +1,7 @@
 """Slow, readable twins of the kernels, in NumPy and mostly in float64: what the tests believe."""
 
+import math
+
 import numpy as np
 
 
@@ -60,3 +62,114 @@ def dropout(x, rate, seed, call, noise_shape=None):
     keep = (np.array(words, dtype=np.uint64) >= threshold).reshape(noise)
     scale = 1 / (1 - rate) if rate < 1 else 0.0
     return np.where(keep, x * x.dtype.type(scale), np.zeros((), x.dtype))
+
+
+# ------------------------------------------------------------------------------------- activations
+
+
+def _sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def _softplus(x):
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _elu(x, alpha=1.0):
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _erf(x):
+    return np.vectorize(math.erf, otypes=[np.float64])(x)
+
+
+def _halves(x, axis=-1):
+    return np.split(x, 2, axis)
+
+
+def _softmax(x, axis=-1):
+    e = np.exp(x - np.max(x, axis, keepdims=True))
+    return e / np.sum(e, axis, keepdims=True)
+
+
+def _log_softmax(x, axis=-1):
+    d = x - np.max(x, axis, keepdims=True)
+    return d - np.log(np.sum(np.exp(d), axis, keepdims=True))
+
+
+def _sparsemax(x, axis=-1):
+    """The projection onto the simplex, its threshold found by bisection."""
+    low, high = np.min(x, axis, keepdims=True) - 1, np.max(x, axis, keepdims=True)
+    for _ in range(200):
+        middle = (low + high) / 2
+        above = np.sum(np.maximum(x - middle, 0), axis, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0)
+
+
+# Name -> the function with its default arguments, on float64.
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "elu": _elu,
+    "celu": _elu,
+    "selu": lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
+    "sigmoid": _sigmoid,
+    "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "silu": lambda x: x * _sigmoid(x),
+    "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "softplus": _softplus,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "tanh": np.tanh,
+    "tanh_shrink": lambda x: x - np.tanh(x),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "exponential": np.exp,
+    "gelu": lambda x: x / 2 * (1 + _erf(x / math.sqrt(2))),
+    "mish": lambda x: x * np.tanh(_softplus(x)),
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "log_sigmoid": lambda x: -_softplus(-x),
+    "glu": lambda x: _halves(x)[0] * _sigmoid(_halves(x)[1]),
+    "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2,
+    "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+    "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
+    "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x)),
+    "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
+    "sparsemax": _sparsemax,
+}
+
+# The same with arguments: (name, keywords, twin).
+ACTIVATIONS_WITH_ARGUMENTS = [
+    ("relu", {"negative_slope": 0.1}, lambda x: np.where(x > 0, x, 0.1 * x)),
+    ("relu", {"max_value": 1.5}, lambda x: np.clip(x, 0, 1.5)),
+    ("relu", {"threshold": 1.0}, lambda x: np.where(x > 1, x, 0)),
+    (
+        "relu",
+        {"negative_slope": 0.5, "max_value": 2.0, "threshold": 0.25},
+        lambda x: np.where(x > 0.25, np.minimum(x, 2), 0.5 * (x - 0.25)),
+    ),
+    ("leaky_relu", {"negative_slope": 0.01}, lambda x: np.where(x > 0, x, 0.01 * x)),
+    ("elu", {"alpha": 0.3}, lambda x: _elu(x, 0.3)),
+    ("celu", {"alpha": 2.0}, lambda x: np.where(x > 0, x, 2 * np.expm1(np.minimum(x, 0) / 2))),
+    (
+        "gelu",
+        {"approximate": True},
+        lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    ),
+    ("glu", {"axis": 0}, lambda x: _halves(x, 0)[0] * _sigmoid(_halves(x, 0)[1])),
+    ("squareplus", {"b": 0.5}, lambda x: (x + np.sqrt(x * x + 0.5)) / 2),
+    ("soft_shrink", {"threshold": 1.0}, lambda x: np.sign(x) * np.maximum(np.abs(x) - 1, 0)),
+    ("hard_shrink", {"threshold": 1.0}, lambda x: np.where(np.abs(x) > 1, x, 0)),
+    (
+        "threshold",
+        {"threshold": 0.5, "default_value": -3.0},
+        lambda x: np.where(x > 0.5, x, -3),
+    ),
+    ("softmax", {"axis": 0}, lambda x: _softmax(x, 0)),
+    ("softmax", {"axis": (0, 2)}, lambda x: _softmax(x, (0, 2))),
+    ("log_softmax", {"axis": 1}, lambda x: _log_softmax(x, 1)),
+    ("sparsemax", {"axis": 0}, lambda x: _sparsemax(x, 0)),
+]

@@ -41,7 +41,7 @@ def assert_close(actual, wanted, name="", factor=1.0):
     if name in EXACT:
         np.testing.assert_array_equal(actual, wanted)
         return
-    wanted = wanted.astype(np.float64)
+    wanted = np.asarray(wanted, np.float64)
     finite = np.abs(wanted[np.isfinite(wanted)])
     bound = HALF.get(name, 1e-12 if actual.dtype == np.float64 else 1e-5)
     scale = max(1.0, finite.max()) if finite.size else 1.0
@@ -168,9 +168,7 @@ def test_custom_layer(tmp_path, h5py):  # noqa: F811
     from keras_cases import weights
 
     entry = layer("Scale", "scale", module="my.package", start=2.0)
-    path = keras_zip(
-        tmp_path / "m.keras", sequential(entry), weights(h5py, fill, kernel=None)
-    )
+    path = keras_zip(tmp_path / "m.keras", sequential(entry), weights(h5py, fill, kernel=None))
     model = load_model(path, custom_objects={"Scale": Scale})
     np.testing.assert_array_equal(model(np.ones((1, 3), np.float32)), [[12, 13, 14]])
     assert model.layers[0].start == 2.0

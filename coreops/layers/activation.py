@@ -274,6 +274,12 @@ class Softmax(_Elementwise):
         self.axis = axis
 
     def emit(self, flow: Any, x: Any) -> Any:
+        rank = len(x.shape) + 1
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        if not all(-rank <= axis < rank for axis in axes):
+            raise ValueError(
+                f"Layer '{self.name}': the input has {rank} axes, none of them axis={self.axis}"
+            )
         if x.mask is None:
             return flow.softmax(x, self.axis)
         return _plan.Seam(x, self._masked)
@@ -281,7 +287,7 @@ class Softmax(_Elementwise):
     def _masked(self, array: np.ndarray, mask: np.ndarray) -> np.ndarray:
         keep = mask if mask.dtype == bool else mask > 0.5
         tail = array.shape[array.ndim - keep.ndim :] if keep.ndim <= array.ndim else None
-        if tail is None or any(m not in (1, n) for m, n in zip(keep.shape, tail)):
+        if tail is None or any(m not in (1, n) for m, n in zip(keep.shape, tail, strict=True)):
             raise ValueError(
                 f"Layer '{self.name}': the mask must broadcast to the inputs. Received: mask of "
                 f"shape {mask.shape}, inputs of shape {array.shape}"

@@ -9,6 +9,8 @@ import numpy as np
 
 from .. import _plan, config
 from .._symbolic import KerasTensor, is_shape, leaves, map_structure
+from .input_spec import check_inputs
+from .signatures import call_parameters
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -64,11 +66,13 @@ def _call_array(
 ) -> np.ndarray:
     """Run the layer's plan, which is compiled if this kind of input is new."""
     mask = _plan.mask_of(x) if mask is None else np.asarray(mask)
+    install = install and not training and mask is None
     array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
+    check_inputs(layer.input_spec, [array.shape], [array.dtype.name], layer.name)
     layer._prepare(_open_shape(array), array.dtype.name)
     program = layer._program(training)
     y, mask = program(array, mask, out)
-    if install and not training and mask is None:
+    if install:
         plan = program.single_plan(array)
         if plan is not None:
             layer._install(plan)
@@ -97,7 +101,9 @@ def _call_python(
         return output
     if isinstance(output, (list, tuple)):
         masks = masks if isinstance(masks, (list, tuple)) else [None] * len(output)
-        return type(output)(_plan.KerasArray.attach(y, m) for y, m in zip(output, masks))
+        return type(output)(
+            _plan.KerasArray.attach(y, m) for y, m in zip(output, masks, strict=True)
+        )
     if out is not None:
         np.copyto(out, output, casting="same_kind")
         output = out
@@ -130,9 +136,7 @@ def _map_shapes(fn: Any, structure: Any) -> Any:
 
 def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
     """Take the first input from the keywords, where `call`'s parameter names it."""
-    from .layer import _call_parameters
-
-    name = list(_call_parameters(type(layer)))[1] if layer._python_call else "inputs"
+    name = list(call_parameters(type(layer)))[1] if layer._python_call else "inputs"
     if name not in kwargs:
         raise TypeError(f"Layer '{layer.name}' was called without its input, `{name}`.")
     kwargs = dict(kwargs)
@@ -161,10 +165,9 @@ def _resolve_training(layer: Layer, training: Any, outer: bool | None) -> bool:
     if training is None:
         training = outer
     if training is None and layer._python_call:
-        from .layer import _call_parameters
-
-        default = _call_parameters(type(layer)).get("training")
-        training = default if isinstance(default, bool) else None
+        parameter = call_parameters(type(layer)).get("training")
+        if parameter is not None and isinstance(parameter.default, bool):
+            training = parameter.default
     return bool(training)
 
 

@@ -97,7 +97,8 @@ class InputSpec:
             expected = expected[:-1] if expected[-1:] == (1,) else expected
             shape = shape[:-1] if shape[-1:] == (1,) else shape
         return len(expected) == len(shape) and all(
-            want is None or size is None or want == size for want, size in zip(expected, shape)
+            want is None or size is None or want == size
+            for want, size in zip(expected, shape, strict=True)
         )
 
 
@@ -123,7 +124,7 @@ def check_inputs(
             f"Layer '{owner}' expects {len(specs)} input(s), but it received {len(shapes)} "
             f"with shapes {shapes}."
         )
-    for index, (one, shape, dtype) in enumerate(zip(specs, shapes, dtypes)):
+    for index, (one, shape, dtype) in enumerate(zip(specs, shapes, dtypes, strict=True)):
         wrong = None if one is None else one.mismatch(shape, dtype)
         if wrong:
             raise ValueError(

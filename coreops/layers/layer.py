@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +9,11 @@ import numpy as np
 
 from .. import _dtypes, _legacy, _plan, regularizers
 from .._names import auto_name, to_snake_case
-from .._symbolic import KerasTensor, Shape, as_shape, is_shape, leaves, map_structure
+from .._symbolic import Shape, as_shape, is_shape, leaves, map_structure
+from .building import build_lock, path_scope, tracked_build
 from .input_spec import check_inputs
-from .state import LayerState, path_scope
-
-_build_lock = threading.RLock()
+from .signatures import call_parameters, init_arguments
+from .state import LayerState
 
 
 class Layer(LayerState):
@@ -83,7 +81,7 @@ class Layer(LayerState):
         super().__init_subclass__(**kwargs)
         own = cls.__dict__
         if "build" in own:
-            cls.build = _tracked_build(own["build"])
+            cls.build = tracked_build(own["build"])
         if {"call", "compute_mask"} & own.keys() and not {"emit", "leaves"} & own.keys():
             cls.emit, cls.leaves, cls._python_call = Layer.emit, Layer.leaves, True
 
@@ -122,7 +120,7 @@ class Layer(LayerState):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config and type(self).__init__ is not Layer.__init__:
-            config = {**_init_arguments(self), **config}
+            config = {**init_arguments(self), **config}
         return config
 
     @classmethod
@@ -159,7 +157,7 @@ class Layer(LayerState):
         dtypes = dtype if isinstance(dtype, list) else [dtype] * len(shapes)
         check_inputs(self.input_spec, shapes, dtypes, self.name)
         if not self.built:
-            with _build_lock:
+            with build_lock:
                 if not self.built:
                     self.build(shape)
             check_inputs(self.input_spec, shapes, dtypes, self.name)
@@ -181,13 +179,24 @@ class Layer(LayerState):
         return self._probe(input_shape)[0]
 
     def _probe(self, input_shape: Any, dtype: str | None = None) -> tuple[Any, Any]:
+        """Return the shape and the dtype of the output of a Python `call`."""
         from .probe import probe
 
         def run(inputs: Any) -> Any:
             with _plan.python_scope(False):
                 return self._run((inputs,), None, False, {})[0]
 
-        return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
+        # Layers inside that are not built yet would be built for the sizes that are tried.
+        sizes_open = any(None in shape[1:] for shape in _shapes_in(input_shape))
+        if sizes_open and not all(layer.built for layer in self._sublayers):
+            raise NotImplementedError(
+                f"Layer '{self.name}': its output shape for {input_shape} cannot be found before "
+                "its own layers are built."
+            )
+        try:
+            return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
+        finally:
+            self._clear_losses()
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the output; by default the mask of the input."""
@@ -232,7 +241,7 @@ class Layer(LayerState):
 
     def _run(self, args: tuple, mask: Any, training: bool, kwargs: dict) -> tuple[Any, Any]:
         """Run the Python `call`; return its output and the output's mask."""
-        accepted = _call_parameters(type(self))
+        accepted = call_parameters(type(self))
         if "training" in accepted:
             kwargs = {"training": training, **kwargs}
         if "mask" in accepted:
@@ -290,39 +299,7 @@ class _Steps:
         return getattr(self._layer, name)
 
 
-def _tracked_build(build: Callable) -> Callable:
-    """Wrap a class's `build`: the outermost one names, records and completes the building."""
-
-    @functools.wraps(build)
-    def outermost(self: Layer, *args: Any, **kwargs: Any) -> None:
-        state = self.__dict__
-        if state.get("_building"):
-            return build(self, *args, **kwargs)
-        args = tuple(as_shape(arg) if is_shape(arg) else arg for arg in args)
-        state["_building"] = True
-        try:
-            with path_scope(self.name):
-                build(self, *args, **kwargs)
-        finally:
-            state["_building"] = False
-        state["_build_shape"] = args[0] if args else next(iter(kwargs.values()), None)
-        state["built"] = state["_locked"] = True
-        if state.get("_initial_weights") is not None:
-            self.set_weights(state.pop("_initial_weights"))
-
-    return outermost
-
-
-Layer.build = _tracked_build(Layer.build)
-
-
-@functools.cache
-def _call_parameters(cls: type[Layer]) -> dict[str, Any]:
-    """Return the parameters of a class's `call`, name -> default."""
-    from inspect import signature
-
-    parameters = signature(cls.call).parameters
-    return {name: parameter.default for name, parameter in parameters.items()}
+Layer.build = tracked_build(Layer.build)
 
 
 def _shapes_in(structure: Any) -> list[Shape]:
@@ -330,25 +307,3 @@ def _shapes_in(structure: Any) -> list[Shape]:
         return [structure]
     items = structure.values() if isinstance(structure, dict) else structure
     return [shape for item in items for shape in _shapes_in(item)]
-
-
-def _init_arguments(layer: Layer) -> dict[str, Any]:
-    """Return the arguments that a user's layer was made with, as plain values."""
-    from inspect import signature
-
-    from ..saving.objects import serialize_keras_object
-
-    args, kwargs = layer._init_args
-    bound = signature(type(layer).__init__).bind(layer, *args, **kwargs)
-    bound.apply_defaults()
-    arguments = dict(list(bound.arguments.items())[1:])
-    arguments.update(arguments.pop("kwargs", {}))
-    try:
-        if any(isinstance(v, (np.ndarray, KerasTensor)) for v in arguments.values()):
-            raise TypeError("an array")
-        return serialize_keras_object(arguments)
-    except TypeError as error:
-        raise NotImplementedError(
-            f"Layer class {type(layer).__name__} was made with arguments that are not plain "
-            f"values ({error}): it should define `get_config()`."
-        ) from None

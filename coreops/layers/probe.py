@@ -15,9 +15,7 @@ from .._symbolic import Shape, is_shape, map_structure
 _SIZES = ((2, 3), (4, 6), (8, 12), (16, 24))
 
 
-def probe(
-    run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str
-) -> tuple[Any, Any]:
+def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) -> tuple[Any, Any]:
     """Return the shape and the dtype of `run`'s output, None where a size is unknown.
 
     Args:
@@ -63,6 +61,6 @@ def _common(first: Any, second: Any) -> Any:
     if first.ndim != second.ndim:
         raise ValueError("the number of axes of the output depends on the sizes of the input")
     shape: Shape = tuple(
-        one if one == two else None for one, two in zip(first.shape, second.shape)
+        one if one == two else None for one, two in zip(first.shape, second.shape, strict=True)
     )
     return shape

@@ -68,7 +68,7 @@ class Dropout(Layer):
                 isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0
                 for n in sizes
             ]
-            if all(n is None or ok for n, ok in zip(sizes, is_int)):
+            if all(n is None or ok for n, ok in zip(sizes, is_int, strict=True)):
                 return sizes
         raise ValueError(
             f"Layer '{self.name}': `noise_shape` must be a tuple of positive ints and None. "
@@ -80,7 +80,10 @@ class Dropout(Layer):
             return x
         if not x.is_real:
             return _plan.Seam(x, self._drop_integers)
-        return flow.dropout(x, float(self.rate), self.noise_shape, self.seed_generator)
+        try:
+            return flow.dropout(x, float(self.rate), self.noise_shape, self.seed_generator)
+        except ValueError as error:
+            raise ValueError(f"Layer '{self.name}': {error}") from None
 
     def _drop_integers(self, array: np.ndarray, _: Any) -> np.ndarray:
         dropped = self(array.astype(self.compute_dtype), training=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,28 +10,7 @@ import numpy as np
 
 from .. import _kernels, constraints, initializers, regularizers
 from .._variables import Variable
-
-_paths = threading.local()
-
-
-class path_scope:
-    """Names the layer whose parts are being built, so that variables get a full path."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        _paths.__dict__.setdefault("stack", []).append(self.name)
-
-    def __exit__(self, *exc_info: object) -> None:
-        _paths.stack.pop()
-
-
-def current_path() -> str:
-    """Return the path of the layer being built in this thread, "" outside of one."""
-    return "/".join(_paths.__dict__.get("stack", ()))
+from .building import current_path
 
 
 class LayerState(_kernels.Callable):
@@ -230,13 +208,13 @@ class LayerState(_kernels.Callable):
                 f"Layer '{self.name}': set_weights() expects {len(variables)} arrays. "
                 f"Received: {len(arrays)}"
             )
-        for variable, array in zip(variables, arrays):
+        for variable, array in zip(variables, arrays, strict=True):
             if variable.shape != array.shape:
                 raise ValueError(
                     f"Layer '{self.name}': weight '{variable.path}' has shape {variable.shape}. "
                     f"Received an array of shape: {array.shape}"
                 )
-        for variable, array in zip(variables, arrays):
+        for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
     def count_params(self) -> int:

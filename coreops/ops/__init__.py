@@ -26,6 +26,7 @@ from .core import (
     vectorized_map,
     while_loop,
 )
+from .core import convert_to_tensor as array
 from .elementwise import (
     abs,
     absolute,

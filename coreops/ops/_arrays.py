@@ -36,39 +36,8 @@ def numpy_dtype(dtype: Any) -> np.dtype:
 
 
 def array(x: Any) -> np.ndarray:
-    """Return `x` as a plain array, without a copy where it is one.
-
-    Python floats become the default float type, Python ints int32 (int64 where they do not fit).
-
-    Raises:
-        TypeError, ValueError: for what is no array of numbers.
-    """
-    if type(x) is np.ndarray:
-        return x
-    if isinstance(x, (*SCALARS, list, tuple)):
-        result = np.asarray(x)
-        if _is_python_number(x):
-            if result.dtype.kind == "f":
-                return result.astype(config.compute_floatx())
-            if result.dtype == np.int64 and _fits_int32(result):
-                return result.astype(np.int32)
-        if result.dtype.kind in "OUS":
-            raise ValueError(f"Expected an array of numbers. Received: {x!r}")
-        return result
-    return np.asarray(_plan.as_array(x, "an array operation"))
-
-
-def _is_python_number(x: Any) -> bool:
-    while isinstance(x, (list, tuple)):
-        if not x:
-            return True
-        x = x[0]
-    return isinstance(x, SCALARS)
-
-
-def _fits_int32(x: np.ndarray) -> bool:
-    info = np.iinfo(np.int32)
-    return x.size == 0 or (info.min <= x.min() and x.max() <= info.max)
+    """Return `x` as a plain array; TypeError or ValueError for what is no array of numbers."""
+    return x if type(x) is np.ndarray else _plan.as_array(x, "array operation")
 
 
 def fractional(x: Any) -> np.ndarray:

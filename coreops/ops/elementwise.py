@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import _plan
 from ._arrays import array, fractional, named, promote
-from .nn import activate
 
 
 def _unary(ufunc: Callable, name: str | None = None) -> Callable:
@@ -136,7 +136,7 @@ nextafter = _binary_fractional(np.nextafter)
 
 def exp(x: Any) -> np.ndarray:
     """e^x, by the kernel of `activations.exponential`."""
-    return activate(x, "exponential")
+    return _plan.apply_activation(x, "exponential")
 
 
 def square(x: Any) -> np.ndarray:

@@ -10,25 +10,14 @@ from .. import _plan
 from ._arrays import array, fractional, numpy_dtype
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-_WORKING = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def activate(x: Any, kind: str, p: float = 0.0, q: float = 0.0, r: float = 0.0) -> np.ndarray:
-    """Apply the activation `kind` of csrc/activation.h with its parameters.
-
-    float32 and float64 are computed as they are, float16 in float32, integers and bools in the
-    default float type.
-    """
-    x = fractional(x)
-    if x.dtype in _WORKING:
-        return _plan.apply_activation(x, kind, p, q, r)
-    return _plan.apply_activation(x.astype(np.float32), kind, p, q, r).astype(x.dtype)
 
 
 def relu(x: Any) -> np.ndarray:
     """max(x, 0); integers stay integers."""
     x = array(x)
-    return activate(x, "relu") if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
+    if x.dtype.kind != "f":
+        return np.maximum(x, x.dtype.type(0))
+    return _plan.apply_activation(x, "relu")
 
 
 def relu6(x: Any) -> np.ndarray:
@@ -44,59 +33,60 @@ def hard_tanh(x: Any) -> np.ndarray:
 def _clip(x: Any, low: int, high: int) -> np.ndarray:
     x = array(x)
     if x.dtype.kind == "f":
-        return activate(x, "clip", low, high)
-    low = max(low, 0) if x.dtype.kind in "bu" else low
-    return np.clip(x if x.dtype.kind != "b" else x.astype(np.int32), low, high).astype(x.dtype)
+        return _plan.apply_activation(x, "clip", low, high)
+    if x.dtype.kind == "b":
+        return x.copy()
+    return np.clip(x, low if x.dtype.kind == "i" else 0, high)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> np.ndarray:
     """x where x > 0, else negative_slope * x."""
-    return activate(x, "relu_general", negative_slope, np.inf, 0.0)
+    return _plan.apply_activation(x, "relu_general", negative_slope, np.inf, 0.0)
 
 
 def elu(x: Any, alpha: float = 1.0) -> np.ndarray:
     """x where x > 0, else alpha * (e^x - 1)."""
-    return activate(x, "elu", alpha)
+    return _plan.apply_activation(x, "elu", alpha)
 
 
 def celu(x: Any, alpha: float = 1.0) -> np.ndarray:
     """max(x, 0) + min(0, alpha * (e^(x / alpha) - 1))."""
-    return activate(x, "celu", alpha)
+    return _plan.apply_activation(x, "celu", alpha)
 
 
 def selu(x: Any) -> np.ndarray:
     """1.0507 * elu(x, 1.6733), the constants of Klambauer et al., 2017."""
-    return activate(x, "selu", SELU_SCALE, SELU_ALPHA)
+    return _plan.apply_activation(x, "selu", SELU_SCALE, SELU_ALPHA)
 
 
 def sigmoid(x: Any) -> np.ndarray:
     """1 / (1 + e^-x)."""
-    return activate(x, "sigmoid")
+    return _plan.apply_activation(x, "sigmoid")
 
 
 def hard_sigmoid(x: Any) -> np.ndarray:
     """min(max(x / 6 + 1 / 2, 0), 1)."""
-    return activate(x, "ramp", 1.0 / 6.0, 0.5)
+    return _plan.apply_activation(x, "ramp", 1.0 / 6.0, 0.5)
 
 
 def sparse_sigmoid(x: Any) -> np.ndarray:
     """min(max((x + 1) / 2, 0), 1)."""
-    return activate(x, "ramp", 0.5, 0.5)
+    return _plan.apply_activation(x, "ramp", 0.5, 0.5)
 
 
 def log_sigmoid(x: Any) -> np.ndarray:
     """log(1 / (1 + e^-x))."""
-    return activate(x, "log_sigmoid")
+    return _plan.apply_activation(x, "log_sigmoid")
 
 
 def silu(x: Any) -> np.ndarray:
     """x * sigmoid(x), also known as swish."""
-    return activate(x, "silu")
+    return _plan.apply_activation(x, "silu")
 
 
 def hard_silu(x: Any) -> np.ndarray:
     """x * hard_sigmoid(x), also known as hard_swish."""
-    return activate(x, "hard_silu")
+    return _plan.apply_activation(x, "hard_silu")
 
 
 swish, hard_swish = silu, hard_silu
@@ -108,57 +98,57 @@ def gelu(x: Any, approximate: bool = True) -> np.ndarray:
     The approximation is x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))). Here it is the
     default, as in `keras.ops`; in `activations.gelu` it is not.
     """
-    return activate(x, "gelu_tanh" if approximate else "gelu")
+    return _plan.apply_activation(x, "gelu_tanh" if approximate else "gelu")
 
 
 def softplus(x: Any) -> np.ndarray:
     """log(1 + e^x)."""
-    return activate(x, "softplus")
+    return _plan.apply_activation(x, "softplus")
 
 
 def softsign(x: Any) -> np.ndarray:
     """x / (1 + |x|)."""
-    return activate(x, "softsign")
+    return _plan.apply_activation(x, "softsign")
 
 
 def tanh(x: Any) -> np.ndarray:
     """The hyperbolic tangent."""
-    return activate(x, "tanh")
+    return _plan.apply_activation(x, "tanh")
 
 
 def tanh_shrink(x: Any) -> np.ndarray:
     """x - tanh(x)."""
-    return activate(x, "tanh_shrink")
+    return _plan.apply_activation(x, "tanh_shrink")
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
     """x - threshold above the threshold, x + threshold below its negative, 0 between."""
-    return activate(x, "soft_shrink", threshold)
+    return _plan.apply_activation(x, "soft_shrink", threshold)
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
     """x where |x| > threshold, else 0."""
-    return activate(x, "hard_shrink", threshold)
+    return _plan.apply_activation(x, "hard_shrink", threshold)
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> np.ndarray:
     """x where x > threshold, else default_value."""
-    return activate(x, "threshold", threshold, default_value)
+    return _plan.apply_activation(x, "threshold", threshold, default_value)
 
 
 def squareplus(x: Any, b: float = 4) -> np.ndarray:
     """(x + sqrt(x^2 + b)) / 2."""
-    return activate(x, "squareplus", b)
+    return _plan.apply_activation(x, "squareplus", b)
 
 
 def sparse_plus(x: Any) -> np.ndarray:
     """0 up to -1, (x + 1)^2 / 4 up to 1, x beyond."""
-    return activate(x, "sparse_plus")
+    return _plan.apply_activation(x, "sparse_plus")
 
 
 def mish(x: Any) -> np.ndarray:
     """x * tanh(softplus(x))."""
-    return activate(x, "mish")
+    return _plan.apply_activation(x, "mish")
 
 
 def glu(x: Any, axis: int = -1) -> np.ndarray:
@@ -178,28 +168,16 @@ def glu(x: Any, axis: int = -1) -> np.ndarray:
 
 def softmax(x: Any, axis: Any = -1) -> np.ndarray:
     """e^(x - max) / sum of it, over an axis, several, or all (None)."""
-    return _softmax(x, axis, log=False)
+    return _plan.apply_softmax(x, _all_axes(x, axis))
 
 
 def log_softmax(x: Any, axis: Any = -1) -> np.ndarray:
     """x - max - log(sum(e^(x - max))), over an axis, several, or all (None)."""
-    return _softmax(x, axis, log=True)
+    return _plan.apply_softmax(x, _all_axes(x, axis), log=True)
 
 
-def _softmax(x: Any, axis: Any, log: bool) -> np.ndarray:
-    x = fractional(x)
-    wide = x if x.dtype in _WORKING else x.astype(np.float32)
-    if isinstance(axis, (int, np.integer)):
-        y = _plan.apply_softmax(wide, int(axis), log)
-    else:  # several axes: as one, at the end
-        axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in axis)
-        rest = tuple(a for a in range(x.ndim) if a not in axes)
-        order = rest + axes
-        moved = np.transpose(wide, order)
-        flat = moved.reshape(*moved.shape[: len(rest)], -1)
-        y = _plan.apply_softmax(flat, -1, log).reshape(moved.shape)
-        y = np.transpose(y, np.argsort(order))
-    return y if y.dtype == x.dtype else y.astype(x.dtype)
+def _all_axes(x: Any, axis: Any) -> Any:
+    return tuple(range(array(x).ndim)) if axis is None else axis
 
 
 def sparsemax(x: Any, axis: int = -1) -> np.ndarray:

@@ -10,8 +10,6 @@ import numpy as np
 from .. import _plan
 from ._arrays import array, axes, fractional, named, numpy_dtype, promote, result_dtype
 
-_MOVED_SIZES = (1, 2, 4, 8, 16)
-
 
 def _plain(function: Callable, name: str | None = None) -> Callable:
     """Make an op that converts its first argument and leaves the rest to NumPy."""
@@ -50,16 +48,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> np.ndarray:
         ValueError: if `axes` is no permutation of the axes.
     """
     x = array(x)
-    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(axes)
-    if sorted(axis % x.ndim if x.ndim else axis for axis in order) != list(range(x.ndim)):
-        raise ValueError(
-            f"transpose: expected `axes` to be a permutation of the {x.ndim} axes of an array of "
-            f"shape {x.shape}. Received: axes={axes}"
-        )
-    order = tuple(axis % x.ndim for axis in order)
-    if x.itemsize in _MOVED_SIZES:
-        return _plan.apply_permute(x, order)
-    return np.ascontiguousarray(np.transpose(x, order))
+    return _plan.apply_permute(x, range(x.ndim)[::-1] if axes is None else axes)
 
 
 permute = transpose

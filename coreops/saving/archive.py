@@ -82,7 +82,7 @@ def read_archive(path: Path) -> Archive:
             raise ModelFileError(_not_a_zip(path, magic))
         try:
             with zipfile.ZipFile(file) as archive:
-                members = _members(archive)
+                members = _members(archive, path.stat().st_size)
                 config = _read(archive, members, "config.json", MAX_CONFIG_BYTES)
                 metadata = _read(archive, members, "metadata.json", MAX_METADATA_BYTES)
                 weights = _read(archive, members, "model.weights.h5", None)
@@ -110,14 +110,16 @@ def _not_a_zip(path: Path, magic: bytes) -> str:
     return f"{path} is not a Keras file: it does not start like a zip archive."
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Return name -> entry; no two entries may share a name."""
+def _members(archive: zipfile.ZipFile, archive_size: int) -> dict[str, zipfile.ZipInfo]:
+    """Return name -> entry; none may share another's name, or be larger than the archive."""
     entries = archive.infolist()
     if len(entries) > MAX_MEMBERS:
         raise ModelFileError(f"the archive has {len(entries)} members, more than {MAX_MEMBERS}.")
     members = {entry.filename: entry for entry in entries}
     if len(members) < len(entries):
         raise ModelFileError("two members of the archive have the same name.")
+    if any(entry.compress_size > archive_size for entry in entries):
+        raise ModelFileError("a member claims to be larger than the whole archive: damaged.")
     return members
 
 

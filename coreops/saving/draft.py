@@ -49,7 +49,6 @@ class Drafter:
         self.custom = dict(custom_objects)
         self.problems: list[str] = []
         self.paths: list[tuple[str, Any]] = []  # (path in the weights file, layer)
-        self.count = 0
 
     def model(self, entry: Any) -> Draft:
         """Return the draft of a whole model.
@@ -58,7 +57,8 @@ class Drafter:
             ModelFileError: it is no Sequential and no functional chain, or one message that lists
                 every layer and option that cannot be rebuilt.
         """
-        draft = self.part(entry, "", 0)
+        _check_counts(entry)
+        draft = self.part(entry, "")
         if not self.problems and not isinstance(draft, Draft):
             self.problems.append(
                 f"{_title(entry)} is not a model that is loaded here: a Sequential, or a "
@@ -70,13 +70,8 @@ class Drafter:
             )
         return draft
 
-    def part(self, entry: Any, path: str, depth: int) -> Any:
+    def part(self, entry: Any, path: str) -> Any:
         """Return a layer or a draft, or None after noting why there is none."""
-        self.count += 1
-        if self.count > MAX_LAYERS or depth > MAX_NESTING:
-            raise ModelFileError(
-                f"more than {MAX_LAYERS:,} layers, or models nested more than {MAX_NESTING} deep."
-            )
         fault = _malformed(entry)
         if fault:
             self.problems.append(f"{shorten(entry, 80)}: {fault}")
@@ -98,7 +93,7 @@ class Drafter:
             name = inner.get("class_name") if isinstance(inner, dict) else None
             name = name if isinstance(name, str) else "?"
             inner_path = f"{prefix}/{counter.next(name)}" if name != "InputLayer" else prefix
-            draft.parts.append(self.part(inner, inner_path, depth + 1))
+            draft.parts.append(self.part(inner, inner_path))
         return draft
 
     def leaf(self, entry: dict[str, Any], path: str) -> Any:
@@ -114,8 +109,8 @@ class Drafter:
         known = len(self.problems)
         if registry.keras_module(cls):
             config = self.known_options(title, cls, config)
-        for key, value in config.items():
-            self.nested(title, key, value)
+        for key in config.keys() - {"dtype"}:  # a policy, which every layer reads by itself
+            self.nested(title, key, config[key])
         if len(self.problems) > known:
             return None
         try:
@@ -142,9 +137,12 @@ class Drafter:
         if not isinstance(value, dict) or not isinstance(value.get("class_name"), str):
             return
         try:
-            objects.deserialize_keras_object(value, self.custom)
+            made = objects.deserialize_keras_object(value, self.custom)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             self.problems.append(f"{title}: option {key}: {shorten_text(error)}")
+            return
+        if isinstance(made, Layer) and key.endswith(("initializer", "regularizer", "constraint")):
+            self.problems.append(f"{title}: option {key} is a layer")
 
     def bind_functions(self, title: str, config: dict[str, Any]) -> dict[str, Any]:
         """Replace the functions of a Lambda by the caller's: under their own or the layer's name.
@@ -180,6 +178,20 @@ class Drafter:
 
 
 # --- reading entries ----------------------------------------------------------------------------
+
+
+def _check_counts(entry: Any) -> None:
+    """Refuse too many layers, or models too deep in each other, before any layer is made."""
+    level, count = [entry], 0
+    for _ in range(MAX_NESTING):
+        configs = [part.get("config") for part in level if isinstance(part, dict)]
+        lists = [config.get("layers") for config in configs if isinstance(config, dict)]
+        level = [part for parts in lists if isinstance(parts, list) for part in parts]
+        count += len(level)
+    if count > MAX_LAYERS or level:
+        raise ModelFileError(
+            f"more than {MAX_LAYERS:,} layers, or models nested more than {MAX_NESTING} deep."
+        )
 
 
 def _malformed(entry: Any) -> str | None:

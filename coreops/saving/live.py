@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,12 +30,14 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> A
         raise TypeError(f"Expected a Keras 3 model. Received: {type(model).__name__}")
     custom = dict(custom_objects or {})
     try:
-        entry = _entry(model, custom)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of lambdas, which we take as they are
+            entry, groups = _entry(model, custom), dict(_groups(model, ""))
     except NotImplementedError as error:  # a subclass of keras.Model that says nothing of itself
         raise ValueError(
             f"Keras model {model.name!r} has no config to rebuild it from: {error}"
         ) from error
-    result = rebuild(entry, dict(_groups(model, "")), custom, f"Keras model {model.name!r}")
+    result = rebuild(entry, groups, custom, f"Keras model {model.name!r}")
     result._mask_policy = "warn"
     return result
 
@@ -65,13 +68,19 @@ def _entry(model: Any, custom: dict[str, Any]) -> dict[str, Any]:
 def _with_functions(
     layer: Any, config: Mapping[str, Any], custom: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a layer's config in which each Python function stands by a name of its own."""
+    """Return a layer's config in which each function of the user stands by a name of its own.
+
+    Keras' own functions keep the names that they have there.
+    """
     bound = dict(config)
-    for key, value in config.items():
-        if not isinstance(value, dict) or value.get("class_name") not in ("function", "__lambda__"):
-            continue
+    for key in config:
         function = getattr(layer, key, None) or getattr(layer, f"_{key}", None)
-        if callable(function):
+        module = getattr(function, "__module__", None) or ""
+        if (
+            callable(function)
+            and hasattr(function, "__name__")
+            and module.partition(".")[0] != "keras"
+        ):
             name = f"{layer.name}/{key}"  # no registered name has a slash
             custom[name] = function
             bound[key] = {"class_name": "function", "config": name}

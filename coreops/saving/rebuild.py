@@ -7,6 +7,7 @@ copies the values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,8 @@ from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
 from .weights import Groups, fill, walk
+
+MAX_SAMPLE_VALUES = 1 << 28
 
 
 def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str) -> Any:
@@ -54,11 +57,22 @@ def _assemble(draft: Draft) -> Any:
         model.__dict__["_file_class"] = draft.file_class
     for part in parts:
         model.add(part)
+        _check_size(model, part)
     if draft.build_shape is not None and not model.built and parts:
         model.build(tuple(draft.build_shape))
     if draft.config.get("trainable", True) is False:
         model.trainable = False
     return model
+
+
+def _check_size(model: Any, part: Any) -> None:
+    """Refuse a layer whose output for one sample is beyond reason; no weight stands for it."""
+    shape = getattr(part, "batch_shape", None) or getattr(model, "output_shape", ())
+    if math.prod(size for size in shape[1:] if size is not None) > MAX_SAMPLE_VALUES:
+        raise ModelFileError(
+            f"layer {part.name!r} would give {shape[1:]} for each sample, more than "
+            f"{MAX_SAMPLE_VALUES:,} values."
+        )
 
 
 @contextmanager

@@ -254,7 +254,7 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
             another shape.
     """
     fitting, problems = [], []
-    unused = {path for path in groups if path.startswith("layers/")}
+    unused = {path for path, stored in groups.items() if stored and path.startswith("layers/")}
     for path, layer in walk(model):
         variables = layer._own_variables
         stored = groups.get(path, [])

@@ -15,27 +15,28 @@ CO_INLINE vreal softmax_max(ptrdiff_t n, const real *x)
 {
     vreal max = softmax_load(x, n);
     for (ptrdiff_t i = VL; i < n; i += VL) max = v_max(max, softmax_load(x + i, n - i));
-    return v_set1(v_hmax(max));
+    return v_top(max);
 }
 
 static void softmax_row(ptrdiff_t n, const real *x, real *y)
 {
     const vreal max = softmax_max(n, x);
+    const ptrdiff_t whole = n / VL * VL;
     vreal sum = V(0);
-    ptrdiff_t i = 0;
-    for (; i + VL <= n; i += VL) {
+    for (ptrdiff_t i = 0; i < whole; i += VL) {
         const vreal e = v_exp(v_sub(v_load(x + i), max));
         v_store(y + i, e);
         sum = v_add(sum, e);
     }
-    if (i < n) {
-        const vreal e = v_exp(v_sub(softmax_load(x + i, n - i), max));
-        v_store_tail(y + i, e, n - i);
-        sum = v_add(sum, v_select(v_first(n - i), e, V(0)));
+    /* The tail waits in a register. */
+    vreal tail = V(0);
+    if (whole < n) {
+        tail = v_exp(v_sub(softmax_load(x + whole, n - whole), max));
+        sum = v_add(sum, v_select(v_first(n - whole), tail, V(0)));
     }
-    const vreal scale = v_div(V(1), v_set1(v_hadd(sum)));
-    for (i = 0; i + VL <= n; i += VL) v_store(y + i, v_mul(v_load(y + i), scale));
-    if (i < n) v_store_tail(y + i, v_mul(v_load_tail(y + i, n - i), scale), n - i);
+    const vreal scale = v_div(V(1), v_sum(sum));
+    for (ptrdiff_t i = 0; i < whole; i += VL) v_store(y + i, v_mul(v_load(y + i), scale));
+    if (whole < n) v_store_tail(y + whole, v_mul(tail, scale), n - whole);
 }
 
 static void log_softmax_row(ptrdiff_t n, const real *x, real *y)
@@ -48,7 +49,7 @@ static void log_softmax_row(ptrdiff_t n, const real *x, real *y)
         const vreal e = v_exp(v_sub(softmax_load(x + i, n - i), max));
         sum = v_add(sum, v_select(v_first(n - i), e, V(0)));
     }
-    const vreal log_sum = v_log(v_set1(v_hadd(sum)));
+    const vreal log_sum = v_log(v_sum(sum));
     for (i = 0; i + VL <= n; i += VL)
         v_store(y + i, v_sub(v_sub(v_load(x + i), max), log_sum));
     if (i < n)

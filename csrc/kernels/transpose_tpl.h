@@ -4,73 +4,116 @@
 
 #include "../simd/vec.h"
 
-/* T elements fill 16 bytes. A tile is T LL rows of x by T columns: vector i takes rows i,
- * i + T, .. in its 16-byte lanes, log2(T) rounds of zips transpose each lane's T by T block,
- * and vector j ends as T LL elements of column j. */
-#define TRANSPOSE_ELEMENTWISE(bits)                                                           \
-    static void transpose_small_x##bits(ptrdiff_t m, ptrdiff_t n, const uint##bits##_t *x,    \
-                                        ptrdiff_t ldx, uint##bits##_t *y, ptrdiff_t ldy)      \
+#define TRANSPOSE_PARAMS(bits)                                                                \
+    const uint##bits##_t *x, ptrdiff_t ldx, uint##bits##_t *y, ptrdiff_t ldy
+
+#define TRANSPOSE_ELEMENTS(bits)                                                              \
+    static void transpose_elements_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits))  \
     {                                                                                         \
         for (ptrdiff_t j = 0; j < n; j++)                                                     \
             for (ptrdiff_t i = 0; i < m; i++) y[j * ldy + i] = x[i * ldx + j];                \
     }
 
 #ifdef LL
-/* Elements of x per block edge: what is read and written stays in L1 and in the TLB. */
-#define TRANSPOSE_BLOCK 64
+/* T elements fill a lane. log2(T) rounds of zips transpose the T by T block in each lane of
+ * a[0 .. T - 1]. A tall tile (T LL rows, T columns) has its blocks below each other and
+ * writes whole vectors, a flat one (T rows, T LL columns) side by side and reads them. */
+#define TRANSPOSE_TILES(bits)                                                                 \
+    enum { T##bits = 128 / bits };                                                            \
+    CO_INLINE void transpose_lanes_x##bits(vlanes *a)                                         \
+    {                                                                                         \
+        vlanes b[T##bits];                                                                    \
+        CO_UNROLL                                                                             \
+        for (int round = T##bits; round > 1; round /= 2) {                                    \
+            CO_UNROLL                                                                         \
+            for (int i = 0; i < T##bits / 2; i++) {                                           \
+                b[2 * i] = l_zip_lo(bits, a[i], a[i + T##bits / 2]);                          \
+                b[2 * i + 1] = l_zip_hi(bits, a[i], a[i + T##bits / 2]);                      \
+            }                                                                                 \
+            CO_UNROLL                                                                         \
+            for (int i = 0; i < T##bits; i++) a[i] = b[i];                                    \
+        }                                                                                     \
+    }                                                                                         \
+    CO_INLINE void transpose_tall_x##bits(TRANSPOSE_PARAMS(bits))                             \
+    {                                                                                         \
+        vlanes a[T##bits];                                                                    \
+        CO_UNROLL                                                                             \
+        for (int i = 0; i < T##bits; i++)                                                     \
+            a[i] = l_load_rows((const char *)(x + i * ldx), 16 * ldx);                        \
+        transpose_lanes_x##bits(a);                                                           \
+        CO_UNROLL                                                                             \
+        for (int j = 0; j < T##bits; j++) l_store((char *)(y + j * ldy), a[j]);               \
+    }                                                                                         \
+    CO_INLINE void transpose_flat_x##bits(TRANSPOSE_PARAMS(bits))                             \
+    {                                                                                         \
+        vlanes a[T##bits];                                                                    \
+        CO_UNROLL                                                                             \
+        for (int i = 0; i < T##bits; i++) a[i] = l_load((const char *)(x + i * ldx));         \
+        transpose_lanes_x##bits(a);                                                           \
+        CO_UNROLL                                                                             \
+        for (int j = 0; j < T##bits; j++)                                                     \
+            l_store_rows((char *)(y + j * ldy), 16 * ldy, a[j]);                              \
+    }                                                                                         \
+    /* A square of whole cache lines on both sides; those of y are finished one by one. */    \
+    CO_INLINE void transpose_square_x##bits(TRANSPOSE_PARAMS(bits))                           \
+    {                                                                                         \
+        for (int j = 0; j < 4 * T##bits; j += T##bits)                                        \
+            for (int i = 0; i < 4 * T##bits; i += T##bits * LL)                               \
+                transpose_tall_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);           \
+    }
+
+/* All of an m by n area by tiles. The last of a row or column moves back to end at the edge:
+ * it writes some elements again. Down the rows first, so that y is written in streams, and
+ * not too far down: each row of x may be a page of its own. */
+#define TRANSPOSE_BLOCK 256
+#define TRANSPOSE_AREA(bits, shape, rows, cols)                                               \
+    static void transpose_area_##shape##_x##bits(ptrdiff_t m, ptrdiff_t n,                    \
+                                                 TRANSPOSE_PARAMS(bits))                      \
+    {                                                                                         \
+        for (ptrdiff_t j0 = 0; j0 < n; j0 += cols) {                                          \
+            const ptrdiff_t j = j0 + cols <= n ? j0 : n - cols;                               \
+            for (ptrdiff_t i0 = 0; i0 < m; i0 += rows) {                                      \
+                const ptrdiff_t i = i0 + rows <= m ? i0 : m - rows;                           \
+                transpose_##shape##_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);      \
+            }                                                                                 \
+        }                                                                                     \
+    }                                                                                         \
+    static void transpose_by_##shape##_x##bits(ptrdiff_t m, ptrdiff_t n,                      \
+                                               TRANSPOSE_PARAMS(bits))                        \
+    {                                                                                         \
+        for (; m >= 2 * TRANSPOSE_BLOCK; m -= TRANSPOSE_BLOCK) {                              \
+            transpose_area_##shape##_x##bits(TRANSPOSE_BLOCK, n, x, ldx, y, ldy);             \
+            x += TRANSPOSE_BLOCK * ldx;                                                       \
+            y += TRANSPOSE_BLOCK;                                                             \
+        }                                                                                     \
+        transpose_area_##shape##_x##bits(m, n, x, ldx, y, ldy);                               \
+    }
 
 #define TRANSPOSE(bits)                                                                       \
-    TRANSPOSE_ELEMENTWISE(bits)                                                               \
-    CO_INLINE void transpose_tile_x##bits(const uint##bits##_t *x, ptrdiff_t ldx,             \
-                                          uint##bits##_t *y, ptrdiff_t ldy)                   \
-    {                                                                                         \
-        enum { T = 128 / bits };                                                              \
-        vlanes a[T], b[T];                                                                    \
-        CO_UNROLL                                                                             \
-        for (int i = 0; i < T; i++)                                                           \
-            a[i] = l_load((const char *)(x + i * ldx), T * ldx * (bits / 8));                 \
-        CO_UNROLL                                                                             \
-        for (int round = T; round > 1; round /= 2) {                                          \
-            CO_UNROLL                                                                         \
-            for (int i = 0; i < T / 2; i++) {                                                 \
-                b[2 * i] = l_zip_lo(bits, a[i], a[i + T / 2]);                                \
-                b[2 * i + 1] = l_zip_hi(bits, a[i], a[i + T / 2]);                            \
-            }                                                                                 \
-            CO_UNROLL                                                                         \
-            for (int i = 0; i < T; i++) a[i] = b[i];                                          \
-        }                                                                                     \
-        CO_UNROLL                                                                             \
-        for (int j = 0; j < T; j++) l_store((char *)(y + j * ldy), a[j]);                     \
-    }                                                                                         \
-    static void transpose_block_x##bits(ptrdiff_t m, ptrdiff_t n, const uint##bits##_t *x,    \
-                                        ptrdiff_t ldx, uint##bits##_t *y, ptrdiff_t ldy)      \
-    {                                                                                         \
-        enum { T = 128 / bits, ROWS = T * LL };                                               \
-        if (m < ROWS || n < T) {                                                              \
-            transpose_small_x##bits(m, n, x, ldx, y, ldy);                                    \
-            return;                                                                           \
-        }                                                                                     \
-        /* The last tile of an edge moves back to end there: it repeats some elements. */     \
-        for (ptrdiff_t i = 0; i < m; i += ROWS) {                                             \
-            const ptrdiff_t row = i + ROWS <= m ? i : m - ROWS;                               \
-            for (ptrdiff_t j = 0; j < n; j += T) {                                            \
-                const ptrdiff_t col = j + T <= n ? j : n - T;                                 \
-                transpose_tile_x##bits(x + row * ldx + col, ldx, y + col * ldy + row, ldy);   \
-            }                                                                                 \
-        }                                                                                     \
-    }                                                                                         \
+    TRANSPOSE_ELEMENTS(bits)                                                                  \
+    TRANSPOSE_TILES(bits)                                                                     \
+    TRANSPOSE_AREA(bits, square, 4 * T##bits, 4 * T##bits)                                    \
+    TRANSPOSE_AREA(bits, tall, T##bits *LL, T##bits)                                          \
+    TRANSPOSE_AREA(bits, flat, T##bits, T##bits *LL)                                          \
     static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx,     \
                                   void *y, ptrdiff_t ldy)                                     \
     {                                                                                         \
-        transpose_block_x##bits(m, n, x, ldx, y, ldy);                                        \
+        if (m >= 4 * T##bits && n >= 4 * T##bits)                                             \
+            transpose_by_square_x##bits(m, n, x, ldx, y, ldy);                                \
+        else if (m >= T##bits * LL && n >= T##bits)                                           \
+            transpose_by_tall_x##bits(m, n, x, ldx, y, ldy);                                  \
+        else if (m >= T##bits && n >= T##bits * LL)                                           \
+            transpose_by_flat_x##bits(m, n, x, ldx, y, ldy);                                  \
+        else                                                                                  \
+            transpose_elements_x##bits(m, n, x, ldx, y, ldy);                                 \
     }
 #else
 #define TRANSPOSE(bits)                                                                       \
-    TRANSPOSE_ELEMENTWISE(bits)                                                               \
+    TRANSPOSE_ELEMENTS(bits)                                                                  \
     static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx,     \
                                   void *y, ptrdiff_t ldy)                                     \
     {                                                                                         \
-        transpose_small_x##bits(m, n, x, ldx, y, ldy);                                        \
+        transpose_elements_x##bits(m, n, x, ldx, y, ldy);                                     \
     }
 #endif
 

@@ -118,6 +118,13 @@ CO_INLINE vreal v_andnot(vreal a, vreal b) { return v_from_bits(~v_bits(a) & v_b
 #define v_shl(a, count) v_from_bits(v_bits(a) << (count))
 #define v_shr(a, count) v_from_bits(v_bits(a) >> (count))
 
+/* Every lane changes places with the one so many lanes away, a power of 2 below VL. */
+CO_INLINE vreal v_swap(vreal a, int away) 
+{
+    (void)away;
+    return a;
+}
+
 /* Philox: vu64 holds UL 64-bit lanes, of which u_mul reads the low halves. u_store_pair
  * writes 2 UL words, the low halves of even and odd in turn. v_gt_u32: w[lane] > t. */
 #define UL 1
@@ -134,6 +141,29 @@ CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd)
     w[1] = (uint32_t)odd;
 }
 CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) { return *w > t; }
+#endif
+
+#ifdef V_TAIL_BY_LANE /* no masked memory access */
+CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n)
+{
+    real t[VL] = {0};
+    if (n == VL) return v_load(p);
+    for (int i = 0; i < VL - 1; i++)
+        if (i < n) t[i] = p[i];
+    return v_load(t);
+}
+
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
+{
+    real t[VL];
+    if (n == VL) {
+        v_store(p, a);
+        return;
+    }
+    v_store(t, a);
+    for (int i = 0; i < VL - 1; i++)
+        if (i < n) p[i] = t[i];
+}
 #endif
 
 /* How many of n elements the next vector takes. */
@@ -177,23 +207,19 @@ CO_INLINE vreal v_ldexp(vreal a, vreal n)
 }
 #endif
 
-CO_INLINE real v_hadd(vreal a)
+/* The sum and the maximum of the lanes, in every lane; the maximum may lose a NaN. */
+CO_INLINE vreal v_sum(vreal a)
 {
-    real t[VL];
-    v_store(t, a);
-    for (int h = VL / 2; h; h /= 2)
-        for (int i = 0; i < h; i++) t[i] += t[i + h];
-    return t[0];
+    CO_UNROLL
+    for (int away = VL / 2; away; away /= 2) a = v_add(a, v_swap(a, away));
+    return a;
 }
 
-/* A NaN may be lost. */
-CO_INLINE real v_hmax(vreal a)
+CO_INLINE vreal v_top(vreal a)
 {
-    real t[VL];
-    v_store(t, a);
-    for (int h = VL / 2; h; h /= 2)
-        for (int i = 0; i < h; i++) t[i] = t[i] > t[i + h] ? t[i] : t[i + h];
-    return t[0];
+    CO_UNROLL
+    for (int away = VL / 2; away; away /= 2) a = v_max(a, v_swap(a, away));
+    return a;
 }
 
 #endif

@@ -128,25 +128,26 @@ CO_INLINE vmask v_lt(vreal a, vreal b) { return V_R(cmplt)(a, b); }
 CO_INLINE vmask v_le(vreal a, vreal b) { return V_R(cmple)(a, b); }
 CO_INLINE vmask v_ne(vreal a, vreal b) { return V_R(cmpneq)(a, b); }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return v_or(v_and(m, a), v_andnot(m, b)); }
-CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n)
-{
-    real t[VL] = {0};
-    if (n == VL) return v_load(p);
-    for (int i = 0; i < VL - 1; i++)
-        if (i < n) t[i] = p[i];
-    return v_load(t);
-}
-CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
-{
-    real t[VL];
-    v_store(t, a);
-    for (int i = 0; i < VL; i++)
-        if (i < n) p[i] = t[i];
-}
+#define V_TAIL_BY_LANE
 #endif
 CO_INLINE vmask v_both(vmask m, vmask k) { return v_and(m, k); }
 CO_INLINE int v_any(vmask m) { return V_R(movemask)(m) != 0; }
 #endif
+
+CO_INLINE vreal v_swap(vreal a, int away)
+{
+    const vint i = V_TO_INT(a);
+    switch (away * CO_REAL_BITS) {
+#if V_BITS == 512
+    case 256: return V_TO_REAL(_mm512_shuffle_i64x2(i, i, 0x4e));
+    case 128: return V_TO_REAL(_mm512_shuffle_i64x2(i, i, 0xb1));
+#elif V_BITS == 256
+    case 128: return V_TO_REAL(_mm256_permute4x64_epi64(i, 0x4e));
+#endif
+    case 64: return V_TO_REAL(V_I(shuffle, 32)(i, 0x4e));
+    default: return V_TO_REAL(V_I(shuffle, 32)(i, 0xb1));
+    }
+}
 
 #define UL (V_BITS / 64)
 typedef vint vu64;
@@ -197,26 +198,43 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
 }
 #endif
 
-/* Transposes: a vlanes is LL rows of 16 bytes, from rows stride bytes apart; zips
- * interleave the low or high halves of each 16-byte lane. */
+/* Transposes: a vlanes is LL lanes of 16 bytes, in one piece or from rows stride bytes apart;
+ * zips interleave the low or the high halves of each lane. */
 #define LL (V_BITS / 128)
 typedef vint vlanes;
-CO_INLINE vlanes l_load(const char *p, ptrdiff_t stride)
+CO_INLINE vlanes l_load(const char *p) { return V_SI(loadu)((const void *)p); }
+CO_INLINE void l_store(char *p, vlanes a) { V_SI(storeu)((void *)p, a); }
+#define L_ROW(i) ((void *)(p + (i) * stride))
+CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride)
 {
-#define L_ROW(i) _mm_loadu_si128((const void *)(p + (i) * stride))
+    const __m128i first = _mm_loadu_si128(L_ROW(0));
 #if V_BITS == 512
-    vlanes r = _mm512_castsi128_si512(L_ROW(0));
-    r = _mm512_inserti32x4(r, L_ROW(1), 1);
-    r = _mm512_inserti32x4(r, L_ROW(2), 2);
-    return _mm512_inserti32x4(r, L_ROW(3), 3);
+    vlanes a = _mm512_castsi128_si512(first);
+    a = _mm512_inserti32x4(a, _mm_loadu_si128(L_ROW(1)), 1);
+    a = _mm512_inserti32x4(a, _mm_loadu_si128(L_ROW(2)), 2);
+    return _mm512_inserti32x4(a, _mm_loadu_si128(L_ROW(3)), 3);
 #elif V_BITS == 256
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(L_ROW(0)), L_ROW(1), 1);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(first), _mm_loadu_si128(L_ROW(1)), 1);
 #else
     (void)stride;
-    return L_ROW(0);
+    return first;
 #endif
 }
-CO_INLINE void l_store(char *p, vlanes a) { V_SI(storeu)((void *)p, a); }
+CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a)
+{
+#if V_BITS == 512
+    _mm_storeu_si128(L_ROW(0), _mm512_castsi512_si128(a));
+    _mm_storeu_si128(L_ROW(1), _mm512_extracti32x4_epi32(a, 1));
+    _mm_storeu_si128(L_ROW(2), _mm512_extracti32x4_epi32(a, 2));
+    _mm_storeu_si128(L_ROW(3), _mm512_extracti32x4_epi32(a, 3));
+#elif V_BITS == 256
+    _mm_storeu_si128(L_ROW(0), _mm256_castsi256_si128(a));
+    _mm_storeu_si128(L_ROW(1), _mm256_extracti128_si256(a, 1));
+#else
+    (void)stride;
+    l_store(p, a);
+#endif
+}
 #define l_zip_lo(bits, a, b) V_I(unpacklo, bits)(a, b)
 #define l_zip_hi(bits, a, b) V_I(unpackhi, bits)(a, b)
 

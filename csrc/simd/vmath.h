@@ -114,11 +114,13 @@ CO_INLINE vreal v_softplus(vreal x)
     return v_add(v_max(V(0), x), v_log1p_unit(v_exp(v_neg(v_abs(x)))));
 }
 
-/* a^2 = hi + lo to nearly twice the precision: the upper half of a squares exactly. */
+/* a^2 = hi + lo to nearly twice the precision: the upper half of a squares exactly. It is
+ * subtracted, not masked, out of a, since the upper half of a NaN may be inf. */
 CO_INLINE vreal v_square(vreal a, vreal *lo)
 {
-    const vreal upper = v_and(a, v_set1_bits(UPPER_HALF));
-    *lo = v_mul(v_sub(a, upper), v_add(a, upper));
+    const vreal lower = v_sub(a, v_and(a, v_set1_bits(UPPER_HALF)));
+    const vreal upper = v_sub(a, lower);
+    *lo = v_mul(lower, v_add(a, upper));
     return v_mul(upper, upper);
 }
 

@@ -87,7 +87,34 @@ class InputLayer(Layer):
         return self._input_dtype
 
     def emit(self, flow: Any, x: Any) -> Any:
-        return x
+        return flow.reshape(x, self.fit((None, *x.shape), self.name)[1:])
+
+    def fit(self, shape: Shape, owner: str) -> Shape:
+        """Return the shape in which an input is taken: a last axis of 1 comes or goes.
+
+        Args:
+            shape: the input's shape.
+            owner: names the model in the message.
+
+        Raises:
+            ValueError: the input does not fit.
+        """
+        expected = self.batch_shape
+        fitted = shape
+        if len(shape) == len(expected) + 1 and shape[-1] == 1:
+            fitted = shape[:-1]
+        elif len(shape) + 1 == len(expected) and expected[-1] == 1:
+            fitted = (*shape, 1)
+        wrong = len(fitted) != len(expected) or any(
+            want is not None and size is not None and want != size
+            for want, size in zip(expected[1:], fitted[1:], strict=True)
+        )
+        if wrong:
+            raise ValueError(
+                f"The input of '{owner}' has an incompatible shape: expected {expected}. "
+                f"Received: {shape}"
+            )
+        return fitted
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

@@ -1,0 +1,59 @@
+"""Building a layer: what a weight is called, and what happens around `build`."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .._symbolic import as_shape, is_shape
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+build_lock = threading.RLock()
+_paths = threading.local()
+
+
+class path_scope:
+    """Names the layer whose parts are being built, so that variables get a full path."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        _paths.__dict__.setdefault("stack", []).append(self.name)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _paths.stack.pop()
+
+
+def current_path() -> str:
+    """Return the path of the layer being built in this thread, "" outside of one."""
+    return "/".join(_paths.__dict__.get("stack", ()))
+
+
+def tracked_build(build: Callable) -> Callable:
+    """Wrap a class's `build`: the outermost one names, records and completes the building."""
+
+    @functools.wraps(build)
+    def outermost(self: Layer, *args: Any, **kwargs: Any) -> None:
+        state = self.__dict__
+        if state.get("_building"):
+            return build(self, *args, **kwargs)
+        args = tuple(as_shape(arg) if is_shape(arg) else arg for arg in args)
+        state["_building"] = True
+        try:
+            with path_scope(self.name):
+                build(self, *args, **kwargs)
+        finally:
+            state["_building"] = False
+        state["_build_shape"] = args[0] if args else next(iter(kwargs.values()), None)
+        state["built"] = state["_locked"] = True
+        if state.get("_initial_weights") is not None:
+            self.set_weights(state.pop("_initial_weights"))
+
+    return outermost

@@ -1,0 +1,43 @@
+"""What the signatures of users' `call` and `__init__` tell."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._symbolic import KerasTensor
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+@functools.cache
+def call_parameters(cls: type[Layer]) -> dict[str, Any]:
+    """Return the parameters of a class's `call` by name, `self` first."""
+    from inspect import signature
+
+    return dict(signature(cls.call).parameters)
+
+
+def init_arguments(layer: Layer) -> dict[str, Any]:
+    """Return the arguments that a user's layer was made with, as plain values."""
+    from inspect import signature
+
+    from ..saving.objects import serialize_keras_object
+
+    args, kwargs = layer._init_args
+    bound = signature(type(layer).__init__).bind(layer, *args, **kwargs)
+    bound.apply_defaults()
+    arguments = dict(list(bound.arguments.items())[1:])
+    arguments.update(arguments.pop("kwargs", {}))
+    try:
+        if any(isinstance(v, (np.ndarray, KerasTensor)) for v in arguments.values()):
+            raise TypeError("an array")
+        return serialize_keras_object(arguments)
+    except TypeError as error:
+        raise NotImplementedError(
+            f"Layer class {type(layer).__name__} was made with arguments that are not plain "
+            f"values ({error}): it should define `get_config()`."
+        ) from None

@@ -1,0 +1,34 @@
+"""Models, under Keras' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..saving import registry
+from .model import Model
+from .sequential import Sequential
+
+__all__ = ["Model", "Sequential", "load_model", "model_from_json"]
+
+registry.add("models", Sequential, module="keras")
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """Return a new model with the configuration that `Model.to_json` gave.
+
+    Raises:
+        TypeError: it names an unknown class.
+    """
+    import json
+
+    from ..saving import deserialize_keras_object
+
+    return deserialize_keras_object(json.loads(json_string), custom_objects)
+
+
+def load_model(filepath: Any, *args: Any, **kwargs: Any) -> Model:
+    """Load a model file: `coreops.saving.load_model`."""
+    from ..saving import load_model
+
+    return load_model(filepath, *args, **kwargs)

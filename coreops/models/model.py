@@ -1,0 +1,179 @@
+"""Model: a layer that holds layers, and predicts."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _plan
+from ..layers import Layer
+from .progress import Progress
+
+_CHUNK_NS = 50e6  # estimated work of one call into the kernels: an interrupt waits for it
+
+
+class Model(Layer):
+    """Base class of models; subclass it with layers as attributes and a `call(inputs)`.
+
+    Args:
+        **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
+    """
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly inside the model."""
+        return self._sublayers
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError("`layers` cannot be assigned: use add() and pop().")
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by name or by position.
+
+        Raises:
+            ValueError: no such layer, or not exactly one of `name` and `index`.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(
+                f"get_layer() takes either a `name` or an `index`. Received: {name=}, {index=}"
+            )
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(
+                    f"Model '{self.name}' has {len(self.layers)} layers. Received: index={index}"
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self.layers]
+        raise ValueError(f"Model '{self.name}' has no layer '{name}'. Its layers are: {names}")
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: None = None,
+    ) -> np.ndarray:
+        """Return the outputs for all samples of `x`, computed batch by batch.
+
+        Args:
+            x: an array, or nested lists of numbers, batch axis first.
+            batch_size: samples per step, by default 32. What runs in Python (a `Lambda`, a custom
+                layer) receives batches of this size; kernels take larger ones where that gains.
+            verbose: 0 is silent, 1 draws a bar, 2 writes one line; "auto" draws a bar for work of
+                more than a second.
+            steps: at most so many steps.
+            callbacks: None.
+
+        Raises:
+            ValueError: `x` does not fit the model, or an argument is out of range.
+            TypeError: `x` cannot be read as numbers.
+        """
+        batch_size = 32 if batch_size is None else batch_size
+        for name, value in (("batch_size", batch_size), ("steps", steps)):
+            if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
+                raise ValueError(f"predict: `{name}` must be a positive int. Received: {value!r}")
+        if callbacks:
+            raise ValueError(f"predict: callbacks are not supported. Received: {callbacks!r}")
+        array = _plan.as_array(x, f"the input of model '{self.name}'")
+        if array.ndim == 0:
+            raise ValueError(f"Model '{self.name}': expected a batch of samples. Received: {x!r}")
+        count = len(array) if steps is None else min(len(array), steps * batch_size)
+        progress = Progress(-(-count // batch_size), verbose)
+        try:
+            return self._predict(array[:count], int(batch_size), progress)
+        finally:
+            progress.close()
+
+    def _predict(self, array: np.ndarray, batch_size: int, progress: Progress) -> np.ndarray:
+        count = len(array)
+        head = self._adapt(array[:batch_size])
+        program = self._program(training=False, observe=False)
+        plan = program.single_plan(head)
+        if plan is not None:
+            batches = max(1, int(_CHUNK_NS / max(plan.cost_ns, 1.0)) // batch_size)
+            size = batch_size * batches
+            result = np.empty((count, *plan.out_shape), plan.dtype)
+            for start in range(0, count, size):
+                stop = min(start + size, count)
+                program(self._adapt(array[start:stop]), None, result[start:stop])
+                progress.advance(-(-stop // batch_size))
+            return result
+        outputs = []
+        for start in range(0, max(count, 1), batch_size):
+            stop = min(start + batch_size, count)
+            outputs.append(program(self._adapt(array[start:stop]))[0])
+            progress.advance(-(-stop // batch_size))
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def _layer_shapes(self) -> list[Any]:
+        """Return the output shapes of `layers`, None where one is not known."""
+        return [None] * len(self.layers)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """Return the outputs for one batch, computed at once."""
+        array = self._adapt(_plan.as_array(x, f"the input of model '{self.name}'"))
+        return self._program(training=False, observe=False)(array)[0]
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Load the weights of a `.weights.h5` or `.keras` file into the model.
+
+        Args:
+            filepath: the file.
+            skip_mismatch: leave layers alone whose weights do not fit, with a warning.
+
+        Raises:
+            ValueError: the file does not fit the model.
+        """
+        from ..saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the configuration as JSON; keywords go to `json.dumps`."""
+        from ..saving import serialize_keras_object
+
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the layers, their output shapes and the numbers of their weights.
+
+        Args:
+            line_length: width of the table in characters.
+            positions: where the columns end, as fractions of the width.
+            print_fn: receives the text instead of `print`.
+            expand_nested: show the layers of nested models.
+            show_trainable: show which layers are trained.
+            layer_range: names (regular expressions) of the first and the last layer to show.
+
+        Raises:
+            ValueError: `layer_range` names no layers, or `positions` does not fit the columns.
+        """
+        from .summary import summary
+
+        (print_fn or print)(
+            summary(
+                self,
+                line_length,
+                positions,
+                expand_nested=expand_nested,
+                show_trainable=show_trainable,
+                layer_range=layer_range,
+            )
+        )

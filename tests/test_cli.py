@@ -1,0 +1,299 @@
+"""The command line: what it prints, what it writes, how it ends."""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from keras_cases import FILES, expected, h5py  # noqa: F401 - fixtures
+
+from coreops import _arrayfile, _exit, cli
+
+MODEL = str(FILES / "leaky_and_elu.keras")  # six features in, six out
+
+
+@pytest.fixture(autouse=True)
+def _restored_warnings(monkeypatch):
+    """main() replaces the way warnings are shown; give it back."""
+    import warnings
+
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+
+
+@pytest.fixture
+def samples(tmp_path, expected):  # noqa: F811
+    """(input path, what Keras computed)."""
+    x, y = expected["leaky_and_elu"]
+    np.save(tmp_path / "x.npy", x)
+    return tmp_path / "x.npy", y
+
+
+def run(*arguments):
+    """Run in this process; return the exit code."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+def complaint(capsys):
+    """What the command said on stderr: one message, no traceback."""
+    text = capsys.readouterr().err
+    assert "Traceback" not in text
+    assert text.startswith("coreops: ")
+    return text
+
+
+# --- predict --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("h5py")
+class TestPredict:
+    def test_npy(self, samples, tmp_path, capsys):
+        path, wanted = samples
+        assert run("predict", MODEL, path, tmp_path / "y.npy") == 0
+        np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, rtol=1e-5, atol=1e-6)
+        assert "9 samples" in capsys.readouterr().out
+        assert sorted(os.listdir(tmp_path)) == ["x.npy", "y.npy"]
+
+    @pytest.mark.parametrize("batch", [1, 4, 9, 100])
+    def test_batches_make_no_difference(self, samples, tmp_path, batch):
+        path, wanted = samples
+        assert run("predict", MODEL, path, tmp_path / "y.npy", "--batch-size", batch) == 0
+        np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, rtol=1e-5, atol=1e-6)
+
+    def test_npz(self, samples, tmp_path, capsys):
+        x, wanted = np.load(samples[0]), samples[1]
+        np.savez(tmp_path / "one.npz", x=x)
+        np.savez(tmp_path / "two.npz", x=x, labels=np.arange(9))
+        assert run("predict", MODEL, tmp_path / "one.npz", tmp_path / "y.npz", "--quiet") == 0
+        assert capsys.readouterr().out == ""
+        with np.load(tmp_path / "y.npz") as result:
+            np.testing.assert_allclose(result["predictions"], wanted, rtol=1e-5, atol=1e-6)
+        assert run("predict", MODEL, tmp_path / "two.npz", tmp_path / "y.npz") == _exit.USAGE
+        assert "--key" in complaint(capsys)
+        assert run("predict", MODEL, tmp_path / "two.npz", tmp_path / "y.npy", "--key", "x") == 0
+        assert run("predict", MODEL, tmp_path / "two.npz", tmp_path / "y.npy", "--key", "z") == 5
+
+    @pytest.mark.parametrize("header", ["", "a,b,c,d,e,f\n", "\ufeff"])
+    def test_csv(self, samples, tmp_path, header):
+        x, wanted = np.load(samples[0]), samples[1]
+        rows = "".join(",".join(repr(float(v)) for v in row) + "\n" for row in x)
+        (tmp_path / "x.csv").write_text(header + rows, encoding="utf-8")
+        assert run("predict", MODEL, tmp_path / "x.csv", tmp_path / "y.csv") == 0
+        result = np.loadtxt(tmp_path / "y.csv", delimiter=",", dtype=np.float32)
+        np.testing.assert_allclose(result, wanted, rtol=1e-5, atol=1e-6)
+
+    def test_csv_keeps_every_bit(self, samples, tmp_path):
+        run("predict", MODEL, samples[0], tmp_path / "y.npy")
+        run("predict", MODEL, samples[0], tmp_path / "y.csv")
+        text = np.loadtxt(tmp_path / "y.csv", delimiter=",", dtype=np.float32)
+        np.testing.assert_array_equal(text, np.load(tmp_path / "y.npy"))
+
+    def test_no_samples(self, tmp_path):
+        np.save(tmp_path / "x.npy", np.zeros((0, 6), np.float32))
+        assert run("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy") == 0
+        assert np.load(tmp_path / "y.npy").shape == (0, 6)
+
+    def test_any_layout_and_type(self, samples, tmp_path):
+        x, wanted = np.load(samples[0]), samples[1]
+        np.save(tmp_path / "f.npy", np.asfortranarray(x.astype(">f8")))
+        assert run("predict", MODEL, tmp_path / "f.npy", tmp_path / "y.npy") == 0
+        np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, rtol=1e-5, atol=1e-6)
+
+    def test_missing_files(self, samples, tmp_path, capsys):
+        out = tmp_path / "y.npy"
+        assert run("predict", tmp_path / "no.keras", samples[0], out) == _exit.NO_FILE
+        assert "no.keras" in complaint(capsys)
+        assert run("predict", MODEL, tmp_path / "no.npy", out) == _exit.NO_FILE
+        assert "no.npy" in complaint(capsys)
+        assert not out.exists()
+
+    def test_bad_models(self, samples, tmp_path, capsys):
+        (tmp_path / "bad.keras").write_bytes(b"PK\x03\x04 something")
+        out = tmp_path / "y.npy"
+        assert run("predict", tmp_path / "bad.keras", samples[0], out) == _exit.BAD_MODEL
+        assert "damaged" in complaint(capsys)
+        assert run("predict", FILES / "refused_layers.keras", samples[0], out) == _exit.BAD_MODEL
+        assert {"edges", "memory"} <= set(re.findall(r"\w+", complaint(capsys)))
+
+    @pytest.mark.parametrize("shape", [(9, 5), (6,), (9, 6, 1, 1), ()])
+    def test_wrong_shape(self, tmp_path, capsys, shape):
+        np.save(tmp_path / "x.npy", np.zeros(shape, np.float32))
+        assert run("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy") == _exit.BAD_INPUT
+        assert str(shape) in complaint(capsys)
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("x.npy", b""),
+            ("x.npy", b"junk"),
+            ("x.npz", b"PK\x03\x04"),
+            ("x.npz", b"junk"),
+            ("x.csv", b""),
+            ("x.csv", b"a,b\n"),
+            ("x.csv", b"1,2\n3\n"),
+            ("x.csv", b"1,2\n3,x\n"),
+            ("x.csv", b"\xff\xfe\n"),
+        ],
+    )
+    def test_unreadable_input(self, tmp_path, capsys, name, content):
+        (tmp_path / name).write_bytes(content)
+        assert run("predict", MODEL, tmp_path / name, tmp_path / "y.npy") == _exit.BAD_INPUT
+        assert name in complaint(capsys)
+
+    def test_input_of_objects_or_text(self, tmp_path, capsys):
+        for array in (np.array([["a"] * 6]), np.array([[None] * 6], dtype=object)):
+            np.save(tmp_path / "x.npy", array)
+            assert run("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy") == _exit.BAD_INPUT
+            complaint(capsys)
+
+    def test_unknown_extensions(self, samples, tmp_path, capsys):
+        assert run("predict", MODEL, samples[0], tmp_path / "y.txt") == _exit.USAGE
+        assert ".npy, .npz or .csv" in complaint(capsys)
+        assert run("predict", MODEL, tmp_path / "x.txt", tmp_path / "y.npy") == _exit.USAGE
+
+    def test_output_that_cannot_be_written(self, samples, tmp_path, capsys):
+        assert run("predict", MODEL, samples[0], tmp_path / "no" / "y.npy") == _exit.CANNOT_WRITE
+        assert "no such folder" in complaint(capsys)
+        (tmp_path / "y.npy").mkdir()
+        assert run("predict", MODEL, samples[0], tmp_path / "y.npy") == _exit.CANNOT_WRITE
+
+    def test_three_axes_in_a_csv(self, tmp_path, expected, capsys):  # noqa: F811
+        np.save(tmp_path / "x.npy", expected["dense_rank3"][0])
+        model = FILES / "dense_rank3.keras"
+        assert run("predict", model, tmp_path / "x.npy", tmp_path / "y.csv") == _exit.CANNOT_WRITE
+        assert "at most two axes" in complaint(capsys)
+        assert os.listdir(tmp_path) == ["x.npy"]
+
+    def test_full_disk_keeps_the_old_file(self, samples, tmp_path, capsys, monkeypatch):
+        def full(file, array):
+            file.write(b"part")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        out = tmp_path / "y.npy"
+        out.write_bytes(b"old")
+        monkeypatch.setattr(_arrayfile, "writer_for", lambda path: full)
+        assert run("predict", MODEL, samples[0], out) == _exit.CANNOT_WRITE
+        assert "No space left" in complaint(capsys)
+        assert out.read_bytes() == b"old"
+        assert sorted(os.listdir(tmp_path)) == ["x.npy", "y.npy"]
+
+    def test_output_through_a_link(self, samples, tmp_path):
+        (tmp_path / "real.npy").write_bytes(b"old")
+        (tmp_path / "y.npy").symlink_to("real.npy")
+        assert run("predict", MODEL, samples[0], tmp_path / "y.npy") == 0
+        assert (tmp_path / "y.npy").is_symlink()
+        assert np.load(tmp_path / "real.npy").shape == (9, 6)
+
+    def test_interrupt(self, samples, tmp_path, capsys, monkeypatch):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(cli, "_run", interrupt)
+        assert run("predict", MODEL, samples[0], tmp_path / "y.npy") == _exit.INTERRUPTED
+        assert complaint(capsys) == "coreops: interrupted\n"
+
+    def test_too_little_memory(self, samples, tmp_path, capsys, monkeypatch):
+        def exhaust(*_):
+            raise MemoryError
+
+        monkeypatch.setattr(cli, "_run", exhaust)
+        assert run("predict", MODEL, samples[0], tmp_path / "y.npy") == _exit.FAILED
+        assert "--batch-size" in complaint(capsys)
+
+    def test_warnings_are_one_line(self, tmp_path, expected, capsys):  # noqa: F811
+        import warnings
+
+        np.save(tmp_path / "x.npy", expected["masking_then_flatten"][0])
+        model = FILES / "masking_then_flatten.keras"
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = cli._show_warning
+            assert run("predict", model, tmp_path / "x.npy", tmp_path / "y.npy") == 0
+        assert complaint(capsys).startswith("coreops: warning: ")
+
+
+def test_missing_h5py(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    np.save(tmp_path / "x.npy", np.zeros((1, 6)))
+    assert run("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy") == _exit.NEEDS_PACKAGE
+    assert "pip install 'coreops[keras]'" in complaint(capsys)
+    assert run("demo") == _exit.NEEDS_PACKAGE
+
+
+def test_progress_draws_and_wipes_one_line(capsys, monkeypatch):
+    now = iter(range(100))
+    monkeypatch.setattr(cli.time, "monotonic", lambda: next(now))
+    progress = cli.Progress(2000, shown=True)
+    progress.show(500)
+    progress.show(2000)
+    progress.close()
+    drawn = capsys.readouterr().err.split("\r")
+    assert "500 of 2,000, 3 s left" in drawn[1]
+    assert drawn[2].startswith("[" + "#" * 30 + "] 2,000 of 2,000")
+    assert drawn[-2:] == [" " * 79, ""]
+
+
+# --- the process itself ---------------------------------------------------------------------------
+
+
+def spawn(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "coreops", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
+    )
+
+
+def test_info():
+    result = spawn("info")
+    assert result.returncode == 0, result.stderr
+    for word in ("coreops", "tier", "threads", "numpy", "python"):
+        assert word in result.stdout.lower()
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("predict", "only-one")])
+def test_usage(arguments):
+    result = spawn(*arguments)
+    assert result.returncode == _exit.USAGE
+    assert result.stderr.startswith("usage: coreops")
+
+
+def test_help_tells_the_exit_codes():
+    result = spawn("predict", "--help")
+    assert result.returncode == 0
+    assert "130  interrupted" in result.stdout
+
+
+@pytest.mark.usefixtures("h5py")
+def test_demo():
+    result = spawn("demo")
+    assert result.returncode == 0, result.stderr
+    text = result.stdout
+    accuracy = re.search(r"accuracy +(\S+) +\(Keras: (\S+)\)", text)
+    assert accuracy[1] == accuracy[2]
+    assert float(accuracy[1].rstrip("%")) >= 97
+    assert "450 of 450" in text
+    assert float(re.search(r"largest difference +(\S+)", text)[1]) < 1e-5
+    assert re.search(r"one at a time +\S+ us +\S+ us +\S+ x", text)
+    assert re.search(r"tier \w+, \d+ thread", text)
+
+
+@pytest.mark.usefixtures("h5py")
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on file sizes")
+def test_no_room_for_the_output(tmp_path):
+    """The system refuses to let the output file grow, as a full disk does."""
+    import resource
+
+    np.save(tmp_path / "x.npy", np.zeros((100_000, 6), np.float32))
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    result = spawn("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy", preexec_fn=small_files)
+    assert result.returncode == _exit.CANNOT_WRITE, result.stderr
+    assert "Traceback" not in result.stderr
+    assert os.listdir(tmp_path) == ["x.npy"]

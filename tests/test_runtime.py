@@ -1,0 +1,90 @@
+"""What is decided at import: the tier, the threads, and how little is loaded."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import coreops
+from coreops import _kernels, _threads
+
+
+def python(code, **env):
+    """Runs code in a new process, outside of any checkout."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        cwd=os.path.dirname(sys.executable),
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("tier", _kernels.tiers())
+def test_the_environment_caps_the_tier(tier):
+    code = "import coreops; print(coreops.runtime_info()['tier'])"
+    assert python(code, COREOPS_ISA=tier).stdout.strip() == tier
+
+
+def test_an_unknown_tier_is_an_error_that_lists_the_possible_ones():
+    result = python("import coreops", COREOPS_ISA="avx9000")
+    assert result.returncode != 0
+    assert "ValueError: COREOPS_ISA='avx9000'" in result.stderr
+    assert ", ".join(_kernels.tiers()) in result.stderr
+
+
+def test_the_environment_sets_the_threads():
+    code = "import coreops; print(coreops.get_num_threads())"
+    assert python(code, OMP_NUM_THREADS="3").stdout.strip() == "3"
+    assert python(code, OMP_NUM_THREADS="5,2").stdout.strip() == "5"
+
+
+def test_by_default_the_threads_are_what_affinity_and_quota_leave(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(_threads, "_affinity", lambda: 12)
+    quotas = {"/sys/fs/cgroup/cpu.max": "250000 100000\n"}
+    monkeypatch.setattr(_threads, "_read", lambda path: quotas.get(path, ""))
+    assert _threads.default_threads() == 2
+    quotas["/sys/fs/cgroup/cpu.max"] = "max 100000\n"
+    assert _threads.default_threads() == 12
+    quotas["/sys/fs/cgroup/cpu.max"] = "50000 100000\n"
+    assert _threads.default_threads() == 1
+    quotas.clear()
+    quotas["/sys/fs/cgroup/cpu/cpu.cfs_quota_us"] = "-1\n"
+    quotas["/sys/fs/cgroup/cpu/cpu.cfs_period_us"] = "100000\n"
+    assert _threads.default_threads() == 12
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_bad_thread_counts(n, error):
+    with pytest.raises(error, match="set_num_threads"):
+        coreops.set_num_threads(n)
+
+
+def test_import_loads_numpy_and_little_else():
+    code = (
+        "import sys, numpy; before = set(sys.modules); import coreops; "
+        "print(*sorted(m for m in set(sys.modules) - before if not m.startswith('coreops')))"
+    )
+    result = python(code)
+    assert result.returncode == 0, result.stderr
+    heavy = {"h5py", "zipfile", "argparse", "keras", "multiprocessing", "asyncio", "subprocess"}
+    assert not heavy & {name.split(".")[0] for name in result.stdout.split()}
+
+
+def test_runtime_info_says_what_runs(capsys):
+    info = coreops.runtime_info()
+    assert info["tier"] in info["tiers"]
+    assert info["numpy"] == np.__version__
+    coreops.show_runtime()
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in info)
+
+
+def test_version_is_the_distribution_s():
+    from importlib.metadata import version
+
+    assert coreops.__version__ == version("coreops")

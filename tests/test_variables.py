@@ -1,0 +1,344 @@
+"""Variables, names, settings, seeds."""
+
+import pickle
+import random as python_random
+import threading
+
+import numpy as np
+import pytest
+
+from coreops import _kernels, config, random, utils
+from coreops._names import auto_name, reset_names, to_snake_case
+from coreops._variables import Variable
+
+
+def test_a_variable_from_an_array():
+    v = Variable([[1, 2], [3, 4]], name="kernel", path="model/dense/kernel")
+    assert (v.name, v.path, v.shape, v.dtype, v.ndim, v.size, len(v)) == (
+        *("kernel", "model/dense/kernel"),
+        *((2, 2), "float32", 2, 4, 2),
+    )
+    assert v.trainable
+    assert v.regularizer is None
+    assert v.constraint is None
+    np.testing.assert_array_equal(np.asarray(v), v.numpy())
+
+
+def test_a_variable_from_an_initializer():
+    v = Variable(lambda shape, dtype: np.full(shape, 7, dtype), (2, 3), "float64", trainable=False)
+    assert v.shape == (2, 3)
+    assert v.dtype == "float64"
+    assert not v.trainable
+    assert v.name == v.path == "variable"
+
+
+def test_the_value_is_not_the_callers_array():
+    mine = np.zeros(3, np.float32)
+    v = Variable(mine)
+    mine[:] = 1
+    np.testing.assert_array_equal(v, np.zeros(3))
+
+
+def test_assignments_make_new_arrays():
+    v = Variable(np.zeros(3))
+    old, epoch = v.numpy(), v.version
+    v.assign([1, 2, 3])
+    assert v.version == epoch + 1
+    assert v.value.flags.c_contiguous
+    assert not v.value.flags.writeable
+    np.testing.assert_array_equal(old, [0, 0, 0])
+    np.testing.assert_array_equal(v, [1, 2, 3])
+    v.assign_add(1)
+    np.testing.assert_array_equal(v, [2, 3, 4])
+    v.assign_sub([2, 2, 2])
+    np.testing.assert_array_equal(v, [0, 1, 2])
+    assert v.dtype == "float32"
+
+
+def test_assignments_tell_the_plans(monkeypatch):
+    calls = []
+    monkeypatch.setattr(_kernels, "bump_epoch", lambda: calls.append(1))
+    Variable(np.zeros(3)).assign(np.ones(3))
+    assert calls == [1]
+
+
+def test_fortran_order_is_straightened():
+    v = Variable(np.zeros((2, 3)))
+    v.assign(np.asfortranarray(np.arange(6).reshape(2, 3)))
+    assert v.value.flags.c_contiguous
+
+
+def test_numpy_cannot_write_into_a_variable():
+    v = Variable(np.zeros(3))
+    with pytest.raises(ValueError, match="read-only"):
+        v.numpy()[0] = 1
+
+
+@pytest.mark.parametrize("value", [np.zeros((3, 1)), np.zeros(4), 1.0])
+def test_another_shape_is_refused(value):
+    v = Variable(np.zeros(3), path="m/d/bias")
+    with pytest.raises(ValueError, match=r"m/d/bias.*\(3,\)"):
+        v.assign(value)
+    assert v.version == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"initializer": np.zeros(3), "name": "a/b"},
+        {"initializer": np.zeros(3), "name": 5},
+        {"initializer": np.zeros(3), "shape": (4,)},
+        {"initializer": lambda shape, dtype: np.zeros(5), "shape": (4,)},
+        {"initializer": np.zeros},
+        {"initializer": lambda shape, dtype: None, "shape": (None, 3)},
+    ],
+)
+def test_bad_arguments(arguments):
+    with pytest.raises(ValueError, match=r"name|shape"):
+        Variable(**arguments)
+
+
+def test_arithmetic():
+    v = Variable(np.array([1.0, 2.0, 4.0]))
+    x = np.array([1, 1, 2], np.float32)
+    for result, expected in (
+        (v + 1, [2, 3, 5]),
+        (1 - v, [0, -1, -3]),
+        (v * v, [1, 4, 16]),
+        (x / v, [1, 0.5, 0.5]),
+        (v**2, [1, 4, 16]),
+        (v @ x, 11),
+        (x @ v, 11),
+        (-v, [-1, -2, -4]),
+        (abs(v), [1, 2, 4]),
+        (v > 1, [False, True, True]),
+        (v[1:], [2, 4]),
+        (np.sqrt(v), np.sqrt([1, 2, 4]).astype("f4")),
+    ):
+        np.testing.assert_array_equal(result, expected)
+    assert (v + 1).dtype == np.float32
+
+
+def test_variables_are_equal_only_to_themselves():
+    a, b = Variable(np.zeros(2)), Variable(np.zeros(2))
+    assert a == a  # noqa: PLR0124
+    assert a != b
+    assert [a, b].index(b) == 1
+    assert len({a, b}) == 2
+
+
+def test_a_variable_says_what_it_is():
+    v = Variable(np.zeros((2, 3)), path="m/k")
+    assert repr(v) == "<Variable path=m/k, shape=(2, 3), dtype=float32>"
+    assert float(Variable(2.5)) == 2.5
+    assert int(Variable(2, dtype="int32")) == 2
+
+
+# ------------------------------------------------------------------------------------------ names
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Dense", "dense"),
+        ("LeakyReLU", "leaky_re_lu"),
+        ("PReLU", "p_re_lu"),
+        ("ReLU", "re_lu"),
+        ("ELU", "elu"),
+        ("GRU", "gru"),
+        ("SimpleRNN", "simple_rnn"),
+        ("Conv2D", "conv2d"),
+        ("SpatialDropout1D", "spatial_dropout1d"),
+        ("EinsumDense", "einsum_dense"),
+        ("MaxPooling2D", "max_pooling2d"),
+    ],
+)
+def test_snake_case(name, expected):
+    assert to_snake_case(name) == expected
+
+
+def test_names_count_up_and_start_again():
+    assert [auto_name("dense") for _ in range(3)] == ["dense", "dense_1", "dense_2"]
+    assert auto_name("flatten") == "flatten"
+    reset_names()
+    assert auto_name("dense") == "dense"
+    utils.clear_session()
+    assert auto_name("dense") == "dense"
+
+
+def test_names_are_unique_across_threads():
+    names = []
+    threads = [
+        threading.Thread(target=lambda: names.extend(auto_name("t") for _ in range(200)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == 1600
+
+
+# --------------------------------------------------------------------------------------- settings
+
+
+@pytest.fixture
+def settings():
+    before = dict(config._state)
+    yield
+    config._state.update(before)
+
+
+@pytest.mark.usefixtures("settings")
+def test_settings():
+    assert (config.floatx(), config.epsilon(), config.image_data_format()) == (
+        "float32",
+        1e-7,
+        "channels_last",
+    )
+    config.set_floatx("float64")
+    config.set_epsilon(1e-3)
+    config.set_image_data_format("channels_first")
+    config.set_mask_policy("warn")
+    assert config.floatx() == "float64"
+    assert config.epsilon() == 1e-3
+    assert config.image_data_format() == "channels_first"
+    assert config.mask_policy() == "warn"
+    config.set_floatx("bfloat16")
+    assert config.compute_floatx() == "float32"
+
+
+@pytest.mark.parametrize(
+    ("setter", "value", "legal"),
+    [
+        (config.set_floatx, "float8", "float16"),
+        (config.set_floatx, None, "float16"),
+        (config.set_image_data_format, "channels", "channels_first"),
+        (config.set_mask_policy, "ignore", "warn"),
+    ],
+)
+def test_unknown_settings_list_the_legal_ones(setter, value, legal):
+    with pytest.raises(ValueError, match=legal):
+        setter(value)
+
+
+# ------------------------------------------------------------------------------------------ seeds
+
+
+def test_seed_generators_count_their_draws():
+    a, b = random.SeedGenerator(3), random.SeedGenerator(3)
+    assert [a.next(), a.next(), a.call] == [0, 1, 2]
+    x, y = random.normal((4,), seed=a), random.normal((4,), seed=a)
+    assert not np.array_equal(x, y)
+    b.next(), b.next()
+    np.testing.assert_array_equal(random.normal((4,), seed=b), x)
+
+
+def test_seed_generators_round_trip():
+    a = random.SeedGenerator(3)
+    assert a.get_config() == {"seed": 3, "name": "seed_generator"}
+    assert random.SeedGenerator.from_config(a.get_config()).seed == 3
+    a.next()
+    b = pickle.loads(pickle.dumps(a))
+    assert (b.seed, b.next()) == (3, 1)
+
+
+@pytest.mark.parametrize("seed", ["1", 1.5, [1]])
+def test_seeds_are_integers(seed):
+    with pytest.raises(ValueError, match="integer"):
+        random.SeedGenerator(seed)
+    with pytest.raises(ValueError, match="integer"):
+        random.normal((2,), seed=seed)
+    with pytest.raises(ValueError, match="integer"):
+        utils.set_random_seed(seed)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**70])
+def test_any_integer_is_a_seed(seed):
+    assert 0 <= random.SeedGenerator(seed).seed < 2**64
+    assert np.all(np.isfinite(random.normal((3,), seed=seed)))
+
+
+def test_set_random_seed_repeats_everything():
+    def draw():
+        utils.set_random_seed(5)
+        drawn = random.SeedGenerator().seed, python_random.random(), np.random.rand()  # noqa: NPY002
+        return drawn, random.uniform((3,))
+
+    (first, x), (second, y) = draw(), draw()
+    assert first == second
+    np.testing.assert_array_equal(x, y)
+    assert not np.array_equal(random.uniform((3,)), x)
+
+
+def test_draws_in_threads_are_all_different():
+    generator, calls = random.SeedGenerator(1), []
+    threads = [
+        threading.Thread(target=lambda: calls.extend(generator.next() for _ in range(200)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(calls) == list(range(1600))
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "bfloat16"])
+def test_draws(kind):
+    n = 20000
+    expected_dtype = "float32" if kind == "bfloat16" else kind
+    x = random.normal((n,), 1.0, 2.0, kind, seed=1).astype("f8")
+    assert abs(x.mean() - 1) < 5 * 2 / n**0.5
+    assert abs(x.std() - 2) < 5 * 2 / (2 * n) ** 0.5
+    u = random.uniform((n,), -1, 3, kind, seed=1)
+    assert u.dtype == expected_dtype
+    assert u.min() >= -1
+    assert u.max() < 3
+    assert abs(u.astype("f8").mean() - 1) < 5 * 4 / (12 * n) ** 0.5
+    t = random.truncated_normal((n,), 0.0, 0.5, kind, seed=1)
+    assert np.all(np.abs(t) <= 1)
+    # the variance of a normal cut at 2: 1 - 4 phi(2) / (2 Phi(2) - 1)
+    assert abs(t.astype("f8").std() - 0.5 * 0.879626) < 5 * 0.5 / (2 * n) ** 0.5
+
+
+def test_other_draws():
+    i = random.randint((1000,), 2, 5, seed=1)
+    assert i.dtype == np.int32
+    assert set(i) == {2, 3, 4}
+    c = random.categorical(np.log([[0.2, 0.8], [1.0, 1e-30]]), 4000, seed=2)
+    assert c.shape == (2, 4000)
+    assert abs(c[0].mean() - 0.8) < 0.05
+    assert c[1].max() == 0
+    x = np.arange(24.0).reshape(6, 4)
+    assert sorted(random.shuffle(x, seed=3)[:, 0]) == sorted(x[:, 0])
+    d = random.dropout(np.ones((100, 100), np.float32), 0.25, seed=4)
+    assert set(np.unique(d)) == {0, np.float32(1 / 0.75)}
+    assert abs((d == 0).mean() - 0.25) < 5 * (0.25 * 0.75) ** 0.5 / 100
+    d = random.dropout(np.ones((5, 6, 7), np.float32), 0.5, (None, 1, None), seed=4)
+    assert np.all(d == d[:, :1])
+
+
+# ------------------------------------------------------------------------------------------ utils
+
+
+def test_to_categorical():
+    np.testing.assert_array_equal(
+        utils.to_categorical([[0], [2], [1]]), np.eye(3, dtype="f4")[[0, 2, 1]]
+    )
+    assert utils.to_categorical([0, 1], 4).shape == (2, 4)
+    with pytest.raises(ValueError, match="class numbers"):
+        utils.to_categorical([0, 5], 3)
+
+
+def test_normalize():
+    x = np.array([[3.0, 4.0], [0.0, 0.0]])
+    np.testing.assert_allclose(utils.normalize(x), [[0.6, 0.8], [0, 0]])
+
+
+def test_standardize_dtype():
+    assert utils.standardize_dtype(None) == "float32"
+    assert utils.standardize_dtype(np.int64) == "int64"
+    assert utils.standardize_dtype("bfloat16") == "bfloat16"
+    with pytest.raises(ValueError, match="Unknown dtype"):
+        utils.standardize_dtype("float33")

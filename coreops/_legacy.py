@@ -6,9 +6,13 @@ Old names are translated, with a DeprecationWarning, and never written into conf
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
+
+_PACKAGE = __package__
 
 _WEIGHT_NAMES = {
     "init": "kernel_initializer",
@@ -91,4 +95,13 @@ def pop_initial_weights(kwargs: dict[str, Any]) -> list | None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, DeprecationWarning, stacklevel=4)
+    """Warn in the name of the line outside of this package that used the old spelling."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, DeprecationWarning, stacklevel=level)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return name == _PACKAGE or name.startswith(f"{_PACKAGE}.")

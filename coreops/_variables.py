@@ -141,6 +141,11 @@ class Variable:
         """Subtract from the value."""
         return self.assign(self._value - value)
 
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self._value.flags.writeable = False  # a copied or unpickled array is writeable
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         value = self._value if dtype is None else self._value.astype(dtype, copy=False)
         return value.copy() if copy else value

@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = _parser().parse_args(argv)
-    warnings.showwarning = _show_warning
     try:
-        arguments.run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            arguments.run(arguments)
         sys.stdout.flush()
     except CommandError as error:
         return _complain(str(error), error.code)
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("output", metavar="OUT", help=".npy, .npz or .csv; replaced if it exists")
     predict.add_argument("--key", help="name of the input array inside an .npz file")
     predict.add_argument(
-        "--batch-size", type=_positive, default=1024, metavar="N", help="samples at once (1024)"
+        "--batch-size", type=_positive, default=4096, metavar="N", help="samples at once (4096)"
     )
     predict.add_argument("--quiet", action="store_true", help="no progress, no closing line")
     predict.set_defaults(run=_predict)

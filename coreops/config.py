@@ -6,11 +6,13 @@ built or called after it was changed.
 
 from __future__ import annotations
 
+from typing import Any
+
 _FLOATX = ("float16", "bfloat16", "float32", "float64")
 _DATA_FORMATS = ("channels_last", "channels_first")
 _MASK_POLICIES = ("raise", "warn")
 
-_state = {
+_state: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",

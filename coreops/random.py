@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random as _python_random
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +17,9 @@ _WORD = (1 << 64) - 1
 
 def make_default_seed() -> int:
     """Draw a seed from Python's generator, which `utils.set_random_seed` resets."""
-    return _python_random.randint(1, 10**9)
+    from random import randint
+
+    return randint(1, 10**9)
 
 
 class SeedGenerator:
@@ -124,9 +125,9 @@ def normal(
     seed: Seed = None,
 ) -> np.ndarray:
     """Draw from the normal distribution."""
-    dtype = _float_dtype(dtype)
-    draws = _standard("standard_normal", numpy_generator(seed), tuple(shape), dtype)
-    return (draws * stddev + mean).astype(dtype, copy=False)
+    kind = _float_dtype(dtype)
+    draws = _standard("standard_normal", numpy_generator(seed), tuple(shape), kind)
+    return (draws * stddev + mean).astype(kind, copy=False)
 
 
 def truncated_normal(
@@ -137,13 +138,13 @@ def truncated_normal(
     seed: Seed = None,
 ) -> np.ndarray:
     """Draw from the normal distribution, redrawing what is beyond two standard deviations."""
-    dtype = _float_dtype(dtype)
+    kind = _float_dtype(dtype)
     generator = numpy_generator(seed)
-    draws = np.asarray(_standard("standard_normal", generator, tuple(shape), dtype))
+    draws = np.asarray(_standard("standard_normal", generator, tuple(shape), kind))
     flat = draws.reshape(-1)
     while (beyond := np.flatnonzero(np.abs(flat) > 2.0)).size:
-        flat[beyond] = _standard("standard_normal", generator, beyond.size, dtype)
-    return (flat.reshape(draws.shape) * stddev + mean).astype(dtype, copy=False)
+        flat[beyond] = _standard("standard_normal", generator, beyond.size, kind)
+    return (flat.reshape(draws.shape) * stddev + mean).astype(kind, copy=False)
 
 
 def uniform(
@@ -154,11 +155,11 @@ def uniform(
     seed: Seed = None,
 ) -> np.ndarray:
     """Draw from [minval, maxval)."""
-    dtype = _float_dtype(dtype)
-    draws = _standard("random", numpy_generator(seed), tuple(shape), dtype)
-    draws = (draws * (maxval - minval) + minval).astype(dtype, copy=False)
+    kind = _float_dtype(dtype)
+    draws = _standard("random", numpy_generator(seed), tuple(shape), kind)
+    draws = (draws * (maxval - minval) + minval).astype(kind, copy=False)
     if maxval > minval:  # rounding may have reached the open end
-        draws = np.minimum(draws, np.nextafter(dtype.type(maxval), dtype.type(minval)))
+        draws = np.minimum(draws, np.nextafter(kind.type(maxval), kind.type(minval)))
     return draws
 
 

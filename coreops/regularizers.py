@@ -146,7 +146,7 @@ def get(identifier: Any) -> Callable | None:
     Raises:
         ValueError: for an unknown name (listing the legal ones) or an object not callable.
     """
-    if identifier == "l1_l2":
+    if isinstance(identifier, str) and identifier == "l1_l2":
         return L1L2(l1=0.01, l2=0.01)
     return objects.get_instance("regularizers", identifier)
 

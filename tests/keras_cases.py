@@ -13,7 +13,7 @@ import pytest
 from coreops.saving import load_model
 from coreops.saving.errors import ModelFileError
 
-SECONDS = 3.0  # in which a bad file is refused, however large it claims to be
+SECONDS = 5.0  # in which a bad file is refused, however large it claims to be
 BYTES = 64 << 20
 
 FILES = Path(__file__).parent / "data" / "keras_files"

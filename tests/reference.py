@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-
 # ------------------------------------------------------------------- dense, softmax, masks, moves
 
 
@@ -50,7 +49,8 @@ def philox_word(seed, call, i):
     group, j = divmod(i, 64)
     counter = group * 16 + j % 16
     low = (1 << 32) - 1
-    words = philox4x32((counter & low, counter >> 32, call & low, call >> 32), (seed & low, seed >> 32))
+    where = (counter & low, counter >> 32, call & low, call >> 32)
+    words = philox4x32(where, (seed & low, seed >> 32))
     return words[j // 16]
 
 

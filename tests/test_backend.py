@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from coreops import _plan, config
-from coreops import backend as K  # noqa: N812 - its customary name
+from coreops import _plan, config, layers
+from coreops import backend as K
 from coreops._variables import Variable
+
+
+def words(text):
+    """The words of a text, a list that reads more easily."""
+    return text.split()
 
 
 @pytest.fixture
@@ -123,7 +128,7 @@ def test_elementwise(x):
     assert K.cast(x, "int32").dtype == np.int32
     assert K.cast_to_floatx([1, 2]).dtype == np.float32
     np.testing.assert_array_equal(K.one_hot([1], 2), [[0, 1]])
-    np.testing.assert_array_equal(K.bias_add(x, np.ones(4)), x + 1.0)
+    np.testing.assert_array_equal(K.bias_add(x, np.ones(4, "f4")), x + 1)
     image = np.zeros((1, 2, 3, 3), np.float32)
     assert K.bias_add(image, [1.0, 2.0], "channels_first")[0, 1, 0, 0] == 2
 
@@ -187,6 +192,15 @@ def test_types():
 
 def test_masks(x):
     assert K.get_keras_mask(x) is None
+    y = layers.Masking()(np.array([[[1, 2], [0, 0]]], np.float32))
+    np.testing.assert_array_equal(K.get_keras_mask(y), [[True, False]])
+
+
+def test_symbolic_tensors(x):
+    symbol = layers.Input((3, 4))
+    assert K.is_keras_tensor(symbol)
+    assert not K.is_keras_tensor(x)
+    assert K.int_shape(symbol) == (None, 3, 4)
 
 
 def test_map_fn(x):
@@ -202,11 +216,13 @@ def test_the_names_of_keras(keras):
 
     names = {n for n, f in vars(theirs).items() if inspect.isfunction(f) and n[0] != "_"}
     assert names - set(dir(K)) <= set(
-        """batch_normalization binary_crossentropy binary_focal_crossentropy
-        categorical_crossentropy categorical_focal_crossentropy conv1d conv2d conv2d_transpose
-        conv3d ctc_batch_cost ctc_decode ctc_label_dense_to_sparse depthwise_conv2d foldl foldr
-        gradients in_top_k is_sparse moving_average_update name_scope pool2d pool3d
-        random_normal_variable random_uniform_variable resize_images resize_volumes rnn
-        separable_conv2d sparse_categorical_crossentropy spatial_2d_padding spatial_3d_padding
-        to_dense keras_export""".split()
+        words(
+            """batch_normalization binary_crossentropy binary_focal_crossentropy
+            categorical_crossentropy categorical_focal_crossentropy conv1d conv2d
+            conv2d_transpose conv3d ctc_batch_cost ctc_decode ctc_label_dense_to_sparse
+            depthwise_conv2d foldl foldr gradients in_top_k is_sparse moving_average_update
+            name_scope pool2d pool3d random_normal_variable random_uniform_variable
+            resize_images resize_volumes rnn separable_conv2d sparse_categorical_crossentropy
+            spatial_2d_padding spatial_3d_padding to_dense keras_export"""
+        )
     )

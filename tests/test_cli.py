@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -13,14 +14,6 @@ from keras_cases import FILES, expected, h5py  # noqa: F401 - fixtures
 from coreops import _arrayfile, _exit, cli
 
 MODEL = str(FILES / "leaky_and_elu.keras")  # six features in, six out
-
-
-@pytest.fixture(autouse=True)
-def _restored_warnings(monkeypatch):
-    """main() replaces the way warnings are shown; give it back."""
-    import warnings
-
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
 
 
 @pytest.fixture
@@ -203,13 +196,10 @@ class TestPredict:
         assert "--batch-size" in complaint(capsys)
 
     def test_warnings_are_one_line(self, tmp_path, expected, capsys):  # noqa: F811
-        import warnings
-
         np.save(tmp_path / "x.npy", expected["masking_then_flatten"][0])
         model = FILES / "masking_then_flatten.keras"
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = cli._show_warning
             assert run("predict", model, tmp_path / "x.npy", tmp_path / "y.npy") == 0
         assert complaint(capsys).startswith("coreops: warning: ")
 

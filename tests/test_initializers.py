@@ -87,7 +87,13 @@ def test_truncation_is_exact():
 
 @pytest.mark.parametrize(
     ("shape", "fans"),
-    [((), (1, 1)), ((7,), (7, 7)), ((3, 5), (3, 5)), ((2, 3, 4, 5), (24, 30)), ((3, 4, 5), (12, 15))],
+    [
+        ((), (1, 1)),
+        ((7,), (7, 7)),
+        ((3, 5), (3, 5)),
+        ((2, 3, 4, 5), (24, 30)),
+        ((3, 4, 5), (12, 15)),
+    ],
 )
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
 def test_fans(shape, fans, mode):
@@ -313,5 +319,7 @@ def test_keras_reads_our_configs_and_we_read_keras(keras, name):
 def test_the_families_are_the_same(keras):
     from keras.src.initializers import ALL_OBJECTS_DICT
 
-    names = {n for n, cls in ALL_OBJECTS_DICT.items() if cls.__name__ not in ("STFT", "Initializer")}
+    names = {
+        n for n, cls in ALL_OBJECTS_DICT.items() if cls.__name__ not in ("STFT", "Initializer")
+    }
     assert names <= set(registry.known("initializers"))

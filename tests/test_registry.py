@@ -1,13 +1,16 @@
 """The closed world: what configs can name, and what hostile ones cannot."""
 
+import contextlib
 import json
 import sys
 import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from coreops import activations, initializers, regularizers
+from coreops import DTypePolicy, Sequential, activations, initializers, layers, regularizers
 from coreops.saving import objects, registry
 from coreops.saving.objects import deserialize_keras_object, serialize_keras_object
 
@@ -156,7 +159,9 @@ def test_custom_classes():
     for again in (
         deserialize_keras_object(config, custom_objects={"Point": Point}),
         deserialize_keras_object({**config, "module": None}, {"Point": Point}),
-        deserialize_keras_object({k: config[k] for k in ("class_name", "config")}, {"Point": Point}),
+        deserialize_keras_object(
+            {k: config[k] for k in ("class_name", "config")}, {"Point": Point}
+        ),
     ):
         assert (again.x, again.y) == (1, [2])
 
@@ -190,19 +195,35 @@ def test_legacy_configs():
     assert isinstance(again, initializers.GlorotUniform)
 
 
+def test_functions_that_lost_their_package():
+    """Keras 3.0 to 3.6 wrote the bare name of a registered function."""
+    registry.register_keras_serializable("pack")(plain)
+    config = {"module": "builtins", "class_name": "function", "config": "plain"}
+    assert deserialize_keras_object({**config, "registered_name": "function"}) is plain
+
+
 def test_a_name_stands_for_its_custom_object():
     assert deserialize_keras_object("plain", {"plain": plain}) is plain
     assert deserialize_keras_object(["plain", "other"], {"plain": plain}) == [plain, "other"]
 
 
-def test_internal_modules_of_keras_are_looked_up_by_name():
-    config = {
-        "module": "keras.src.initializers.random_initializers",
-        "class_name": "HeNormal",
-        "config": {},
-        "registered_name": "HeNormal",
-    }
-    assert isinstance(deserialize_keras_object(config), initializers.HeNormal)
+@pytest.mark.parametrize(
+    ("module", "name", "cls"),
+    [
+        ("keras.src.initializers.random_initializers", "HeNormal", initializers.HeNormal),
+        ("keras.src.initializers.constant_initializers", "Identity", initializers.Identity),
+        ("keras.src.layers.core.identity", "Identity", layers.Identity),
+        ("keras.src.models.sequential", "Sequential", Sequential),
+        ("keras.layers", "Identity", layers.Identity),
+        ("keras", "Sequential", Sequential),
+        ("keras.models", "Sequential", Sequential),
+        ("keras", "DTypePolicy", DTypePolicy),
+        (None, "DTypePolicy", DTypePolicy),
+    ],
+)
+def test_where_classes_are_found(module, name, cls):
+    config = {"module": module, "class_name": name, "registered_name": name}
+    assert objects.find_class(config, {}, None) is cls
 
 
 def test_what_has_no_config():
@@ -225,7 +246,7 @@ def test_lambdas_are_written_without_their_code():
 @pytest.mark.parametrize("safe_mode", [True, False, None])
 def test_lambdas_are_refused(safe_mode):
     config = {"class_name": "__lambda__", "config": {"value": "4wEAAAAAAAAA"}}
-    with pytest.raises(ValueError, match="custom_objects={name: function}"):
+    with pytest.raises(ValueError, match=r"custom_objects=\{name: function\}"):
         deserialize_keras_object(config, safe_mode=safe_mode)
 
 
@@ -353,6 +374,49 @@ def test_nesting_through_from_config_is_refused():
         config = instance(None, "Nest", "Nest", x=config)
     with pytest.raises(ValueError, match="nests"):
         deserialize_keras_object(config, {"Nest": Nest})
+
+
+NAMES = ["HeNormal", "L2", "MaxNorm", "Constant", "Dense", "Lambda", "Sequential", "function"]
+NAMES += ["x", "__numpy__", "__slice__", "__bytes__", "__ellipsis__", "__lambda__", "__tensor__"]
+KEYS = [
+    "module",
+    "class_name",
+    "config",
+    "registered_name",
+    "build_config",
+    "value",
+    "dtype",
+    "seed",
+]
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.floats()
+    | st.text(max_size=3)
+    | st.sampled_from(
+        [*NAMES, "keras.layers", "keras", "keras.src.x", "builtins", "float32", "relu"]
+    )
+)
+
+
+def containers(children):
+    typical = st.fixed_dictionaries(
+        {"class_name": st.sampled_from(NAMES), "config": children},
+        optional={"module": children, "registered_name": children, "build_config": children},
+    )
+    return (
+        typical
+        | st.lists(children, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS), children, max_size=4)
+    )
+
+
+@given(st.recursive(LEAVES, containers, max_leaves=12))
+@settings(max_examples=500, deadline=None)
+def test_any_json_is_an_object_or_a_clear_error(config):
+    with contextlib.suppress(TypeError, ValueError):
+        deserialize_keras_object(json.loads(json.dumps(config)))
 
 
 def test_messages_stay_short():

@@ -1,5 +1,8 @@
 """Configs that name what they should not, ask for what there is not, or make no sense."""
 
+import contextlib
+import copy
+import random
 import sys
 
 import numpy as np
@@ -17,7 +20,10 @@ from keras_cases import (
 
 import coreops
 from coreops.saving import load_model, load_weights
+from coreops.saving.archive import read_archive
 from coreops.saving.errors import ModelFileError
+from coreops.saving.rebuild import rebuild
+from coreops.saving.weights import open_weights
 
 pytestmark = pytest.mark.usefixtures("h5py")
 
@@ -52,7 +58,7 @@ HOSTILE_CONFIGS = {
     ),
     "lambda code as mask": (
         sequential(layer("Lambda", "l", function="relu", mask=LAMBDA_CODE)),
-        "option mask is Python code",
+        "custom_objects={'l_mask': function}",
     ),
     "lambda by import path": (
         sequential(
@@ -171,6 +177,39 @@ def test_functional_cycle(tmp_path, h5py):  # noqa: F811
     config = {"name": "f", "layers": layers, "input_layers": [], "output_layers": [["b", 0, 0]]}
     entry = {"module": "keras", "class_name": "Functional", "config": config}
     refuse(keras_zip(tmp_path / "m.keras", entry, weights(h5py)), "without branches")
+
+
+STRAY_VALUES = [
+    *(None, True, -1, 0, 2**31, 10**30, 1.5, float("nan"), float("inf"), "", "relu", "../x"),
+    *([], [None, 3], [[1, 2], [3]], {}, LAMBDA_CODE),
+    {"class_name": "Zeros", "config": {}},
+    {"module": "os", "class_name": "system", "config": {}},
+    {"class_name": "__numpy__", "config": {"value": [1, [2]], "dtype": "float32"}},
+]
+
+
+def places(value):
+    """Yield every (container, key) inside a JSON value."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], (dict, list)):
+            yield from places(value[key])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ["options", "prelu", "nested", "chain", "dropout", "softmax_axis"])
+def test_configs_changed_at_random(name):
+    """Whatever stands where: a model, or the one class of error."""
+    archive = read_archive(FILES / f"{name}.keras")
+    rng = random.Random(name)
+    with open_weights(archive.weights, name) as groups:
+        for _ in range(150):
+            config = copy.deepcopy(archive.config)
+            for _ in range(rng.choice((1, 1, 2, 4))):
+                container, key = rng.choice(list(places(config)))
+                container[key] = copy.deepcopy(rng.choice(STRAY_VALUES))
+            with contextlib.suppress(ModelFileError):
+                rebuild(config, groups, {}, name)
 
 
 # --- one message for everything ---

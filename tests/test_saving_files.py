@@ -2,10 +2,19 @@
 
 import pickle
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
-from keras_cases import FILES, expected, h5py  # noqa: F401 - fixtures
+from keras_cases import (
+    FILES,
+    expected,  # noqa: F401 - fixture
+    h5py,  # noqa: F401 - fixture
+    keras_zip,
+    layer,
+    sequential,
+    weights,
+)
 
 import coreops
 from coreops.saving import load_model, load_weights
@@ -96,6 +105,17 @@ def test_keys_that_early_keras_3_did_not_write(expected):  # noqa: F811
     assert_close(load("old_keys")(x), wanted)
 
 
+def test_file_that_was_compressed_on_the_way(tmp_path, expected):  # noqa: F811
+    with (
+        zipfile.ZipFile(FILES / "dense_activations.keras") as source,
+        zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    x, wanted = expected["dense_activations"]
+    assert_close(load_model(str(tmp_path / "m.keras"))(x), wanted)
+
+
 def test_masks_behave_as_in_keras():
     assert load("masking")._mask_policy == "warn"
 
@@ -144,8 +164,6 @@ def test_anonymous_lambda_takes_a_function_by_its_layer_name():
 
 
 def test_custom_layer(tmp_path, h5py):  # noqa: F811
-    from keras_cases import keras_zip, layer, sequential
-
     class Scale(coreops.layers.Layer):
         def __init__(self, start=1.0, **kwargs):
             super().__init__(**kwargs)
@@ -164,8 +182,6 @@ def test_custom_layer(tmp_path, h5py):  # noqa: F811
     def fill(file):
         file["layers/scale/vars/0"] = np.array([2, 3, 4], np.float32)  # trainable ones come first
         file["layers/scale/vars/1"] = np.array([10], np.float32)
-
-    from keras_cases import weights
 
     entry = layer("Scale", "scale", module="my.package", start=2.0)
     path = keras_zip(tmp_path / "m.keras", sequential(entry), weights(h5py, fill, kernel=None))

@@ -50,6 +50,26 @@ def test_nested_and_functional(keras, x):
     assert_same(keras.Sequential([keras.Input((6,)), chain, layers.Dense(2)]), x)
 
 
+def test_subclasses(keras, x):
+    class Plain(keras.Sequential):
+        """Computes as any Sequential."""
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.inner = keras.layers.Dense(2)
+
+        def call(self, x):
+            return self.inner(x)
+
+    inner = Plain([keras.layers.Dense(3)])
+    assert_same(Plain([keras.Input((6,)), inner, keras.layers.Dense(2)]), x)
+    own = Own()
+    own(x)
+    with pytest.raises(ValueError, match="Own"):
+        coreops.from_keras(own)
+
+
 def test_functions_stay_live(keras, x):
     offset = 3.0
     model = keras.Sequential(
@@ -58,9 +78,24 @@ def test_functions_stay_live(keras, x):
             keras.layers.Lambda(lambda t: t * 2 + offset),
             keras.layers.Dense(3, activation=lambda t: t * t),
             keras.layers.Activation(lambda t: -t),
+            keras.layers.Lambda(keras.ops.square),
         ]
     )
     assert_same(model, x)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside Keras
+def test_file_of_this_keras(keras, x, tmp_path):
+    """The recorded files are of one version of Keras; this one is of the version installed."""
+    pytest.importorskip("h5py")
+    layers = keras.layers
+    inner = keras.Sequential([layers.Dense(4, "selu"), layers.Softmax()])
+    model = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(5), inner, layers.LeakyReLU(), layers.Dense(2, "mish")]
+    )
+    model.save(tmp_path / "m.keras")
+    twin = coreops.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(twin(x), np.asarray(model(x)), rtol=1e-5, atol=1e-6)
 
 
 def test_weights_are_copies(keras, x):

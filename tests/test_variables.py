@@ -1,5 +1,6 @@
 """Variables, names, settings, seeds."""
 
+import copy
 import pickle
 import random as python_random
 import threading
@@ -98,6 +99,17 @@ def test_bad_arguments(arguments):
         Variable(**arguments)
 
 
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_copies(duplicate):
+    v = Variable(np.arange(3.0), trainable=False, path="m/b")
+    w = duplicate(v)
+    np.testing.assert_array_equal(w, v)
+    assert (w.name, w.path, w.trainable, w.dtype) == (v.name, "m/b", False, "float32")
+    assert not w.value.flags.writeable
+    w.assign([7, 8, 9])
+    np.testing.assert_array_equal(v, [0, 1, 2])
+
+
 def test_arithmetic():
     v = Variable(np.array([1.0, 2.0, 4.0]))
     x = np.array([1, 1, 2], np.float32)
@@ -121,7 +133,7 @@ def test_arithmetic():
 
 def test_variables_are_equal_only_to_themselves():
     a, b = Variable(np.zeros(2)), Variable(np.zeros(2))
-    assert a == a  # noqa: PLR0124
+    assert a == a
     assert a != b
     assert [a, b].index(b) == 1
     assert len({a, b}) == 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import config
 from .._kernels import KerasArray
 
 # DLPack's numbers of the devices whose memory the CPU reads: kDLCPU, kDLCUDAHost, kDLROCMHost.
@@ -24,8 +25,8 @@ def as_array(x: Any, what: str) -> np.ndarray:
     """x as a plain ndarray of numbers, not copied where that can be avoided.
 
     x: an ndarray, a Variable, anything with the buffer protocol, `__array__` or (on the CPU)
-    `__dlpack__`, or a nested list of numbers, whose floats become float32 and whose ints int32, as
-    in Keras. what: how error messages name it.
+    `__dlpack__`, or a nested list of numbers, whose floats become `config.floatx()` and whose ints
+    int32, as in Keras. what: how error messages name it.
 
     Raises TypeError for an object that is no array or for a dtype that holds no numbers,
     ValueError for a ragged list or an array on another device.
@@ -63,7 +64,8 @@ def _from_python(x: Any, what: str) -> np.ndarray:
         raise ValueError(
             f"{what}: expected a rectangular array, received a ragged sequence"
         ) from error
-    narrow = {"f": np.float32, "i": np.int32}.get(array.dtype.kind)
+    real = np.float64 if config.floatx() == "float64" else np.float32
+    narrow = {"f": real, "i": np.int32}.get(array.dtype.kind)
     if narrow is None or _holds_arrays(x):
         return array
     return array.astype(narrow)

@@ -10,8 +10,9 @@ import numpy as np
 from .. import _plan, ops
 from .. import random as _random
 from .._names import next_uid
+from .._symbolic import KerasTensor
 from .._variables import Variable
-from ..config import floatx
+from ..config import compute_floatx, floatx
 from ..ops._arrays import array
 from ..utils import standardize_dtype
 
@@ -33,8 +34,6 @@ def get_keras_mask(x: Any) -> np.ndarray | None:
 
 def is_keras_tensor(x: Any) -> bool:
     """Return whether `x` is symbolic, as `Input(...)` is."""
-    from ._symbolic import KerasTensor
-
     return isinstance(x, KerasTensor)
 
 
@@ -52,7 +51,7 @@ def variable(
     value: Any, dtype: str | None = None, name: str | None = None, constraint: Any = None
 ) -> Variable:
     """Return a Variable with a value."""
-    return Variable(np.asarray(value), dtype=dtype or floatx(), name=name, constraint=constraint)
+    return Variable(value, dtype=dtype or compute_floatx(), name=name, constraint=constraint)
 
 
 def constant(

@@ -74,7 +74,7 @@ def get(identifier: Any) -> Callable | None:
 class _FromArray:
     """An array in the role of an initializer."""
 
-    def __init__(self, value: np.ndarray) -> None:
+    def __init__(self, value: np.ndarray | np.generic) -> None:
         self.value = np.array(value)
 
     def __call__(self, shape: Any, dtype: str | None = None) -> np.ndarray:

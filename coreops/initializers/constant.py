@@ -54,8 +54,8 @@ class Identity(Initializer):
             raise ValueError(
                 f"The Identity initializer makes matrices only. Received: shape={tuple(shape)}"
             )
-        dtype = np.dtype(dtype or config.compute_floatx())
-        return np.eye(*shape, dtype=dtype) * dtype.type(self.gain)
+        kind = np.dtype(dtype or config.compute_floatx())
+        return np.eye(shape[0], shape[1], dtype=kind) * kind.type(self.gain)
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}

@@ -36,6 +36,15 @@ class _Elementwise(Layer):
                     f"Received: {name}={value!r}"
                 )
 
+    def _require_ints(self, **axes: Sequence[Any]) -> None:
+        """Raise TypeError for an axis that is no int."""
+        for name, values in axes.items():
+            if not all(isinstance(value, (int, np.integer)) for value in values):
+                raise TypeError(
+                    f"Layer '{self.name}': `{name}` must be an int or a list of ints. "
+                    f"Received: {values}"
+                )
+
 
 class Activation(_Elementwise):
     """Applies an activation function.
@@ -168,12 +177,17 @@ class ELU(_Elementwise):
 
     Output shape:
         The input's.
+
+    Raises:
+        TypeError: `alpha` is no number.
     """
 
     integer_input = "cast"
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(alpha, (int, float, np.number)):
+            raise TypeError(f"Layer '{self.name}': `alpha` must be a number. Received: {alpha!r}")
         self.alpha = alpha
 
     def emit(self, flow: Any, x: Any) -> Any:
@@ -198,6 +212,10 @@ class PReLU(_Elementwise):
 
     Output shape:
         The input's.
+
+    Raises:
+        TypeError: `shared_axes` is neither an int nor a list of ints.
+        ValueError: another size of an axis along which `alpha` is not shared.
     """
 
     integer_input = "cast"
@@ -218,8 +236,9 @@ class PReLU(_Elementwise):
         self.alpha_constraint = constraints.get(alpha_constraint)
         if shared_axes is not None:
             shared_axes = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes)
+            self._require_ints(shared_axes=shared_axes)
         self.shared_axes = shared_axes
-        self.alpha = None
+        self.alpha: Any = None
 
     def build(self, input_shape: Shape) -> None:
         shared = self.shared_axes or []
@@ -264,6 +283,7 @@ class Softmax(_Elementwise):
         The input's.
 
     Raises:
+        TypeError: `axis` is neither an int nor a list of ints.
         ValueError: an axis that the input does not have, or a mask that does not broadcast.
     """
 
@@ -271,6 +291,7 @@ class Softmax(_Elementwise):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._require_ints(axis=axis if isinstance(axis, (list, tuple)) else [axis])
         self.axis = axis
 
     def emit(self, flow: Any, x: Any) -> Any:

@@ -44,7 +44,10 @@ def tracked_build(build: Callable) -> Callable:
         state = self.__dict__
         if state.get("_building"):
             return build(self, *args, **kwargs)
-        args = tuple(as_shape(arg) if is_shape(arg) else arg for arg in args)
+        args = tuple(
+            as_shape(arg) if is_shape(arg) or isinstance(arg, (int, float, str)) else arg
+            for arg in args
+        )
         state["_building"] = True
         try:
             with path_scope(self.name):

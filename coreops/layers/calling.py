@@ -68,6 +68,8 @@ def _call_array(
     mask = _plan.mask_of(x) if mask is None else np.asarray(mask)
     install = install and not training and mask is None
     array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
+    if array.dtype.kind == "c" and layer.integer_input == "cast":
+        raise TypeError(f"Layer '{layer.name}' computes real numbers. Received: {array.dtype}")
     check_inputs(layer.input_spec, [array.shape], [array.dtype.name], layer.name)
     layer._prepare(_open_shape(array), array.dtype.name)
     program = layer._program(training)
@@ -76,6 +78,9 @@ def _call_array(
         plan = program.single_plan(array)
         if plan is not None:
             layer._install(plan)
+            # What another thread changed before the installation would not be seen after it.
+            if layer._program(training) is not program or program.single_plan(array) is not plan:
+                layer._uninstall()
     return _plan.KerasArray.attach(y, mask)
 
 
@@ -86,7 +91,7 @@ def _call_python(
     if mask is None:
         masks = map_structure(_plan.mask_of, args[0])
         mask = masks if leaves(masks) else None
-    if mask is not None and not layer.supports_masking:
+    if mask is not None and not layer.takes_mask:
         _refuse_mask(layer)
         mask = None
     args = map_structure(lambda x: _converted(layer, x), args)
@@ -94,20 +99,16 @@ def _call_python(
     layer._prepare(map_structure(_open_shape, args[0]), dtypes)
     with _plan.python_scope(training):
         output, masks = layer._run(args, mask, training, kwargs)
-    if layer.activity_regularizer is not None:
-        for y in leaves(output):
-            layer._add_activity_loss(y)
-    if isinstance(output, dict):
-        return output
-    if isinstance(output, (list, tuple)):
-        masks = masks if isinstance(masks, (list, tuple)) else [None] * len(output)
-        return type(output)(
-            _plan.KerasArray.attach(y, m) for y, m in zip(output, masks, strict=True)
-        )
+    for y in leaves(output):
+        layer._add_activity_loss(y)
     if out is not None:
         np.copyto(out, output, casting="same_kind")
         output = out
-    return _plan.KerasArray.attach(output, masks)
+    if not leaves(masks):
+        return output
+    if isinstance(output, np.ndarray):
+        return _plan.KerasArray.attach(output, masks)
+    return [_plan.KerasArray.attach(y, m) for y, m in zip(output, masks, strict=True)]
 
 
 def _open_shape(array: np.ndarray) -> tuple[int | None, ...]:
@@ -136,7 +137,8 @@ def _map_shapes(fn: Any, structure: Any) -> Any:
 
 def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
     """Take the first input from the keywords, where `call`'s parameter names it."""
-    name = list(call_parameters(type(layer)))[1] if layer._python_call else "inputs"
+    names = list(call_parameters(type(layer)))[1:] if layer._python_call else []
+    name = names[0] if names else "inputs"
     if name not in kwargs:
         raise TypeError(f"Layer '{layer.name}' was called without its input, `{name}`.")
     kwargs = dict(kwargs)
@@ -172,9 +174,10 @@ def _resolve_training(layer: Layer, training: Any, outer: bool | None) -> bool:
 
 
 def _converted(layer: Layer, x: Any) -> np.ndarray:
+    """Return a copy of an input, in the type that the layer takes."""
     array = _plan.as_array(x, f"an input of layer '{layer.name}'")
-    dtype = layer.compute_dtype if array.dtype.kind == "f" else array.dtype
-    return array.astype(dtype)
+    kinds = "biuf" if layer.integer_input == "cast" else "f"
+    return array.astype(layer.compute_dtype if array.dtype.kind in kinds else array.dtype)
 
 
 def _refuse_mask(layer: Layer) -> None:

@@ -118,7 +118,7 @@ def check_inputs(
     """
     if not spec:
         return
-    specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
+    specs: list[InputSpec] = [spec] if isinstance(spec, InputSpec) else list(spec)
     if len(specs) != len(shapes):
         raise ValueError(
             f"Layer '{owner}' expects {len(specs)} input(s), but it received {len(shapes)} "

@@ -73,7 +73,7 @@ class Layer(LayerState):
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking = cls.compute_mask is not Layer.compute_mask
-        self.input_spec = None
+        self.input_spec: Any = None
         self.built = cls._stateless and cls.build is Layer.build
         self._ready = True
 
@@ -201,6 +201,13 @@ class Layer(LayerState):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the output; by default the mask of the input."""
         return mask
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether a mask may come in: the layer passes it on, or its `call` makes use of it."""
+        return self.supports_masking or (
+            self._python_call and "mask" in call_parameters(type(self))
+        )
 
     def _output_dtype(self, dtype: str) -> str:
         if self.integer_input == "cast" or "float" in dtype:

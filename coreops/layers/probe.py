@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._symbolic import Shape, is_shape, map_structure
+from .._symbolic import Shape, is_shape, leaves, map_structure
 
 # Sizes given to unknown dimensions: two runs that differ in every unknown size tell which sizes of
 # the output depend on them. Functions that need longer or even axes get a further try.
@@ -28,15 +28,21 @@ def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) ->
         NotImplementedError: `run` failed on all sizes that were tried.
     """
     failure: Exception | None = None
+    found = None
     for sizes in _SIZES:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 first, second = (run(_arrays(input_shape, size, dtype)) for size in sizes)
             shape = _common(first, second)
-            return shape, map_structure(lambda y: y.dtype.name, first)
         except Exception as error:  # whatever the user's function raises
             failure = error
+            continue
+        found = shape, map_structure(lambda y: y.dtype.name, first)
+        if all(y.size for y in leaves(first)):  # an empty output: a slice beyond these sizes
+            break
+    if found is not None:
+        return found
     raise NotImplementedError(
         f"Could not find the output shape of {what} for inputs of shape {input_shape} by running "
         f"it on small arrays: {type(failure).__name__}: {failure}. Give its `output_shape`, or "

@@ -68,6 +68,8 @@ class Reshape(Layer):
         ValueError: more than one -1, an entry below -1, or a size that does not fit the input.
     """
 
+    _stateless = True
+
     def __init__(self, target_shape: Iterable[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         target = tuple(target_shape)
@@ -133,7 +135,8 @@ class Permute(Layer):
     def __init__(self, dims: Iterable[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(dims)
-        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+        is_int = all(hasattr(dim, "__index__") for dim in self.dims)
+        if not is_int or sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
                 f"Layer '{self.name}': `dims` must be a permutation of 1 ... n, each once. "
                 f"Received: dims={self.dims}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +12,14 @@ if TYPE_CHECKING:
     from .layer import Layer
 
 
-@functools.cache
 def call_parameters(cls: type[Layer]) -> dict[str, Any]:
     """Return the parameters of a class's `call` by name, `self` first."""
-    from inspect import signature
+    known = cls.__dict__.get("_call_parameters")
+    if known is None:
+        from inspect import signature
 
-    return dict(signature(cls.call).parameters)
+        known = cls._call_parameters = dict(signature(cls.call).parameters)
+    return known
 
 
 def init_arguments(layer: Layer) -> dict[str, Any]:

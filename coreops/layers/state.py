@@ -20,6 +20,20 @@ class LayerState(_kernels.Callable):
     list, tuple or dict, belongs to the layer.
     """
 
+    name: str
+    built: bool
+    variable_dtype: str
+    activity_regularizer: Callable | None
+    _trainable: bool
+    _trained: list[Variable]  # own variables, by kind and in order of creation
+    _fixed: list[Variable]
+    _holders: dict[str, Any]  # attribute -> layer, or container that may hold layers
+    _call_losses: list[Any]
+    _programs: dict[tuple[bool, bool], Any]
+    _revision: int
+    _init_args: tuple[tuple, dict[str, Any]]
+    _call_parameters: dict[str, Any]
+
     _ready = False  # set by Layer.__init__; attributes may be assigned before
     _compiled = False  # a plan was made from the present attributes
     _python_call = False  # the class computes in a Python `call`, not in steps of a plan
@@ -27,9 +41,9 @@ class LayerState(_kernels.Callable):
     def __new__(cls, *args: Any, **kwargs: Any) -> LayerState:
         self = super().__new__(cls)
         state = self.__dict__
-        state["_trained"] = []  # own variables, by kind and in order of creation
+        state["_trained"] = []
         state["_fixed"] = []
-        state["_holders"] = {}  # attribute -> layer, or container that may hold layers
+        state["_holders"] = {}
         state["_call_losses"] = []
         state["_programs"] = {}
         state["_revision"] = 0
@@ -244,6 +258,8 @@ class LayerState(_kernels.Callable):
 
     def _add_activity_loss(self, output: np.ndarray) -> None:
         """Add the activity regularizer's penalty on an output, divided by the batch size."""
+        if self.activity_regularizer is None:
+            return
         loss = self.activity_regularizer(output)
         if output.ndim:
             loss = loss / output.dtype.type(len(output)) if len(output) else loss * 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -139,6 +138,8 @@ class Model(Layer):
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the configuration as JSON; keywords go to `json.dumps`."""
+        import json
+
         from ..saving import serialize_keras_object
 
         return json.dumps(serialize_keras_object(self), **kwargs)

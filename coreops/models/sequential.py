@@ -156,6 +156,7 @@ class Sequential(Model):
                 self._infer()
             except Exception:
                 self._input_layer = None
+                self._symbolic.clear()
                 raise
         elif input_shape is not None and as_shape(input_shape) != self._input_layer.batch_shape:
             raise ValueError(
@@ -193,7 +194,9 @@ class Sequential(Model):
         source = self._input_layer
         shape = source.fit(array.shape, self.name)
         kind = np.dtype(source.compute_dtype if "float" in source.dtype else source.dtype)
-        if array.dtype != kind and (array.dtype.kind != "f" or kind.kind != "f"):
+        if array.dtype.kind == "c" and kind.kind != "c":
+            raise TypeError(f"Model '{self.name}' takes {kind}. Received: {array.dtype}")
+        if array.dtype != kind:
             array = array.astype(kind)
         return array if shape == array.shape else array.reshape(shape)
 

@@ -37,7 +37,7 @@ def numpy_dtype(dtype: Any) -> np.dtype:
 
 def array(x: Any) -> np.ndarray:
     """Return `x` as a plain array; TypeError or ValueError for what is no array of numbers."""
-    return x if type(x) is np.ndarray else _plan.as_array(x, "array operation")
+    return _plan.as_array(x, "array operation")
 
 
 def fractional(x: Any) -> np.ndarray:
@@ -62,13 +62,13 @@ def result_dtype(*xs: Any) -> np.dtype:
     return dtype
 
 
-def promote(*xs: Any) -> list[Any]:
+def promote(*xs: Any) -> list[np.ndarray]:
     """Return the arguments converted and cast to one dtype; Python numbers become arrays."""
-    xs = [x if type(x) in SCALARS else array(x) for x in xs]
-    if all(type(x) in SCALARS for x in xs):
-        xs = [array(x) for x in xs]
-    dtype = result_dtype(*xs)
-    return [np.asarray(x, dtype) for x in xs]
+    converted = [x if type(x) in SCALARS else array(x) for x in xs]
+    if all(type(x) in SCALARS for x in converted):
+        converted = [array(x) for x in xs]
+    dtype = result_dtype(*converted)
+    return [np.asarray(x, dtype) for x in converted]
 
 
 def accumulator(x: np.ndarray) -> np.dtype:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import _plan
-from ._arrays import array, fractional, numpy_dtype
+from .. import _plan, config
+from ._arrays import array, axes, fractional, numpy_dtype
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
@@ -198,10 +198,8 @@ def sparsemax(x: Any, axis: int = -1) -> np.ndarray:
 
 def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> np.ndarray:
     """x / its norm of an order along `axis`; the L2 norm's square is at least epsilon^2."""
-    from ..config import epsilon as default_epsilon
-
-    x = fractional(x)
-    epsilon = default_epsilon() if epsilon is None else epsilon
+    x, axis = fractional(x), axes(axis)
+    epsilon = config.epsilon() if epsilon is None else epsilon
     if order == 2:
         square = np.sum(np.square(x), axis=axis, keepdims=True)
         return x / np.sqrt(np.maximum(square, epsilon**2)).astype(x.dtype)
@@ -248,5 +246,5 @@ def moments(
 def l2_normalize(x: Any, axis: Any = None) -> np.ndarray:
     """x / sqrt(max(sum x^2, 1e-12)) over `axis` (None: all)."""
     x = fractional(x)
-    square = np.sum(np.square(x), axis=axis, keepdims=True)
+    square = np.sum(np.square(x), axis=axes(axis), keepdims=True)
     return x / np.sqrt(np.maximum(square, x.dtype.type(1e-12)))

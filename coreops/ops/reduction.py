@@ -20,13 +20,11 @@ def _summing(function: Callable) -> Callable:
     return named(op, name, f"`numpy.{name}` in the dtype of x; small integers widen to 32 bits.")
 
 
-def _averaging(function: Callable, keywords: dict[str, Any] | None = None) -> Callable:
-    keywords = keywords or {}
-
+def _averaging(function: Callable) -> Callable:
     def op(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
         x = fractional(x)
         wide = x.astype(np.float32) if x.dtype == np.float16 else x
-        y = function(wide, axis=axes(axis), keepdims=keepdims, **keywords)
+        y = function(wide, axis=axes(axis), keepdims=keepdims)
         return _as(y, x.dtype)
 
     name = function.__name__

@@ -61,7 +61,7 @@ def _source(layer: dict[str, Any]) -> Any:
 
     Anything else (several calls, several arguments, a mask) gives a value equal to no name.
     """
-    nodes = layer.get("inbound_nodes")
+    nodes: Any = layer.get("inbound_nodes")
     if nodes == []:
         return None
     try:

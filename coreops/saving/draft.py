@@ -23,18 +23,17 @@ MAX_LAYER_NAME = 500
 # Every layer takes these; other keywords have to stand in the signature of its __init__.
 _BASE_OPTIONS = {"name", "trainable", "dtype", "activity_regularizer"}
 # Keys that some version of Keras 3 writes for what is not used: without effect when off.
-_OFF = (None, False, {}, [])
+_OFF: tuple[Any, ...] = (None, False, {}, [])
 _LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
 
 
 class Draft:
     """A Sequential to be: its config and its parts, which are layers or further drafts."""
 
-    def __init__(self, entry: dict[str, Any], path: str) -> None:
+    def __init__(self, entry: dict[str, Any]) -> None:
         self.config: dict[str, Any] = entry["config"]
         self.file_class: str = entry.get("file_class", "Sequential")
         self.build_shape = self.config.get("build_input_shape")
-        self.path = path
         self.parts: list[Any] = []
 
 
@@ -66,7 +65,7 @@ class Drafter:
             )
         if self.problems:
             raise ModelFileError(
-                "the model needs what coreops does not have:\n  - " + "\n  - ".join(self.problems)
+                "this model cannot be loaded here:\n  - " + "\n  - ".join(self.problems)
             )
         return draft
 
@@ -78,11 +77,10 @@ class Drafter:
             return None
         if is_functional(entry):
             entry, faults = as_sequential(entry)
-            if faults:
-                self.problems += faults
+            self.problems += faults
         elif not _is_sequential(entry):
             return self.leaf(entry, path)
-        draft = Draft(entry, path)
+        draft = Draft(entry)
         counter = ClassCounter()
         prefix = f"{path}/layers" if path else "layers"
         layers = entry["config"].get("layers")
@@ -104,7 +102,7 @@ class Drafter:
             config = self.bind_functions(title, config)
         cls = _layer_class(entry, self.custom)
         if cls is None:
-            self.problems.append(f"{title}: no such layer here, nor in custom_objects")
+            self.problems.append(f"{title}: coreops has no such layer, nor has custom_objects")
             return None
         known = len(self.problems)
         if registry.keras_module(cls):
@@ -125,7 +123,7 @@ class Drafter:
 
     def known_options(self, title: str, cls: type, config: dict[str, Any]) -> dict[str, Any]:
         """Return the config without foreign keys; one that means something is a problem."""
-        parameters = inspect.signature(cls.__init__).parameters
+        parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
         allowed = _BASE_OPTIONS | parameters.keys()
         for key in config.keys() - allowed:
             if not any(config[key] is off or config[key] == off for off in _OFF):
@@ -145,19 +143,21 @@ class Drafter:
             self.problems.append(f"{title}: option {key} is a layer")
 
     def bind_functions(self, title: str, config: dict[str, Any]) -> dict[str, Any]:
-        """Replace the functions of a Lambda by the caller's: under their own or the layer's name.
+        """Replace the functions of a Lambda by the caller's; code in a file is never run.
 
-        Code in a file is never run.
+        They are found under the name in the file, or under the layer's: "name" for the function,
+        "name_mask" and "name_output_shape" for the other two.
         """
         bound = dict(config)
         for key in _LAMBDA_FUNCTIONS:
             value = config.get(key)
             if key == "function":
-                candidates = [_function_name(value), config.get("name")]
+                own_name = config.get("name")
             elif isinstance(value, dict):
-                candidates = [_function_name(value)]
+                own_name = f"{config.get('name')}_{key}"
             else:
                 continue
+            candidates = [_function_name(value), own_name]
             for name in filter(None, candidates):
                 found = registry.get_registered_object(name, self.custom)
                 found = found or self.custom.get(name.rpartition(">")[2])
@@ -168,10 +168,9 @@ class Drafter:
             else:
                 if isinstance(value, dict) and value.get("class_name") == "function":
                     continue  # perhaps one of our own, by name
-                wanted = config.get("name") if key == "function" else "..."
                 self.problems.append(
                     f"{title}: option {key} is Python code, which is never run from a file; pass "
-                    f"custom_objects={{{wanted!r}: function}}"
+                    f"custom_objects={{{own_name!r}: function}}"
                 )
                 bound[key] = None if key != "function" else _reference("linear")
         return bound
@@ -218,7 +217,7 @@ def _is_sequential(entry: dict[str, Any]) -> bool:
 def _layer_class(entry: dict[str, Any], custom: Mapping[str, Any]) -> type | None:
     """Return the class of a layer: one of ours, or one that the caller brought."""
     try:
-        cls = objects._find_class(entry, dict(custom), "layers")
+        cls = objects.find_class(entry, dict(custom), "layers")
     except (TypeError, ValueError):
         return None
     return cls if isinstance(cls, type) and issubclass(cls, Layer) else None
@@ -228,7 +227,9 @@ def _title(entry: dict[str, Any]) -> str:
     """Name a layer in messages: its own name and its class."""
     module = entry.get("module")
     path = f"{module}.{entry['class_name']}" if module else entry["class_name"]
-    return f"layer {shorten(entry['config'].get('name'), 80)} ({shorten(path, 120)[1:-1]})"
+    name = entry["config"].get("name")
+    label = "an unnamed layer" if name is None else f"layer {shorten(name, 80)}"
+    return f"{label} ({shorten(path)[1:-1]})"
 
 
 def _plain(value: Any) -> Any:

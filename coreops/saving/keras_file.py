@@ -31,7 +31,8 @@ def load_model(
     Args:
         filepath: path of the file.
         custom_objects: dictionary name -> class or function of what is not ours. The function of a
-            `Lambda` is found under its own name or under the name of its layer.
+            `Lambda` is found under its own name or under the name of its layer; its `mask` and
+            `output_shape` under "<layer>_mask" and "<layer>_output_shape".
         compile: accepted as in Keras. The optimizer, loss and metrics of a file are not read.
         safe_mode: accepted as in Keras. Code in a file is refused in either mode.
 
@@ -55,9 +56,7 @@ def load_model(
     if archive.weights is None:
         raise ModelFileError(f"{path} holds no model.weights.h5.")
     with open_weights(archive.weights, f"{path}, model.weights.h5") as groups:
-        model = rebuild(archive.config, groups, custom_objects or {}, str(path))
-    model._mask_policy = "warn"
-    return model
+        return rebuild(archive.config, groups, custom_objects or {}, str(path))
 
 
 def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:

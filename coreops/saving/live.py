@@ -6,6 +6,10 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
+_MODELS = ("Sequential", "Functional")
+
 
 def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the coreops twin of a live Keras 3 model, with a copy of its weights.
@@ -37,15 +41,16 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> A
         raise ValueError(
             f"Keras model {model.name!r} has no config to rebuild it from: {error}"
         ) from error
-    result = rebuild(entry, groups, custom, f"Keras model {model.name!r}")
-    result._mask_policy = "warn"
-    return result
+    return rebuild(entry, groups, custom, f"Keras model {model.name!r}")
 
 
-def _is_model(layer: Any) -> bool:
-    """Whether a Keras layer is a model whose config lists its layers."""
-    names = [cls.__name__ for cls in type(layer).__mro__]
-    return "Sequential" in names or "Functional" in names
+def _class_name(layer: Any) -> str:
+    """Return the name of a Keras layer's class; one that computes as its base counts as that."""
+    cls = type(layer)
+    for base in cls.__mro__:
+        if base.__name__ in _MODELS and cls.call is base.call:
+            return base.__name__
+    return cls.__name__
 
 
 def _entry(model: Any, custom: dict[str, Any]) -> dict[str, Any]:
@@ -55,14 +60,16 @@ def _entry(model: Any, custom: dict[str, Any]) -> dict[str, Any]:
     entries = []
     for entry in config.get("layers", ()):
         layer = layers.get(entry["config"].get("name"))
-        if layer is not None and _is_model(layer):
+        if layer is not None and _class_name(layer) in _MODELS:
             entry = {**entry, **_entry(layer, custom)}
         elif layer is not None:
             entry = {**entry, "config": _with_functions(layer, entry["config"], custom)}
         entries.append(entry)
     if "layers" in config:
         config["layers"] = entries
-    return {"module": "keras", "class_name": type(model).__name__, "config": config}
+    class_name = _class_name(model)
+    module = "keras" if class_name in _MODELS else type(model).__module__
+    return {"module": module, "class_name": class_name, "config": config}
 
 
 def _with_functions(
@@ -70,17 +77,15 @@ def _with_functions(
 ) -> dict[str, Any]:
     """Return a layer's config in which each function of the user stands by a name of its own.
 
-    Keras' own functions keep the names that they have there.
+    Keras' own functions keep the names that they have there, save in a Lambda.
     """
     bound = dict(config)
+    everything = type(layer).__name__ == "Lambda"
     for key in config:
         function = getattr(layer, key, None) or getattr(layer, f"_{key}", None)
-        module = getattr(function, "__module__", None) or ""
-        if (
-            callable(function)
-            and hasattr(function, "__name__")
-            and module.partition(".")[0] != "keras"
-        ):
+        if not callable(function) or not hasattr(function, "__name__"):
+            continue
+        if everything or (function.__module__ or "").partition(".")[0] != "keras":
             name = f"{layer.name}/{key}"  # no registered name has a slash
             custom[name] = function
             bound[key] = {"class_name": "function", "config": name}
@@ -92,10 +97,10 @@ def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
     from .weights import ClassCounter, Stored
 
     own = [*layer._trainable_variables, *layer._non_trainable_variables]
-    arrays = [variable.numpy() for variable in own]
-    yield path, [Stored(tuple(a.shape), lambda a=a: a) for a in arrays]
-    if _is_model(layer):
+    arrays = [np.asarray(variable.numpy()) for variable in own]
+    yield path, [Stored(array.shape, array.view) for array in arrays]
+    if _class_name(layer) in _MODELS:
         counter = ClassCounter()
         for child in layer.layers:
-            name = f"layers/{counter.next(type(child).__name__)}"
+            name = f"layers/{counter.next(_class_name(child))}"
             yield from _groups(child, f"{path}/{name}" if path else name)

@@ -53,6 +53,7 @@ def _assemble(draft: Draft) -> Any:
     """Return the Sequential of a draft; adding layers after an Input builds them."""
     parts = [_assemble(part) if isinstance(part, Draft) else part for part in draft.parts]
     model = Sequential(name=draft.config.get("name"))
+    model._mask_policy = "warn"  # as where it comes from
     if draft.file_class != "Sequential":
         model.__dict__["_file_class"] = draft.file_class
     for part in parts:
@@ -67,7 +68,7 @@ def _assemble(draft: Draft) -> Any:
 
 def _check_size(model: Any, part: Any) -> None:
     """Refuse a layer whose output for one sample is beyond reason; no weight stands for it."""
-    shape = getattr(part, "batch_shape", None) or getattr(model, "output_shape", ())
+    shape: Any = getattr(part, "batch_shape", None) or getattr(model, "output_shape", ())
     if math.prod(size for size in shape[1:] if size is not None) > MAX_SAMPLE_VALUES:
         raise ModelFileError(
             f"layer {part.name!r} would give {shape[1:]} for each sample, more than "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -253,7 +254,8 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
         ModelFileError: one message with every layer whose variables are missing, superfluous or of
             another shape.
     """
-    fitting, problems = [], []
+    fitting: list[tuple[Any, Stored]] = []
+    problems = []
     unused = {path for path, stored in groups.items() if stored and path.startswith("layers/")}
     for path, layer in walk(model):
         variables = layer._own_variables
@@ -275,8 +277,6 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
         message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
         if not skip_mismatch:
             raise ModelFileError(message)
-        import warnings
-
         warnings.warn(message, stacklevel=3)
-    for variable, stored in fitting:
-        variable.assign(stored.read())
+    for variable, values in fitting:
+        variable.assign(values.read())

@@ -35,22 +35,45 @@ static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, vo
             }
 }
 
-/* mr rows by nv vectors of c, n <= nv VL columns of it valid. mr and nv are constants where
- * this is inlined; acc lives in registers. nv may be a part of a panel or several panels. */
+/* The tiles below are inlined with constant mr and nv: mr rows by nv vectors, which may be a
+ * part of a panel or several panels; n <= nv VL of the columns exist, all if whole. */
+typedef vreal gemm_acc[GEMM_MR][4 * GEMM_NV];
+
+CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const gemm_shape *s,
+                           ptrdiff_t n, gemm_acc acc, const real *bias, real *c)
+{
+    const vreal floor = v_set1(s->floor);
+    CO_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const ptrdiff_t lanes = whole ? VL : v_lanes(n - v * VL);
+        vreal shift = V(-0.0);
+        if (bias) shift = whole ? v_load(bias + v * VL) : v_load_tail(bias + v * VL, lanes);
+        CO_UNROLL
+        for (int i = 0; i < mr; i++) {
+            const vreal y = v_max(floor, v_add(acc[i][v], shift));
+            real *at = c + i * s->ldc + v * VL;
+            if (whole)
+                v_store(at, y);
+            else
+                v_store_tail(at, y, lanes);
+        }
+    }
+}
+
 CO_INLINE void gemm_tile(const int mr, const int nv, const gemm_shape *s, ptrdiff_t n,
                          const real *a, const real *b, const real *bias, real *c)
 {
-    const ptrdiff_t k = s->k, lda = s->lda, ldc = s->ldc, panel = k * GEMM_NR;
-    vreal acc[GEMM_MR][4 * GEMM_NV];
+    const ptrdiff_t k = s->k, lda = s->lda, panel = k * GEMM_NR;
+    gemm_acc acc;
     CO_UNROLL
     for (int i = 0; i < mr; i++)
         CO_UNROLL
         for (int v = 0; v < nv; v++) acc[i][v] = V(0);
     for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
-if (mr == 1 && nv > GEMM_NV)
+        vreal row[4 * GEMM_NV];
+        if (mr == 1 && nv > GEMM_NV)
             for (int v = 0; v < nv; v += GEMM_LINE)
                 CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
-        vreal row[4 * GEMM_NV];
         CO_UNROLL
         for (int v = 0; v < nv; v++)
             row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
@@ -61,17 +84,10 @@ if (mr == 1 && nv > GEMM_NV)
             for (int v = 0; v < nv; v++) acc[i][v] = v_fma(x, row[v], acc[i][v]);
         }
     }
-    const vreal floor = v_set1(s->floor);
-    CO_UNROLL
-    for (int v = 0; v < nv; v++) {
-        const ptrdiff_t lanes = v_lanes(n - v * VL);
-        const vreal shift = bias ? v_load_tail(bias + v * VL, lanes) : V(-0.0);
-        CO_UNROLL
-        for (int i = 0; i < mr; i++) {
-            const vreal y = v_max(floor, v_add(acc[i][v], shift));
-            v_store_tail(c + i * ldc + v * VL, y, lanes);
-        }
-    }
+    if (n >= nv * VL)
+        gemm_finish(mr, nv, 1, s, n, acc, bias, c);
+    else
+        gemm_finish(mr, nv, 0, s, n, acc, bias, c);
 }
 
 typedef void gemm_ukr(const gemm_shape *s, ptrdiff_t n, const real *a, const real *b,
@@ -132,8 +148,12 @@ static void gemm_rows(int mr, ptrdiff_t n, const gemm_shape *s, const real *a, c
     }
 }
 
+/* A narrow tile is as fast as the elements of a arrive: more rows than this, a power of 2
+ * apart, would evict each other from a 12-way L1. */
+#define GEMM_NARROW_ROWS 10
+
 /* Bytes of b that stay in L2 while the rows of a go by. */
-#define GEMM_NC_BYTES (256 * 1024)
+#define GEMM_NC_BYTES (128 * 1024)
 
 static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                  const void *packed, const void *bias, void *c, ptrdiff_t ldc,
@@ -141,11 +161,8 @@ static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t
 {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const gemm_shape s = {k, lda, ldc, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
-#ifndef NMR
-#define NMR GEMM_MR
-#endif
-    const int MRX = n <= VL && GEMM_MR > NMR ? NMR : GEMM_MR;
-    const ptrdiff_t tiles = (m + MRX - 1) / MRX;
+    const int rows = n <= VL && GEMM_MR > GEMM_NARROW_ROWS ? GEMM_NARROW_ROWS : GEMM_MR;
+    const ptrdiff_t tiles = (m + rows - 1) / rows;
     ptrdiff_t nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (k + 1) / GEMM_NR * GEMM_NR;
     if (nc < GEMM_NR || m <= GEMM_MR) nc = m <= GEMM_MR ? n : GEMM_NR;
     for (ptrdiff_t j = 0; j < n; j += nc) {

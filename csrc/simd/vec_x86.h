@@ -29,10 +29,9 @@
 #define V_TO_REAL V_PASTE(V_PREFIX, _castsi, V_BITS, _, V_PS, )
 
 #define VL (V_BITS / CO_REAL_BITS)
-#define V_SET1_64 V_PASTE(V_PREFIX, _set1_epi64, V_SET1_64X, , , )
 
 #if V_BITS == 512
-#define V_SET1_64X
+#define V_SET1_64 V_I(set1, 64)
 typedef __m512i vint;
 #if CO_REAL_BITS == 32
 typedef __m512 vreal;
@@ -42,7 +41,7 @@ typedef __m512d vreal;
 typedef __mmask8 vmask;
 #endif
 #elif V_BITS == 256
-#define V_SET1_64X x
+#define V_SET1_64 V_I(set1, 64x)
 typedef __m256i vint;
 #if CO_REAL_BITS == 32
 typedef __m256 vreal;
@@ -51,7 +50,7 @@ typedef __m256d vreal;
 #endif
 typedef vreal vmask;
 #else
-#define V_SET1_64X x
+#define V_SET1_64 V_I(set1, 64x)
 typedef __m128i vint;
 #if CO_REAL_BITS == 32
 typedef __m128 vreal;

@@ -19,8 +19,9 @@ static const real log_poly[] = {0.666667759f, 0.399775684f, 0.298715949f};
 /* erf(x) / x - 1 in x^2, |x| <= 1/2: 2^-29.3 of erf */
 static const real erf_poly[] = {0.128379166f, -0.376126111f, 0.112828508f, -0.0267582592f,
                                 0.00471915957f};
-/* (a + c) exp(a^2) erfc(a) in t = (a - c) / (a + c), 0.49 <= a <= 11: 2^-24.4 of erfc */
-#define ERFC_C 2.5
-static const real erfc_poly[] = {1.05403185f,      -0.804651916f,    0.453914493f,
-                                 -0.171249554f,    0.0283547938f,    0.00837922189f,
-                                 -0.00477544358f, -0.000393160939f, 0.000588494295f};
+/* (a + c) exp(a^2) erfc(a) in t = (a - c) / (a + c), 0.49 <= a <= 10.6: 2^-26.2 of erfc. This c
+ * is one at which rounding the coefficients does little harm. */
+#define ERFC_C 2.6328125
+static const real erfc_poly[] = {1.06025457f,      -0.828622580f,   0.493706822f,
+                                 -0.208950266f,    0.0497746356f,   0.00271868915f,
+                                 -0.00581343472f, 0.000580221938f, 0.000607604103f};

@@ -152,6 +152,22 @@ def test_activation_errors():
         Activation()
 
 
+@pytest.mark.parametrize(
+    ("cls", "kwargs"),
+    [
+        (ELU, {"alpha": None}),
+        (ELU, {"alpha": "a"}),
+        (Softmax, {"axis": 1.5}),
+        (Softmax, {"axis": [1, None]}),
+        (PReLU, {"shared_axes": ["a"]}),
+        (Masking, {"mask_value": None}),
+    ],
+)
+def test_arguments_of_the_wrong_type(cls, kwargs):
+    with pytest.raises(TypeError, match=next(iter(kwargs))):
+        cls(**kwargs)
+
+
 def test_prelu_checks_the_axes_of_alpha():
     layer = PReLU(shared_axes=1)
     assert layer.get_config()["shared_axes"] == [1]

@@ -65,7 +65,13 @@ def test_without_a_seed_the_global_one_counts():
 
 @pytest.mark.parametrize(
     ("noise_shape", "shared"),
-    [((6, 1, 5), (1,)), ((None, 1, None), (1,)), ((1, 4, 5), (0,)), ((5,), (0, 1)), ((4, 1), (0, 2))],
+    [
+        ((6, 1, 5), (1,)),
+        ((None, 1, None), (1,)),
+        ((1, 4, 5), (0,)),
+        ((5,), (0, 1)),
+        ((4, 1), (0, 2)),
+    ],
 )
 def test_noise_is_shared_along_axes_of_one(noise_shape, shared):
     x = np.ones((6, 4, 5), "float32")

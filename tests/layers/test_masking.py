@@ -184,3 +184,16 @@ def test_the_warn_policy_as_keras(keras, rng, warn_policy):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         np.testing.assert_array_equal(build(coreops)(x), np.asarray(build(keras)(x)))
+
+
+def test_a_python_layer_that_takes_a_mask_may_keep_it():
+    class Count(Layer):
+        def call(self, inputs, mask=None):
+            return mask.sum(axis=1, keepdims=True).astype("float32")
+
+    x = np.array([[[0.0], [1.0]]], "float32")
+    for layer in (Count(), Lambda(lambda v, mask: mask.sum(axis=1, keepdims=True))):
+        y = layer(Masking()(x))
+        np.testing.assert_array_equal(y, [[1]])
+        assert get_keras_mask(y) is None
+        assert not layer.supports_masking

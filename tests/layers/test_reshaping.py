@@ -50,9 +50,7 @@ def test_moves_any_dtype(cls, kwargs, shape, output_shape, dtype):
 def test_values():
     x = ramp((2, 3, 4))
     np.testing.assert_array_equal(Flatten()(x), x.reshape(2, 12))
-    np.testing.assert_array_equal(
-        Flatten("channels_first")(x), x.transpose(0, 2, 1).reshape(2, 12)
-    )
+    np.testing.assert_array_equal(Flatten("channels_first")(x), x.transpose(0, 2, 1).reshape(2, 12))
     np.testing.assert_array_equal(Reshape((2, 6))(x), x.reshape(2, 2, 6))
     np.testing.assert_array_equal(Permute((2, 1))(x), x.transpose(0, 2, 1))
     np.testing.assert_array_equal(RepeatVector(2)(x[0]), np.repeat(x[0][:, None], 2, axis=1))
@@ -118,7 +116,9 @@ def test_reshape_target_must_hold_ints(target):
         Reshape(target)
 
 
-@pytest.mark.parametrize(("target", "shape"), [((4,), (2, 3)), ((2, -1), (2, 3)), ((0, -1), (2, 3))])
+@pytest.mark.parametrize(
+    ("target", "shape"), [((4,), (2, 3)), ((2, -1), (2, 3)), ((0, -1), (2, 3))]
+)
 def test_reshape_must_fit(target, shape):
     layer = Reshape(target, name="fold")
     with pytest.raises(ValueError, match=r"'fold'.*\(3,\)"):
@@ -127,7 +127,7 @@ def test_reshape_must_fit(target, shape):
         layer.compute_output_shape(shape)
 
 
-@pytest.mark.parametrize("dims", [(1, 3), (0, 1), (1, 1), (2,), (-1, 1)])
+@pytest.mark.parametrize("dims", [(1, 3), (0, 1), (1, 1), (2,), (-1, 1), (2.0, 1.0), "ab"])
 def test_permute_dims_must_be_a_permutation(dims):
     with pytest.raises(ValueError, match="dims"):
         Permute(dims)

@@ -71,6 +71,11 @@ class Lambda(Layer):
             return self.mask(inputs, mask)
         return None if self.mask is None else np.asarray(self.mask)
 
+    @property
+    def takes_mask(self) -> bool:
+        """Whether a mask may come in: there is one for the output, or the function takes it."""
+        return self.supports_masking or "mask" in self._context
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the full output shape.
 

@@ -26,12 +26,19 @@ class Masking(Layer):
 
     Output shape:
         The input's; its mask has the shape `(batch, ...)`.
+
+    Raises:
+        TypeError: `mask_value` is no number.
     """
 
     _stateless = True
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(mask_value, (int, float, np.number)):
+            raise TypeError(
+                f"Layer '{self.name}': `mask_value` must be a number. Received: {mask_value!r}"
+            )
         self.mask_value = mask_value
         self.supports_masking = True
 

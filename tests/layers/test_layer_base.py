@@ -1,0 +1,549 @@
+"""Layer: names, dtypes, weights, losses, calls, subclasses, copies."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from layer_checks import assert_close
+
+import coreops
+from coreops import layers, ops
+from coreops.layers import Dense, Dropout, Identity, InputSpec, Layer
+from coreops.models import Model, Sequential
+
+X = np.arange(6, dtype="float32").reshape(2, 3)
+
+
+class Scale(Layer):
+    """x * factor, with one weight."""
+
+    def __init__(self, start=2.0, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, input_shape):
+        self.factor = self.add_weight(
+            shape=(input_shape[-1],), initializer="ones", regularizer="l2", name="factor"
+        )
+
+    def call(self, inputs):
+        return inputs * self.factor * self.start
+
+
+class Block(Layer):
+    """Two layers, one of them in a list."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first = Dense(4, activation="relu")
+        self.rest = []
+        self.rest.append(Dense(2))
+        self.drop = Dropout(0.5, seed=1)
+
+    def call(self, inputs, training=None):
+        x = self.drop(self.first(inputs))
+        for layer in self.rest:
+            x = layer(x)
+        return x
+
+
+# --- names, dtypes, arguments ---------------------------------------------------------------
+
+
+def test_names():
+    assert [Dense(1).name, Dense(1).name, layers.LeakyReLU().name] == [
+        "dense",
+        "dense_1",
+        "leaky_re_lu",
+    ]
+    assert layers.PReLU().name == "p_re_lu"
+    assert layers.ELU().name == "elu"
+    assert Dense(1, name="own").name == "own"
+    coreops.backend.clear_session()
+    assert Dense(1).name == "dense"
+    assert repr(Dense(1)) == "<Dense name=dense_1, built=False>"
+
+
+@pytest.mark.parametrize("name", ["a/b", 3, b"a"])
+def test_malformed_names(name):
+    with pytest.raises(ValueError, match="name"):
+        Dense(1, name=name)
+
+
+def test_base_arguments():
+    with pytest.raises(ValueError, match=r"Dense.*nonsense"):
+        Dense(1, nonsense=3)
+    with pytest.raises(ValueError, match="trainable"):
+        Dense(1, trainable=1)
+    with pytest.raises(TypeError):
+        Layer("positional")
+
+
+@pytest.mark.parametrize("dtype", ["nonsense", "int32", 3])
+def test_unknown_dtypes(dtype):
+    with pytest.raises(ValueError, match="float64"):
+        Dense(1, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")])
+def test_double_precision(dtype):
+    layer = Dense(2, dtype=dtype)
+    assert layer.compute_dtype == layer.variable_dtype == layer.dtype == "float64"
+    y = layer(X)
+    assert y.dtype == np.float64
+    assert layer.kernel.dtype == "float64"
+    assert layer.get_config()["dtype"]["config"] == {"name": "float64"}
+    assert Dense.from_config(layer.get_config()).dtype_policy == layer.dtype_policy
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
+def test_half_precision_is_computed_in_float32(dtype):
+    with pytest.warns(UserWarning, match="float32"):
+        layer = Dense(2, dtype=dtype)
+    assert layer(X.astype("float16")).dtype == np.float32
+    assert layer.get_config()["dtype"]["config"] == {"name": dtype}
+
+
+def test_float_types_are_cast_to_the_compute_dtype():
+    for dtype in ("float16", "float32", "float64", ">f4"):
+        assert Identity()(X.astype(dtype)).dtype == np.float32
+    for dtype in ("int8", "uint32", "bool"):
+        assert Identity()(X.astype(dtype)).dtype == dtype
+
+
+# --- calls ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x", [3.0, [[1.0, 2.0]], [X, 3.0], "abc", True])
+def test_only_arrays_positionally(x):
+    with pytest.raises(ValueError, match=r"'ident'.*arrays"):
+        Identity(name="ident")(x)
+
+
+def test_other_malformed_calls():
+    layer = Dense(2, name="head")
+    with pytest.raises(ValueError, match="head"):
+        layer(None)
+    with pytest.raises(TypeError, match=r"head.*inputs"):
+        layer()
+    with pytest.raises(TypeError, match=r"head.*nonsense"):
+        layer(X, nonsense=1)
+    with pytest.raises(ValueError, match="head"):
+        layer([X, X])
+    with pytest.raises(TypeError, match=r"head.*numbers"):
+        layer(np.array([["a"]]))
+    with pytest.raises(TypeError, match=r"head.*numbers"):
+        layer(np.array([[None]]))
+    with pytest.raises(TypeError, match=r"head.*complex"):
+        layer(X.astype(complex))
+    with pytest.raises(ValueError, match="shape"):
+        layer.build(3)
+    with pytest.raises(NotImplementedError, match="call"):
+        Layer()(X)
+    with pytest.raises(NotImplementedError, match="compute_output_shape"):
+        Layer().compute_output_shape((None, 3))
+
+
+def test_kinds_of_arrays():
+    class Exotic:
+        def __array__(self, dtype=None, copy=None):
+            return X
+
+    expected = X + 0
+    for x in (X, np.asfortranarray(X), X[::-1][::-1], coreops.Variable(X), memoryview(X), Exotic()):
+        np.testing.assert_array_equal(Identity()(x), expected)
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    np.testing.assert_array_equal(Dense(2, kernel_initializer="ones")(read_only).shape, (2, 2))
+    np.testing.assert_array_equal(Identity()(inputs=X), expected)
+
+
+def test_input_spec():
+    layer = Identity(name="ident")
+    layer.input_spec = InputSpec(shape=(None, 3))
+    layer(X)
+    with pytest.raises(ValueError, match=r"'ident'.*\(None, 3\)"):
+        layer(np.ones((2, 4), "float32"))
+    layer.input_spec = InputSpec(max_ndim=2, axes={1: 3})
+    layer(X)
+    with pytest.raises(ValueError, match="max_ndim=2"):
+        layer(np.ones((2, 3, 1), "float32"))
+    layer.input_spec = InputSpec(dtype="int32")
+    with pytest.raises(ValueError, match="int32"):
+        layer(X)
+    assert InputSpec.from_config(InputSpec(ndim=2, axes={-1: 3}).get_config()).axes == {-1: 3}
+    with pytest.raises(TypeError, match="axes"):
+        InputSpec(axes={"a": 1})
+    with pytest.raises(ValueError, match="axis 3"):
+        InputSpec(ndim=2, axes={3: 1})
+
+
+def test_outputs_never_share_memory_with_inputs():
+    class Same(Layer):
+        def call(self, inputs):
+            return inputs
+
+    class InPlace(Layer):
+        def call(self, inputs):
+            inputs += 1
+            return inputs
+
+    before = X.copy()
+    for layer in (Identity(), Same(), InPlace(), Sequential([Same()]), Sequential([InPlace()])):
+        assert not np.shares_memory(layer(X), X)
+        np.testing.assert_array_equal(X, before)
+
+
+def test_many_threads_get_the_same_answer():
+    model = Sequential([Dense(8, activation="tanh"), Dense(3)])
+    x = np.linspace(-1, 1, 40, dtype="float32").reshape(10, 4)
+    answers = []
+
+    def work():
+        answers.extend(model(x) for _ in range(20))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(model.weights) == 4
+    assert len(answers) == 160
+    for answer in answers:
+        np.testing.assert_array_equal(answer, answers[0])
+
+
+# --- weights --------------------------------------------------------------------------------
+
+
+def test_weights_of_a_layer():
+    layer = Scale(name="scale")
+    assert layer.weights == []
+    with pytest.raises(ValueError, match="not built"):
+        layer.count_params()
+    assert_close(layer(X), 2 * X)
+    assert [w.path for w in layer.weights] == ["scale/factor"]
+    assert layer.factor.trainable
+    layer.set_weights([np.array([1, 2, 3])])
+    assert_close(layer(X), 2 * X * np.array([1, 2, 3], "float32"))
+    values = layer.get_weights()
+    values[0][:] = 0
+    assert layer.get_weights()[0].any()
+
+
+def test_set_weights_errors_change_nothing():
+    layer = Dense(2, name="head")
+    layer.build((None, 3))
+    before = layer.get_weights()
+    with pytest.raises(ValueError, match=r"head.*2 arrays.*1"):
+        layer.set_weights([np.ones((3, 2))])
+    with pytest.raises(ValueError, match=r"head/bias.*\(2,\).*\(3,\)"):
+        layer.set_weights([np.ones((3, 2)), np.ones(3)])
+    for one, two in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_trainable_weights_come_first():
+    class Two(Layer):
+        def build(self, input_shape):
+            self.a = self.add_weight(shape=(1,), trainable=False, name="a")
+            self.b = self.add_weight(shape=(2,), name="b")
+
+    layer = Two()
+    layer.build((None, 3))
+    assert [w.name for w in layer.weights] == ["b", "a"]
+    assert [w.name for w in layer.trainable_weights] == ["b"]
+    assert [w.name for w in layer.non_trainable_weights] == ["a"]
+    layer.trainable = False
+    assert layer.trainable_weights == []
+    assert [w.name for w in layer.non_trainable_weights] == ["b", "a"]
+    layer.trainable = True
+    assert [w.name for w in layer.trainable_weights] == ["b"]
+
+
+def test_add_weight_errors():
+    layer = Scale(name="scale")
+    with pytest.raises(ValueError, match="keyword"):
+        layer.add_weight("kernel")
+    with pytest.raises(ValueError, match=r"scale.*\(None, 2\)"):
+        layer.add_weight(shape=(None, 2), name="w")
+    layer(X)
+    with pytest.raises(ValueError, match="already built"):
+        layer.add_weight(shape=(2,), name="late")
+
+
+def test_integer_weights_start_at_zero():
+    class Counter(Layer):
+        def build(self, input_shape):
+            self.count = self.add_weight(shape=(), dtype="int32", trainable=False, name="count")
+
+        def call(self, inputs):
+            self.count.assign_add(1)
+            return inputs
+
+    layer = Counter()
+    layer(X)
+    layer(X)
+    assert int(layer.count) == 2
+    assert layer.count.dtype == "int32"
+
+
+def test_layers_in_attributes_lists_and_dicts_are_tracked():
+    block = Block(name="block")
+    assert block(X).shape == (2, 2)
+    assert [w.path for w in block.weights] == [
+        "block/dense/kernel",
+        "block/dense/bias",
+        "block/dense_1/kernel",
+        "block/dense_1/bias",
+    ]
+    block.trainable = False
+    assert not block.first.trainable
+    assert not block.rest[0].kernel.trainable
+    block.more = {"head": Scale()}
+    assert len(block._sublayers) == 4
+    del block.more
+    assert len(block._sublayers) == 3
+    block.rest = ()
+    assert len(block.weights) == 2
+
+
+def test_variables_in_attributes_are_tracked():
+    layer = Identity()
+    layer.own = coreops.Variable(np.ones(3))
+    layer.own = layer.own
+    assert layer.weights == [layer.own]
+    del layer.own
+    assert layer.weights == []
+
+
+# --- losses ---------------------------------------------------------------------------------
+
+
+def test_losses_are_those_of_the_last_call():
+    class Costly(Layer):
+        def call(self, inputs):
+            self.add_loss(ops.sum(inputs))
+            return inputs
+
+    layer = Costly()
+    layer(X)
+    layer(X)
+    assert layer.losses == [15]
+    model = Sequential([Costly(), Scale(), Costly()])
+    model(X)
+    assert [float(loss) for loss in model.losses] == [15, 30, pytest.approx(0.03)]
+    model(X[:1])
+    assert [float(loss) for loss in model.losses] == [3, 6, pytest.approx(0.03)]
+    with pytest.raises(ValueError, match="add_loss"):
+        layer.add_loss("much")
+
+
+def test_activity_regularizer_of_python_layers():
+    layer = Scale(activity_regularizer="l1")
+    y = layer(X)
+    assert layer.losses[0] == pytest.approx(0.01 * np.abs(y).sum() / 2)
+    model = Sequential([layer])
+    model(X)
+    assert len(model.losses) == 2
+
+
+# --- subclasses -----------------------------------------------------------------------------
+
+
+def test_training_reaches_the_layers_inside():
+    block = Block()
+    x = np.ones((50, 3), "float32")
+    np.testing.assert_array_equal(block(x), block(x))
+    assert not np.array_equal(block(x, training=True), block(x, training=True))
+    model = Sequential([block])
+    np.testing.assert_array_equal(model(x), block(x))
+    assert not np.array_equal(model(x, training=True), model(x, training=True))
+
+
+def test_training_argument():
+    seen = []
+
+    class Watch(Layer):
+        def call(self, inputs, training=None):
+            seen.append(training)
+            return inputs
+
+    class Always(Watch):
+        def call(self, inputs, training=True):
+            return super().call(inputs, training)
+
+    class Outer(Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Watch()
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    Watch()(X)
+    Watch()(X, training=True)
+    Outer()(X, training=True)
+    Always()(X)
+    Always()(X, training=False)
+    assert seen == [False, True, True, True, False]
+
+
+def test_several_inputs_and_outputs():
+    class Mix(Layer):
+        def call(self, inputs, scale=1, *, shift=0):
+            a, b = inputs
+            return [a * scale + shift, b]
+
+    class Pair(Layer):
+        def call(self, a, b):
+            return {"sum": a + b}
+
+    first, second = Mix()([X, X], scale=3, shift=1)
+    assert_close(first, 3 * X + 1)
+    assert_close(second, X)
+    assert_close(Pair()(X, X)["sum"], 2 * X)
+    assert_close(Pair()(X, b=X)["sum"], 2 * X)
+
+
+def test_super_call_is_the_built_in_computation():
+    class Doubled(Dense):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    layer = Doubled(4, activation="relu", activity_regularizer="l1")
+    expected = Dense(4, activation="relu")
+    expected.build((None, 3))
+    layer.build((None, 3))
+    expected.set_weights(layer.get_weights())
+    assert_close(layer(X), 2 * expected(X))
+    assert_close(Sequential([layer])(X), 2 * expected(X))
+    layer(X)
+    assert len(layer.losses) == 1
+
+
+def test_a_subclass_may_change_build_and_options():
+    class Wide(Dense):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.extra = self.add_weight(shape=(1,), name="extra")
+
+    layer = Wide(2)
+    layer(X)
+    assert [w.name for w in layer.weights] == ["kernel", "bias", "extra"]
+
+
+def test_forgotten_super_init():
+    class Forgetful(Layer):
+        def __init__(self):
+            self.size = 3
+
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(RuntimeError, match=r"Forgetful.*super"):
+        Forgetful()(X)
+
+
+def test_config_of_a_subclass():
+    layer = Scale(start=3.0, name="scale", dtype="float64")
+    config = layer.get_config()
+    assert config["start"] == 3.0
+    again = Scale.from_config(config)
+    assert (again.start, again.name, again.dtype) == (3.0, "scale", "float64")
+
+    class Odd(Layer):
+        def __init__(self, table):
+            super().__init__()
+
+    with pytest.raises(NotImplementedError, match=r"Odd.*get_config"):
+        Odd(np.ones(3)).get_config()
+
+
+def test_output_shape_of_a_python_layer_is_found():
+    assert Scale().compute_output_shape is not None
+    layer = Scale()
+    symbolic = layer(layers.Input((3,)))
+    assert symbolic.shape == (None, 3)
+    assert layer.built
+    assert Block()(layers.Input((3,))).shape == (None, 2)
+    with pytest.raises(NotImplementedError, match="output shape"):
+        Block().compute_output_shape((None, None))
+
+
+def test_symbolic_calls_build():
+    layer = Dense(4)
+    y = layer(layers.Input((5, 3)))
+    assert y.shape == (None, 5, 4)
+    assert y.dtype == "float32"
+    assert layer.kernel.shape == (3, 4)
+    assert layers.Flatten()(layers.Input((2, 3), dtype="int32")).dtype == "int32"
+    with pytest.raises(ValueError, match="size 3"):
+        layer(layers.Input((5,)))
+    with pytest.raises(TypeError, match="symbolic"):
+        np.asarray(y)
+
+
+# --- copies, models -------------------------------------------------------------------------
+
+
+def test_copies_are_independent():
+    layer = Scale()
+    layer(X)
+    twin = copy.deepcopy(layer)
+    twin.set_weights([np.zeros(3)])
+    assert_close(layer(X), 2 * X)
+    assert_close(twin(X), 0 * X)
+
+
+def test_models_are_copied_with_their_weights(rng):
+    model = Sequential([layers.Input((3,)), Dense(4, activation="tanh"), Dropout(0.5), Dense(2)])
+    y = model(X)
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(twin(X), y)
+        twin.set_weights([np.zeros_like(w) for w in twin.get_weights()])
+        assert not twin(X).any()
+    np.testing.assert_array_equal(model(X), y)
+
+
+def test_a_model_of_ones_own():
+    class Net(Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = Dense(4, activation="relu")
+            self.head = Dense(2)
+
+        def call(self, inputs):
+            return self.head(self.hidden(inputs))
+
+    net = Net()
+    y = net(X)
+    np.testing.assert_array_equal(net.predict(X, batch_size=1, verbose=0).shape, (2, 2))
+    np.testing.assert_array_equal(net.predict_on_batch(X), y)
+    assert [layer.name for layer in net.layers] == ["dense", "dense_1"]
+    assert len(net.weights) == 4
+    assert net.get_layer("dense_1") is net.head
+
+
+def test_build_config():
+    layer = Dense(2)
+    assert layer.get_build_config() is None
+    layer(X)
+    assert layer.get_build_config() == {"input_shape": (None, 3)}
+    again = Dense(2)
+    again.build_from_config({"input_shape": [None, 3]})
+    assert again.kernel.shape == (3, 2)
+
+
+def test_get_and_deserialize():
+    layer = Dense(2)
+    assert layers.get(layer) is layer
+    assert layers.get(None) is None
+    assert isinstance(layers.get(layers.serialize(layer)), Dense)
+    assert layers.deserialize({"class_name": "Dense", "config": {"units": 3}}).units == 3
+    with pytest.raises(ValueError, match="Dense"):
+        layers.get("Dense")
+    with pytest.raises(TypeError, match="Nonsense"):
+        layers.deserialize({"class_name": "Nonsense", "config": {}})

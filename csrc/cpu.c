@@ -45,8 +45,7 @@ static const cpu_feature features[] = {
 #define FEATURES (sizeof features / sizeof *features)
 #define FEATURES_TEXT 160
 
-static int has(const cpu_feature *f)
-{
+static int has(const cpu_feature *f) {
     uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
     if (!__get_cpuid_count(f->leaf, 0, &eax, &ebx, &ecx, &edx)) return 0;
     return ((f->reg == EBX ? ebx : ecx) >> f->bit) & 1;
@@ -54,8 +53,7 @@ static int has(const cpu_feature *f)
 
 /* The register state that the operating system saves: 0x6 is SSE and AVX, 0xe0 the masks and
  * the upper halves and numbers of AVX-512. XGETBV itself exists where osxsave is set. */
-static int saved_level(void)
-{
+static int saved_level(void) {
     uint32_t eax, ebx, ecx, edx;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx >> 27 & 1)) return CO_LEVEL_BASELINE;
     __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
@@ -63,16 +61,14 @@ static int saved_level(void)
     return (eax & 0xe6) == 0xe6 ? CO_LEVEL_X86_64_V4 : CO_LEVEL_X86_64_V3;
 }
 
-int co_cpu_level(void)
-{
+int co_cpu_level(void) {
     int level = saved_level();
     for (size_t i = 0; i < FEATURES; i++)
         if (features[i].level <= level && !has(&features[i])) level = features[i].level - 1;
     return level;
 }
 
-const char *co_cpu_features(void)
-{
+const char *co_cpu_features(void) {
     static char text[FEATURES_TEXT];
     if (*text) return text;
     for (size_t i = 0; i < FEATURES; i++)
@@ -87,8 +83,7 @@ const char *co_cpu_features(void)
 
 int co_cpu_level(void) { return CO_LEVEL_BASELINE; }
 
-const char *co_cpu_features(void)
-{
+const char *co_cpu_features(void) {
 #if defined(__aarch64__)
     return "neon"; /* part of the architecture */
 #else

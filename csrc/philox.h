@@ -23,8 +23,7 @@
 #define CO_PHILOX_GROUP 64    /* elements of a group */
 #define CO_PHILOX_COUNTERS 16 /* counters of a group */
 
-static inline void co_philox(co_stream s, uint64_t c, uint32_t word[4])
-{
+static inline void co_philox(co_stream s, uint64_t c, uint32_t word[4]) {
     uint32_t c0 = (uint32_t)c, c1 = (uint32_t)(c >> 32);
     uint32_t c2 = (uint32_t)s.call, c3 = (uint32_t)(s.call >> 32);
     uint32_t k0 = (uint32_t)s.seed, k1 = (uint32_t)(s.seed >> 32);
@@ -45,8 +44,7 @@ static inline void co_philox(co_stream s, uint64_t c, uint32_t word[4])
 }
 
 /* The word of element i. */
-static inline uint32_t co_philox_word(co_stream s, uint64_t i)
-{
+static inline uint32_t co_philox_word(co_stream s, uint64_t i) {
     const uint64_t j = i % CO_PHILOX_GROUP;
     uint32_t word[4];
     co_philox(s, i / CO_PHILOX_GROUP * CO_PHILOX_COUNTERS + j % CO_PHILOX_COUNTERS, word);

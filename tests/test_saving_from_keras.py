@@ -70,6 +70,7 @@ def test_subclasses(keras, x):
         coreops.from_keras(own)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # Keras tries them on uninitialised memory
 def test_functions_stay_live(keras, x):
     offset = 3.0
     model = keras.Sequential(
@@ -119,6 +120,17 @@ def test_masks_warn_as_in_keras(keras):
 def test_unbuilt(keras):
     model = coreops.from_keras(keras.Sequential([keras.layers.Dense(2)]))
     assert not model.built
+
+
+def test_unbuilt_behind_an_input(keras):
+    def fails_on_small_arrays(x):
+        raise NotImplementedError
+
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Lambda(fails_on_small_arrays), keras.layers.Dense(2)]
+    )
+    with pytest.raises(ValueError, match="call it on data first"):
+        coreops.from_keras(model)
 
 
 def test_refusals_are_listed(keras):

@@ -119,12 +119,16 @@ def _open_shape(array: np.ndarray) -> tuple[int | None, ...]:
 def _call_symbolic(layer: Layer, args: tuple) -> Any:
     """Build the layer and return its symbolic output."""
     inputs = args[0]
-    dtypes = [x.dtype for x in leaves(inputs)]
-    shapes = map_structure(lambda x: tuple(x.shape), inputs)
-    layer._prepare(shapes, [str(dtype) for dtype in dtypes])
-    output = layer.compute_output_shape(shapes)
-    dtype = layer._output_dtype(str(dtypes[0]))
-    return _map_shapes(lambda shape: KerasTensor(shape, dtype), output)
+    shapes = map_structure(lambda x: x.shape, inputs)
+    layer._prepare(shapes, [x.dtype for x in leaves(inputs)])
+    return layer.compute_output_spec(inputs)
+
+
+def output_spec(layer: Layer, inputs: Any) -> Any:
+    """Return the symbolic output for symbolic inputs; the layer is not built."""
+    shapes = layer.compute_output_shape(map_structure(lambda x: tuple(x.shape), inputs))
+    dtype = layer._output_dtype(leaves(inputs)[0].dtype)
+    return _map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
 
 
 def _map_shapes(fn: Any, structure: Any) -> Any:

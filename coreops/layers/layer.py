@@ -178,6 +178,12 @@ class Layer(LayerState):
             )
         return self._probe(input_shape)[0]
 
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the symbolic output for symbolic inputs, without building the layer."""
+        from .calling import output_spec
+
+        return output_spec(self, inputs)
+
     def _probe(self, input_shape: Any, dtype: str | None = None) -> tuple[Any, Any]:
         """Return the shape and the dtype of the output of a Python `call`."""
         from .probe import probe

@@ -26,7 +26,7 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> A
 
     Raises:
         TypeError: `model` is not a Keras model.
-        ValueError: layers or options that coreops does not have, all in one message.
+        ValueError: the model is not built though it has an Input; layers or options that coreops does not have, all in one message.
     """
     from .rebuild import rebuild
 
@@ -41,12 +41,15 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> A
         raise ValueError(
             f"Keras model {model.name!r} has no config to rebuild it from: {error}"
         ) from error
+    first = next(iter(entry["config"].get("layers", ())), {})
+    if first.get("class_name") == "InputLayer" and not all(layer.built for layer in model.layers):
+        raise ValueError(f"Keras model {model.name!r} has no weights yet: call it on data first.")
     return rebuild(entry, groups, custom, f"Keras model {model.name!r}")
 
 
 def _class_name(layer: Any) -> str:
     """Return the name of a Keras layer's class; one that computes as its base counts as that."""
-    cls = type(layer)
+    cls: Any = type(layer)
     for base in cls.__mro__:
         if base.__name__ in _MODELS and cls.call is base.call:
             return base.__name__

@@ -1,5 +1,5 @@
 /* avx512.c - x86-64-v4: Intel servers since 2017 (Skylake-SP), AMD since 2022 (Zen 4). */
-#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) ||              \
+#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) ||                   \
     !defined(__AVX512VL__)
 #error "isa/avx512.c needs its own flags: see the tier table in CMakeLists.txt"
 #endif

@@ -17,8 +17,7 @@ static const uint64_t philox_evens[8] = {0, 2, 4, 6, 8, 10, 12, 14};
 
 /* One round of one vector. The upper halves of its 64-bit lanes are never read, so that a
  * product is used uncleaned. */
-CO_INLINE void philox_round(vu64 x[4], vu64 k0, vu64 k1)
-{
+CO_INLINE void philox_round(vu64 x[4], vu64 k0, vu64 k1) {
     const vu64 p0 = u_mul(x[0], u_set1(CO_PHILOX_M0)), p1 = u_mul(x[2], u_set1(CO_PHILOX_M1));
     x[0] = u_xor(u_xor(u_high(p1), x[1]), k0);
     x[2] = u_xor(u_xor(u_high(p0), x[3]), k1);
@@ -28,8 +27,7 @@ CO_INLINE void philox_round(vu64 x[4], vu64 k0, vu64 k1)
 
 /* The words of counters c + first .. c + first + PHILOX_STEP - 1 of the block that begins at
  * c, in their places. The counters of a block share their upper 32 bits. */
-CO_INLINE void philox_step(uint32_t *words, co_stream s, uint64_t c, int first)
-{
+CO_INLINE void philox_step(uint32_t *words, co_stream s, uint64_t c, int first) {
     vu64 x[2 * PHILOX_PAIRS][4];
     vu64 k0 = u_set1(s.seed), k1 = u_set1(s.seed >> 32);
     CO_UNROLL
@@ -57,15 +55,13 @@ CO_INLINE void philox_step(uint32_t *words, co_stream s, uint64_t c, int first)
     }
 }
 
-CO_INLINE void philox_block(uint32_t *words, co_stream s, uint64_t block)
-{
+CO_INLINE void philox_block(uint32_t *words, co_stream s, uint64_t block) {
     for (int first = 0; first < PHILOX_COUNTERS; first += PHILOX_STEP)
         philox_step(words, s, block * PHILOX_COUNTERS, first);
 }
 
 CO_INLINE void dropout_apply(ptrdiff_t n, const real *x, real *y, const uint32_t *words,
-                             uint32_t below, vreal scale)
-{
+                             uint32_t below, vreal scale) {
     ptrdiff_t i = 0;
     for (; i + VL <= n; i += VL) {
         const vreal v = v_mul(v_load(x + i), scale);
@@ -79,8 +75,7 @@ CO_INLINE void dropout_apply(ptrdiff_t n, const real *x, real *y, const uint32_t
 
 /* The rounds between two blocks' accesses hide memory from the hardware's own prefetching:
  * 2 KiB ahead made arrays beyond L2 2.7 times as fast. */
-CO_INLINE void dropout_prefetch(const real *x, real *y)
-{
+CO_INLINE void dropout_prefetch(const real *x, real *y) {
     const ptrdiff_t ahead = 2048 / (ptrdiff_t)sizeof(real), line = 64 / (ptrdiff_t)sizeof(real);
     for (ptrdiff_t i = 0; i < PHILOX_BLOCK; i += line) {
         CO_PREFETCH(x + ahead + i);
@@ -89,8 +84,7 @@ CO_INLINE void dropout_prefetch(const real *x, real *y)
 }
 
 static void dropout(ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,
-                    uint64_t threshold, double scale)
-{
+                    uint64_t threshold, double scale) {
     if (threshold == 0) {
         vscale(n, x, y, scale);
         return;

@@ -1,6 +1,6 @@
 /* gemm_tpl.h - c = act(a * b + bias) on packed panels of b. Needs vec.h, vact, and
  *
- *   GEMM_MR  rows of the register tile, at most 16
+ *   GEMM_MR  rows of the register tile
  *   GEMM_NR  its columns, a multiple of VL: the width of a panel
  *
  * Every element of c is one sum over k in order, whatever tile it falls in, so
@@ -23,8 +23,7 @@ typedef struct gemm_shape {
     real floor; /* 0 for relu, else -inf */
 } gemm_shape;
 
-static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed)
-{
+static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed) {
     const real *br = b;
     real *p = packed;
     for (ptrdiff_t j = 0; j < n; j += GEMM_NR)
@@ -40,8 +39,7 @@ static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, vo
 typedef vreal gemm_acc[GEMM_MR][4 * GEMM_NV];
 
 CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const gemm_shape *s,
-                           ptrdiff_t n, gemm_acc acc, const real *bias, real *c)
-{
+                           ptrdiff_t n, gemm_acc acc, const real *bias, real *c) {
     const vreal floor = v_set1(s->floor);
     CO_UNROLL
     for (int v = 0; v < nv; v++) {
@@ -61,22 +59,21 @@ CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const ge
 }
 
 CO_INLINE void gemm_tile(const int mr, const int nv, const gemm_shape *s, ptrdiff_t n,
-                         const real *a, const real *b, const real *bias, real *c)
-{
+                         const real *a, const real *b, const real *bias, real *c) {
     const ptrdiff_t k = s->k, lda = s->lda, panel = k * GEMM_NR;
     gemm_acc acc;
     CO_UNROLL
-    for (int i = 0; i < mr; i++)
+    for (int i = 0; i < mr; i++) {
         CO_UNROLL
         for (int v = 0; v < nv; v++) acc[i][v] = V(0);
+    }
     for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
         vreal row[4 * GEMM_NV];
         if (mr == 1 && nv > GEMM_NV)
             for (int v = 0; v < nv; v += GEMM_LINE)
                 CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
         CO_UNROLL
-        for (int v = 0; v < nv; v++)
-            row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
+        for (int v = 0; v < nv; v++) row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
         CO_UNROLL
         for (int i = 0; i < mr; i++) {
             const vreal x = v_set1(a[i * lda + p]);
@@ -93,14 +90,13 @@ CO_INLINE void gemm_tile(const int mr, const int nv, const gemm_shape *s, ptrdif
 typedef void gemm_ukr(const gemm_shape *s, ptrdiff_t n, const real *a, const real *b,
                       const real *bias, real *c);
 
-#define GEMM_UKR(mr, nv, suffix)                                                              \
-    static void gemm_ukr_##mr##suffix(const gemm_shape *s, ptrdiff_t n, const real *a,        \
-                                      const real *b, const real *bias, real *c)               \
-    {                                                                                         \
-        gemm_tile(mr, nv, s, n, a, b, bias, c);                                               \
+#define GEMM_UKR(mr, nv, suffix)                                                                   \
+    static void gemm_ukr_##mr##suffix(const gemm_shape *s, ptrdiff_t n, const real *a,             \
+                                      const real *b, const real *bias, real *c) {                  \
+        gemm_tile(mr, nv, s, n, a, b, bias, c);                                                    \
     }
-#define GEMM_UKR_PAIR(mr)                                                                     \
-    GEMM_UKR(mr, GEMM_NV, )                                                                   \
+#define GEMM_UKR_PAIR(mr)                                                                          \
+    GEMM_UKR(mr, GEMM_NV, )                                                                        \
     GEMM_UKR(mr, 1, _narrow)
 #define GEMM_UKR_NAME(mr) gemm_ukr_##mr,
 #define GEMM_UKR_NARROW(mr) gemm_ukr_##mr##_narrow,
@@ -121,8 +117,7 @@ static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
 #elif GEMM_MR == 8
 #define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #elif GEMM_MR == 14
-#define GEMM_EACH_MR(X)                                                                       \
-    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #else
 #error "list the row counts of this GEMM_MR"
 #endif
@@ -132,8 +127,7 @@ static gemm_ukr *const gemm_narrow[] = {GEMM_EACH_MR(GEMM_UKR_NARROW)};
 
 /* mr rows of c, n columns. */
 static void gemm_rows(int mr, ptrdiff_t n, const gemm_shape *s, const real *a, const real *b,
-                      const real *bias, real *c)
-{
+                      const real *bias, real *c) {
     ptrdiff_t j = 0;
     while (j < n) {
         gemm_ukr *ukr = n - j <= VL ? gemm_narrow[mr - 1] : gemm_full[mr - 1];
@@ -156,15 +150,16 @@ static void gemm_rows(int mr, ptrdiff_t n, const gemm_shape *s, const real *a, c
 #define GEMM_NC_BYTES (128 * 1024)
 
 static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                 const void *packed, const void *bias, void *c, ptrdiff_t ldc,
-                 const co_act *act)
-{
+                 const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const gemm_shape s = {k, lda, ldc, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const int rows = n <= VL && GEMM_MR > GEMM_NARROW_ROWS ? GEMM_NARROW_ROWS : GEMM_MR;
     const ptrdiff_t tiles = (m + rows - 1) / rows;
-    ptrdiff_t nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (k + 1) / GEMM_NR * GEMM_NR;
-    if (nc < GEMM_NR || m <= GEMM_MR) nc = m <= GEMM_MR ? n : GEMM_NR;
+    ptrdiff_t nc = n;
+    if (tiles > 1) {
+        nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (k + 1) / GEMM_NR * GEMM_NR;
+        if (nc < GEMM_NR) nc = GEMM_NR;
+    }
     for (ptrdiff_t j = 0; j < n; j += nc) {
         const ptrdiff_t columns = n - j < nc ? n - j : nc;
         const real *bj = (const real *)packed + j * k;

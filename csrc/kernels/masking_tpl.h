@@ -6,8 +6,7 @@
 
 /* The first vector of a kept row nearly always differs, so the search ends at once and x is
  * read once. */
-static int masking_differs(ptrdiff_t n, const real *x, vreal value)
-{
+static int masking_differs(ptrdiff_t n, const real *x, vreal value) {
     ptrdiff_t i = 0;
     for (; i + VL <= n; i += VL)
         if (v_any(v_ne(v_load(x + i), value))) return 1;
@@ -16,8 +15,7 @@ static int masking_differs(ptrdiff_t n, const real *x, vreal value)
 }
 
 static void masking_long(ptrdiff_t m, ptrdiff_t n, const real *x, real *y, uint8_t *mask,
-                         vreal value)
-{
+                         vreal value) {
     for (ptrdiff_t row = 0; row < m; row++, x += n, y += n) {
         ptrdiff_t i = 0;
         mask[row] = (uint8_t)masking_differs(n, x, value);
@@ -34,8 +32,7 @@ static void masking_long(ptrdiff_t m, ptrdiff_t n, const real *x, real *y, uint8
 
 /* n < VL: a row is one masked vector. */
 static void masking_short(ptrdiff_t m, ptrdiff_t n, const real *x, real *y, uint8_t *mask,
-                          vreal value)
-{
+                          vreal value) {
     const vmask lanes = v_first(n);
     for (ptrdiff_t row = 0; row < m; row++, x += n, y += n) {
         const vreal v = v_load_tail(x, n);
@@ -45,9 +42,7 @@ static void masking_short(ptrdiff_t m, ptrdiff_t n, const real *x, real *y, uint
     }
 }
 
-static void masking(ptrdiff_t m, ptrdiff_t n, const void *x, void *y, uint8_t *mask,
-                    double value)
-{
+static void masking(ptrdiff_t m, ptrdiff_t n, const void *x, void *y, uint8_t *mask, double value) {
     (n < VL ? masking_short : masking_long)(m, n, x, y, mask, V(value));
 }
 

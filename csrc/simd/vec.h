@@ -65,15 +65,13 @@ typedef uint64_t real_bits;
 typedef real vreal;
 typedef int vmask;
 
-CO_INLINE real_bits v_bits(vreal a)
-{
+CO_INLINE real_bits v_bits(vreal a) {
     real_bits u;
     memcpy(&u, &a, sizeof u);
     return u;
 }
 
-CO_INLINE vreal v_from_bits(real_bits u)
-{
+CO_INLINE vreal v_from_bits(real_bits u) {
     vreal a;
     memcpy(&a, &u, sizeof a);
     return a;
@@ -85,8 +83,7 @@ CO_INLINE void v_store(real *p, vreal a) { *p = a; }
 
 /* The first n lanes, 0 <= n <= VL. No byte past them is touched, lanes past them are 0. */
 CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return n > 0 ? *p : 0; }
-CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
-{
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) {
     if (n > 0) *p = a;
 }
 CO_INLINE vmask v_first(ptrdiff_t n) { return n > 0; }
@@ -95,7 +92,9 @@ CO_INLINE vreal v_add(vreal a, vreal b) { return a + b; }
 CO_INLINE vreal v_sub(vreal a, vreal b) { return a - b; }
 CO_INLINE vreal v_mul(vreal a, vreal b) { return a * b; }
 CO_INLINE vreal v_div(vreal a, vreal b) { return a / b; }
-CO_INLINE vreal v_sqrt(vreal a) { return CO_REAL_BITS == 32 ? (real)sqrtf((float)a) : (real)sqrt(a); }
+CO_INLINE vreal v_sqrt(vreal a) {
+    return CO_REAL_BITS == 32 ? (real)sqrtf((float)a) : (real)sqrt(a);
+}
 
 /* a * b + c and c - a * b: fused where the tier has it, else two roundings. */
 CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return a * b + c; }
@@ -121,8 +120,7 @@ CO_INLINE vreal v_andnot(vreal a, vreal b) { return v_from_bits(~v_bits(a) & v_b
 #define v_shr(a, count) v_from_bits(v_bits(a) >> (count))
 
 /* Every lane changes places with the one so many lanes away, a power of 2 below VL. */
-CO_INLINE vreal v_swap(vreal a, int away) 
-{
+CO_INLINE vreal v_swap(vreal a, int away) {
     (void)away;
     return a;
 }
@@ -137,8 +135,7 @@ CO_INLINE vu64 u_add(vu64 a, vu64 b) { return a + b; }
 CO_INLINE vu64 u_xor(vu64 a, vu64 b) { return a ^ b; }
 CO_INLINE vu64 u_mul(vu64 a, vu64 b) { return (a & UINT32_MAX) * (b & UINT32_MAX); }
 CO_INLINE vu64 u_high(vu64 a) { return a >> 32; }
-CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd)
-{
+CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd) {
     w[0] = (uint32_t)even;
     w[1] = (uint32_t)odd;
 }
@@ -146,8 +143,7 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) { return *w > t; }
 #endif
 
 #ifdef V_TAIL_BY_LANE /* no masked memory access */
-CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n)
-{
+CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) {
     real t[VL] = {0};
     if (n == VL) return v_load(p);
     for (int i = 0; i < VL - 1; i++)
@@ -155,8 +151,7 @@ CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n)
     return v_load(t);
 }
 
-CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
-{
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) {
     real t[VL];
     if (n == VL) {
         v_store(p, a);
@@ -172,8 +167,7 @@ CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
 CO_INLINE ptrdiff_t v_lanes(ptrdiff_t n) { return n < 0 ? 0 : n < VL ? n : VL; }
 
 /* The bits of u in every lane. */
-CO_INLINE vreal v_set1_bits(real_bits u)
-{
+CO_INLINE vreal v_set1_bits(real_bits u) {
     real a;
     memcpy(&a, &u, sizeof a);
     return v_set1(a);
@@ -184,8 +178,7 @@ CO_INLINE vreal v_set1_bits(real_bits u)
 
 CO_INLINE vreal v_abs(vreal a) { return v_andnot(V_SIGN, a); }
 CO_INLINE vreal v_neg(vreal a) { return v_sub(V(-0.0), a); }
-CO_INLINE vreal v_copysign(vreal a, vreal sign)
-{
+CO_INLINE vreal v_copysign(vreal a, vreal sign) {
     return v_or(v_andnot(V_SIGN, a), v_and(V_SIGN, sign));
 }
 
@@ -195,30 +188,24 @@ CO_INLINE vreal v_copysign(vreal a, vreal sign)
 CO_INLINE vreal v_rint(vreal a) { return v_sub(v_add(a, V(V_MAGIC)), V(V_MAGIC)); }
 
 /* 2^n for integral n of a normal result: n + bias in the low bits, moved to the exponent. */
-CO_INLINE vreal v_pow2(vreal n)
-{
-    return v_shl(v_add(n, V(V_MAGIC + REAL_BIAS)), REAL_MANTISSA);
-}
+CO_INLINE vreal v_pow2(vreal n) { return v_shl(v_add(n, V(V_MAGIC + REAL_BIAS)), REAL_MANTISSA); }
 
 /* a * 2^n for integral n, |n| <= 2 REAL_BIAS - 2, rounded once if a is normal and near 1. */
 #ifndef V_HAS_LDEXP
-CO_INLINE vreal v_ldexp(vreal a, vreal n)
-{
+CO_INLINE vreal v_ldexp(vreal a, vreal n) {
     const vreal half = v_rint(v_mul(n, V(0.5)));
     return v_mul(v_mul(a, v_pow2(half)), v_pow2(v_sub(n, half)));
 }
 #endif
 
 /* The sum and the maximum of the lanes, in every lane; the maximum may lose a NaN. */
-CO_INLINE vreal v_sum(vreal a)
-{
+CO_INLINE vreal v_sum(vreal a) {
     CO_UNROLL
     for (int away = VL / 2; away; away /= 2) a = v_add(a, v_swap(a, away));
     return a;
 }
 
-CO_INLINE vreal v_top(vreal a)
-{
+CO_INLINE vreal v_top(vreal a) {
     CO_UNROLL
     for (int away = VL / 2; away; away /= 2) a = v_max(a, v_swap(a, away));
     return a;

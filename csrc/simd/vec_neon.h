@@ -40,8 +40,7 @@ CO_INLINE vreal v_max(vreal a, vreal b) { return N_R(vmax)(a, b); }
 
 CO_INLINE vmask v_lt(vreal a, vreal b) { return N_R(vclt)(a, b); }
 CO_INLINE vmask v_le(vreal a, vreal b) { return N_R(vcle)(a, b); }
-CO_INLINE vmask v_ne(vreal a, vreal b)
-{
+CO_INLINE vmask v_ne(vreal a, vreal b) {
     return N_MASK_FROM_U32(vmvnq_u32(N_MASK_U32(N_R(vceq)(a, b))));
 }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return N_R(vbsl)(m, a, b); }
@@ -63,8 +62,7 @@ static const uint64_t v_first_table[4] = {~(uint64_t)0, ~(uint64_t)0};
 CO_INLINE vmask v_first(ptrdiff_t n) { return N_U(vld1)(v_first_table + VL - n); }
 #define V_TAIL_BY_LANE
 
-CO_INLINE vreal v_swap(vreal a, int away)
-{
+CO_INLINE vreal v_swap(vreal a, int away) {
     if (away == 1 && CO_REAL_BITS == 32)
         return N_REAL(N_MASK_FROM_U32(vrev64q_u32(N_MASK_U32(N_BITS(a)))));
     return N_R(vext)(a, a, VL / 2);
@@ -78,12 +76,10 @@ CO_INLINE vu64 u_add(vu64 a, vu64 b) { return vaddq_u64(a, b); }
 CO_INLINE vu64 u_xor(vu64 a, vu64 b) { return veorq_u64(a, b); }
 CO_INLINE vu64 u_mul(vu64 a, vu64 b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
 CO_INLINE vu64 u_high(vu64 a) { return vshrq_n_u64(a, 32); }
-CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd)
-{
+CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd) {
     vst1q_u32(w, vtrn1q_u32(vreinterpretq_u32_u64(even), vreinterpretq_u32_u64(odd)));
 }
-CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
-{
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
 #if CO_REAL_BITS == 32
     return vcgtq_u32(vld1q_u32(w), vdupq_n_u32(t));
 #else
@@ -95,18 +91,16 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
 typedef uint8x16_t vlanes;
 CO_INLINE vlanes l_load(const char *p) { return vld1q_u8((const uint8_t *)p); }
 CO_INLINE void l_store(char *p, vlanes a) { vst1q_u8((uint8_t *)p, a); }
-CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride)
-{
+CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     (void)stride;
     return l_load(p);
 }
-CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a)
-{
+CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a) {
     (void)stride;
     l_store(p, a);
 }
 /* Only the 8 bit zip needs no cast, and a cast to the same type does not exist. */
-#define N_ZIP(op, bits, a, b)                                                                 \
+#define N_ZIP(op, bits, a, b)                                                                      \
     vreinterpretq_u8_u##bits(op##bits(vreinterpretq_u##bits##_u8(a), vreinterpretq_u##bits##_u8(b)))
 #define vreinterpretq_u8_u8(a) (a)
 #define l_zip_lo(bits, a, b) N_ZIP(vzip1q_u, bits, a, b)

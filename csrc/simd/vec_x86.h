@@ -4,7 +4,8 @@
 
 #include <immintrin.h>
 
-/* V_R(add) is _mm512_add_ps and so on; V_I(add, 64) is _mm512_add_epi64. */
+/* V_R(_add) is _mm512_add_ps, V_I(_add, 64) _mm512_add_epi64, V_SI(_and) _mm512_and_si512, and
+ * so on for the other widths. */
 #if defined(__AVX512F__)
 #define V_BITS 512
 #define V_PREFIX _mm512
@@ -22,16 +23,16 @@
 #endif
 #define V_PASTE_(a, b, c, d, e, f) a##b##c##d##e##f
 #define V_PASTE(a, b, c, d, e, f) V_PASTE_(a, b, c, d, e, f)
-#define V_R(op) V_PASTE(V_PREFIX, _, op, _, V_PS, )
-#define V_I(op, width) V_PASTE(V_PREFIX, _, op, _epi, width, )
-#define V_SI(op) V_PASTE(V_PREFIX, _, op, _si, V_BITS, )
+#define V_R(op) V_PASTE(V_PREFIX, op, _, V_PS, , )
+#define V_I(op, width) V_PASTE(V_PREFIX, op, _epi, width, , )
+#define V_SI(op) V_PASTE(V_PREFIX, op, _si, V_BITS, , )
 #define V_TO_INT V_PASTE(V_PREFIX, _cast, V_PS, _si, V_BITS, )
 #define V_TO_REAL V_PASTE(V_PREFIX, _castsi, V_BITS, _, V_PS, )
 
 #define VL (V_BITS / CO_REAL_BITS)
 
 #if V_BITS == 512
-#define V_SET1_64 V_I(set1, 64)
+#define V_SET1_64 V_I(_set1, 64)
 typedef __m512i vint;
 #if CO_REAL_BITS == 32
 typedef __m512 vreal;
@@ -41,7 +42,7 @@ typedef __m512d vreal;
 typedef __mmask8 vmask;
 #endif
 #elif V_BITS == 256
-#define V_SET1_64 V_I(set1, 64x)
+#define V_SET1_64 V_I(_set1, 64x)
 typedef __m256i vint;
 #if CO_REAL_BITS == 32
 typedef __m256 vreal;
@@ -50,7 +51,7 @@ typedef __m256d vreal;
 #endif
 typedef vreal vmask;
 #else
-#define V_SET1_64 V_I(set1, 64x)
+#define V_SET1_64 V_I(_set1, 64x)
 typedef __m128i vint;
 #if CO_REAL_BITS == 32
 typedef __m128 vreal;
@@ -60,25 +61,25 @@ typedef __m128d vreal;
 typedef vreal vmask;
 #endif
 
-CO_INLINE vreal v_set1(real a) { return V_R(set1)(a); }
-CO_INLINE vreal v_load(const real *p) { return V_R(loadu)(p); }
-CO_INLINE void v_store(real *p, vreal a) { V_R(storeu)(p, a); }
-CO_INLINE vreal v_add(vreal a, vreal b) { return V_R(add)(a, b); }
-CO_INLINE vreal v_sub(vreal a, vreal b) { return V_R(sub)(a, b); }
-CO_INLINE vreal v_mul(vreal a, vreal b) { return V_R(mul)(a, b); }
-CO_INLINE vreal v_div(vreal a, vreal b) { return V_R(div)(a, b); }
-CO_INLINE vreal v_sqrt(vreal a) { return V_R(sqrt)(a); }
-CO_INLINE vreal v_min(vreal a, vreal b) { return V_R(min)(a, b); }
-CO_INLINE vreal v_max(vreal a, vreal b) { return V_R(max)(a, b); }
-CO_INLINE vreal v_and(vreal a, vreal b) { return V_R(and)(a, b); }
-CO_INLINE vreal v_or(vreal a, vreal b) { return V_R(or)(a, b); }
-CO_INLINE vreal v_andnot(vreal a, vreal b) { return V_R(andnot)(a, b); }
-#define v_shl(a, count) V_TO_REAL(V_I(slli, CO_REAL_BITS)(V_TO_INT(a), count))
-#define v_shr(a, count) V_TO_REAL(V_I(srli, CO_REAL_BITS)(V_TO_INT(a), count))
+CO_INLINE vreal v_set1(real a) { return V_R(_set1)(a); }
+CO_INLINE vreal v_load(const real *p) { return V_R(_loadu)(p); }
+CO_INLINE void v_store(real *p, vreal a) { V_R(_storeu)(p, a); }
+CO_INLINE vreal v_add(vreal a, vreal b) { return V_R(_add)(a, b); }
+CO_INLINE vreal v_sub(vreal a, vreal b) { return V_R(_sub)(a, b); }
+CO_INLINE vreal v_mul(vreal a, vreal b) { return V_R(_mul)(a, b); }
+CO_INLINE vreal v_div(vreal a, vreal b) { return V_R(_div)(a, b); }
+CO_INLINE vreal v_sqrt(vreal a) { return V_R(_sqrt)(a); }
+CO_INLINE vreal v_min(vreal a, vreal b) { return V_R(_min)(a, b); }
+CO_INLINE vreal v_max(vreal a, vreal b) { return V_R(_max)(a, b); }
+CO_INLINE vreal v_and(vreal a, vreal b) { return V_R(_and)(a, b); }
+CO_INLINE vreal v_or(vreal a, vreal b) { return V_R(_or)(a, b); }
+CO_INLINE vreal v_andnot(vreal a, vreal b) { return V_R(_andnot)(a, b); }
+#define v_shl(a, count) V_TO_REAL(V_I(_slli, CO_REAL_BITS)(V_TO_INT(a), count))
+#define v_shr(a, count) V_TO_REAL(V_I(_srli, CO_REAL_BITS)(V_TO_INT(a), count))
 
 #if V_BITS > 128
-CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return V_R(fmadd)(a, b, c); }
-CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return V_R(fnmadd)(a, b, c); }
+CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return V_R(_fmadd)(a, b, c); }
+CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return V_R(_fnmadd)(a, b, c); }
 #else
 CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return v_add(v_mul(a, b), c); }
 CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return v_sub(c, v_mul(a, b)); }
@@ -89,110 +90,104 @@ CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return v_sub(c, v_mul(a, b))
 CO_INLINE vmask v_lt(vreal a, vreal b) { return V_CMP(a, b, _CMP_LT_OQ); }
 CO_INLINE vmask v_le(vreal a, vreal b) { return V_CMP(a, b, _CMP_LE_OQ); }
 CO_INLINE vmask v_ne(vreal a, vreal b) { return V_CMP(a, b, _CMP_NEQ_UQ); }
-CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(mask_blend)(m, b, a); }
+CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(_mask_blend)(m, b, a); }
 CO_INLINE vmask v_both(vmask m, vmask k) { return m & k; }
 CO_INLINE int v_any(vmask m) { return m != 0; }
 CO_INLINE vmask v_first(ptrdiff_t n) { return (vmask)((1u << n) - 1); }
-CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return V_R(maskz_loadu)(v_first(n), p); }
-CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) { V_R(mask_storeu)(p, v_first(n), a); }
+CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return V_R(_maskz_loadu)(v_first(n), p); }
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) { V_R(_mask_storeu)(p, v_first(n), a); }
 #define V_HAS_LDEXP
-CO_INLINE vreal v_ldexp(vreal a, vreal n) { return V_R(scalef)(a, n); }
+CO_INLINE vreal v_ldexp(vreal a, vreal n) { return V_R(_scalef)(a, n); }
 #else
-/* 2 VL entries from which a load at VL - n gives n lanes of ones. */
+/* Half ones, half zeros: a load n before the middle gives n lanes of ones. */
 #if CO_REAL_BITS == 32
 static const int32_t v_first_table[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #else
 static const int64_t v_first_table[8] = {-1, -1, -1, -1};
 #endif
-#define V_TABLE_VL 8 * 32 / CO_REAL_BITS
-CO_INLINE vmask v_first(ptrdiff_t n)
-{
-    return v_load((const real *)(const void *)(v_first_table + V_TABLE_VL - n));
+#define V_FIRST_ONES (sizeof v_first_table / sizeof *v_first_table / 2)
+CO_INLINE vmask v_first(ptrdiff_t n) {
+    return v_load((const real *)(const void *)(v_first_table + V_FIRST_ONES - n));
 }
 #if V_BITS == 256
-CO_INLINE vmask v_lt(vreal a, vreal b) { return V_R(cmp)(a, b, _CMP_LT_OQ); }
-CO_INLINE vmask v_le(vreal a, vreal b) { return V_R(cmp)(a, b, _CMP_LE_OQ); }
-CO_INLINE vmask v_ne(vreal a, vreal b) { return V_R(cmp)(a, b, _CMP_NEQ_UQ); }
-CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(blendv)(b, a, m); }
-CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n)
-{
-    return V_R(maskload)(p, V_TO_INT(v_first(n)));
+CO_INLINE vmask v_lt(vreal a, vreal b) { return V_R(_cmp)(a, b, _CMP_LT_OQ); }
+CO_INLINE vmask v_le(vreal a, vreal b) { return V_R(_cmp)(a, b, _CMP_LE_OQ); }
+CO_INLINE vmask v_ne(vreal a, vreal b) { return V_R(_cmp)(a, b, _CMP_NEQ_UQ); }
+CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(_blendv)(b, a, m); }
+CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) {
+    return V_R(_maskload)(p, V_TO_INT(v_first(n)));
 }
-CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n)
-{
-    V_R(maskstore)(p, V_TO_INT(v_first(n)), a);
+CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) {
+    V_R(_maskstore)(p, V_TO_INT(v_first(n)), a);
 }
 #else
-CO_INLINE vmask v_lt(vreal a, vreal b) { return V_R(cmplt)(a, b); }
-CO_INLINE vmask v_le(vreal a, vreal b) { return V_R(cmple)(a, b); }
-CO_INLINE vmask v_ne(vreal a, vreal b) { return V_R(cmpneq)(a, b); }
+CO_INLINE vmask v_lt(vreal a, vreal b) { return V_R(_cmplt)(a, b); }
+CO_INLINE vmask v_le(vreal a, vreal b) { return V_R(_cmple)(a, b); }
+CO_INLINE vmask v_ne(vreal a, vreal b) { return V_R(_cmpneq)(a, b); }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return v_or(v_and(m, a), v_andnot(m, b)); }
 #define V_TAIL_BY_LANE
 #endif
 CO_INLINE vmask v_both(vmask m, vmask k) { return v_and(m, k); }
-CO_INLINE int v_any(vmask m) { return V_R(movemask)(m) != 0; }
+CO_INLINE int v_any(vmask m) { return V_R(_movemask)(m) != 0; }
 #endif
 
-CO_INLINE vreal v_swap(vreal a, int away)
-{
+CO_INLINE vreal v_swap(vreal a, int away) {
     const vint i = V_TO_INT(a);
     switch (away * CO_REAL_BITS) {
 #if V_BITS == 512
-    case 256: return V_TO_REAL(_mm512_shuffle_i64x2(i, i, 0x4e));
-    case 128: return V_TO_REAL(_mm512_shuffle_i64x2(i, i, 0xb1));
+    case 256:
+        return V_TO_REAL(_mm512_shuffle_i64x2(i, i, 0x4e));
+    case 128:
+        return V_TO_REAL(_mm512_shuffle_i64x2(i, i, 0xb1));
 #elif V_BITS == 256
-    case 128: return V_TO_REAL(_mm256_permute4x64_epi64(i, 0x4e));
+    case 128:
+        return V_TO_REAL(_mm256_permute4x64_epi64(i, 0x4e));
 #endif
-    case 64: return V_TO_REAL(V_I(shuffle, 32)(i, 0x4e));
-    default: return V_TO_REAL(V_I(shuffle, 32)(i, 0xb1));
+    case 64:
+        return V_TO_REAL(V_I(_shuffle, 32)(i, 0x4e));
+    default:
+        return V_TO_REAL(V_I(_shuffle, 32)(i, 0xb1));
     }
 }
 
 #define UL (V_BITS / 64)
 typedef vint vu64;
 CO_INLINE vu64 u_set1(uint64_t a) { return V_SET1_64((long long)a); }
-CO_INLINE vu64 u_load(const uint64_t *p) { return V_SI(loadu)((const void *)p); }
-CO_INLINE vu64 u_add(vu64 a, vu64 b) { return V_I(add, 64)(a, b); }
-CO_INLINE vu64 u_xor(vu64 a, vu64 b) { return V_SI(xor)(a, b); }
+CO_INLINE vu64 u_load(const uint64_t *p) { return V_SI(_loadu)((const void *)p); }
+CO_INLINE vu64 u_add(vu64 a, vu64 b) { return V_I(_add, 64)(a, b); }
+CO_INLINE vu64 u_xor(vu64 a, vu64 b) { return V_SI(_xor)(a, b); }
 CO_INLINE vu64 u_mul(vu64 a, vu64 b) { return V_PASTE(V_PREFIX, _mul_epu32, , , , )(a, b); }
-CO_INLINE vu64 u_high(vu64 a) { return V_I(srli, 64)(a, 32); }
-CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd)
-{
-    const vint low = V_SI(and)(even, V_SET1_64(UINT32_MAX));
-    V_SI(storeu)((void *)w, V_SI(or)(low, V_I(slli, 64)(odd, 32)));
+CO_INLINE vu64 u_high(vu64 a) { return V_I(_srli, 64)(a, 32); }
+CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd) {
+    const vint low = V_SI(_and)(even, V_SET1_64(UINT32_MAX));
+    V_SI(_storeu)((void *)w, V_SI(_or)(low, V_I(_slli, 64)(odd, 32)));
 }
 
 /* Below AVX-512 there is no unsigned comparison: both sides move by 2^31, or widen. */
-#define V_FLIP INT32_MIN
 #if V_BITS == 512 && CO_REAL_BITS == 32
-CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
-{
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
     return _mm512_cmpgt_epu32_mask(_mm512_loadu_si512(w), _mm512_set1_epi32((int)t));
 }
 #elif V_BITS == 512
-CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
-{
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
     return _mm256_cmpgt_epu32_mask(_mm256_loadu_si256((const void *)w), _mm256_set1_epi32((int)t));
 }
 #elif CO_REAL_BITS == 32
-CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
-{
-    const vint flip = V_I(set1, 32)(V_FLIP);
-    const vint a = V_SI(xor)(V_SI(loadu)((const void *)w), flip);
-    return V_TO_REAL(V_I(cmpgt, 32)(a, V_SI(xor)(V_I(set1, 32)((int)t), flip)));
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
+    const vint flip = V_I(_set1, 32)(INT32_MIN);
+    const vint a = u_xor(u_load((const void *)w), flip);
+    return V_TO_REAL(V_I(_cmpgt, 32)(a, u_xor(V_I(_set1, 32)((int)t), flip)));
 }
 #elif V_BITS == 256
-CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
-{
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
     const vint a = _mm256_cvtepu32_epi64(_mm_loadu_si128((const void *)w));
     return V_TO_REAL(_mm256_cmpgt_epi64(a, V_SET1_64(t)));
 }
 #else
-CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
-{
-    const vint flip = V_I(set1, 32)(V_FLIP);
-    const vint a = V_SI(xor)(_mm_loadl_epi64((const void *)w), flip);
-    const vint m = V_I(cmpgt, 32)(a, V_SI(xor)(V_I(set1, 32)((int)t), flip));
+CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
+    const vint flip = V_I(_set1, 32)(INT32_MIN);
+    const vint a = u_xor(_mm_loadl_epi64((const void *)w), flip);
+    const vint m = V_I(_cmpgt, 32)(a, u_xor(V_I(_set1, 32)((int)t), flip));
     return V_TO_REAL(_mm_unpacklo_epi32(m, m));
 }
 #endif
@@ -201,11 +196,10 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t)
  * zips interleave the low or the high halves of each lane. */
 #define LL (V_BITS / 128)
 typedef vint vlanes;
-CO_INLINE vlanes l_load(const char *p) { return V_SI(loadu)((const void *)p); }
-CO_INLINE void l_store(char *p, vlanes a) { V_SI(storeu)((void *)p, a); }
+CO_INLINE vlanes l_load(const char *p) { return V_SI(_loadu)((const void *)p); }
+CO_INLINE void l_store(char *p, vlanes a) { V_SI(_storeu)((void *)p, a); }
 #define L_ROW(i) ((void *)(p + (i) * stride))
-CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride)
-{
+CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     const __m128i first = _mm_loadu_si128(L_ROW(0));
 #if V_BITS == 512
     vlanes a = _mm512_castsi128_si512(first);
@@ -219,8 +213,7 @@ CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride)
     return first;
 #endif
 }
-CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a)
-{
+CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a) {
 #if V_BITS == 512
     _mm_storeu_si128(L_ROW(0), _mm512_castsi512_si128(a));
     _mm_storeu_si128(L_ROW(1), _mm512_extracti32x4_epi32(a, 1));
@@ -234,7 +227,7 @@ CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a)
     l_store(p, a);
 #endif
 }
-#define l_zip_lo(bits, a, b) V_I(unpacklo, bits)(a, b)
-#define l_zip_hi(bits, a, b) V_I(unpackhi, bits)(a, b)
+#define l_zip_lo(bits, a, b) V_I(_unpacklo, bits)(a, b)
+#define l_zip_hi(bits, a, b) V_I(_unpackhi, bits)(a, b)
 
 #endif

@@ -19,8 +19,7 @@
 #endif
 
 #define V_POLY(x, table) v_poly(x, table, (int)(sizeof(table) / sizeof *(table)))
-CO_INLINE vreal v_poly(vreal x, const real *c, int count)
-{
+CO_INLINE vreal v_poly(vreal x, const real *c, int count) {
     vreal y = v_set1(c[count - 1]);
     CO_UNROLL
     for (int i = count - 2; i >= 0; i--) y = v_fma(y, x, v_set1(c[i]));
@@ -29,24 +28,21 @@ CO_INLINE vreal v_poly(vreal x, const real *c, int count)
 
 /* exp(x + lo) = (1 + p) * 2^n: returns p = expm1(r), |r| <= ln 2 / 2, and n. lo is a small
  * correction of x. */
-CO_INLINE vreal v_exp_parts(vreal x, vreal lo, vreal *n)
-{
+CO_INLINE vreal v_exp_parts(vreal x, vreal lo, vreal *n) {
     *n = v_rint(v_mul(x, V(LOG2_E)));
     const vreal hi = v_fnma(*n, V(LN2_HI), x);
     const vreal r = v_add(v_fnma(*n, V(LN2_LO), hi), lo);
     return v_fma(v_mul(r, r), V_POLY(r, exp_poly), r);
 }
 
-CO_INLINE vreal v_exp(vreal x)
-{
+CO_INLINE vreal v_exp(vreal x) {
     vreal n;
     x = v_min(V(EXP_MAX), v_max(V(EXP_MIN), x));
     const vreal p = v_exp_parts(x, V(0), &n);
     return v_ldexp(v_add(p, V(1)), n);
 }
 
-CO_INLINE vreal v_expm1(vreal x)
-{
+CO_INLINE vreal v_expm1(vreal x) {
     vreal n;
     const vreal clamped = v_min(V(EXP_MAX), v_max(V(EXPM1_MIN), x));
     const vreal p = v_exp_parts(clamped, V(0), &n);
@@ -58,8 +54,7 @@ CO_INLINE vreal v_expm1(vreal x)
 
 /* log(2^e * (1 + f)) for 1 + f in [sqrt 1/2, sqrt 2]. With s = f / (2 + f):
  * log(1 + f) = 2 atanh s = f - f^2 / 2 + s (f^2 / 2 + s^2 P(s^2)). */
-CO_INLINE vreal v_log_parts(vreal f, vreal e)
-{
+CO_INLINE vreal v_log_parts(vreal f, vreal e) {
     const vreal s = v_div(f, v_add(V(2), f));
     const vreal z = v_mul(s, s);
     const vreal half = v_mul(V(0.5), v_mul(f, f));
@@ -68,8 +63,7 @@ CO_INLINE vreal v_log_parts(vreal f, vreal e)
     return v_fma(e, V(LN2_HI), v_sub(f, v_sub(half, low)));
 }
 
-CO_INLINE vreal v_log(vreal x)
-{
+CO_INLINE vreal v_log(vreal x) {
     const vmask tiny = v_lt(x, V(REAL_MIN));
     const vreal scaled = v_select(tiny, v_mul(x, V(LOG_SCALE)), x);
     /* The biased exponent as the low bits of a real whose spacing is 1. */
@@ -87,37 +81,32 @@ CO_INLINE vreal v_log(vreal x)
 }
 
 /* log(1 + x) for 0 <= x <= 1. */
-CO_INLINE vreal v_log1p_unit(vreal x)
-{
+CO_INLINE vreal v_log1p_unit(vreal x) {
     const vmask big = v_lt(V(SQRT_2 - 1), x);
     const vreal f = v_select(big, v_mul(V(0.5), v_sub(x, V(1))), x);
     return v_log_parts(f, v_select(big, V(1), V(0)));
 }
 
-CO_INLINE vreal v_tanh(vreal x)
-{
+CO_INLINE vreal v_tanh(vreal x) {
     const vreal a = v_min(V(TANH_ONE), v_abs(x));
     const vreal m = v_expm1(v_add(a, a));
     return v_copysign(v_div(m, v_add(m, V(2))), x);
 }
 
 /* 1 / (1 + exp(-x)), as e / (1 + e) for negative x so that it underflows gradually. */
-CO_INLINE vreal v_sigmoid(vreal x)
-{
+CO_INLINE vreal v_sigmoid(vreal x) {
     const vreal e = v_exp(v_neg(v_abs(x)));
     return v_div(v_select(v_lt(x, V(0)), e, V(1)), v_add(V(1), e));
 }
 
 /* log(1 + exp(x)) */
-CO_INLINE vreal v_softplus(vreal x)
-{
+CO_INLINE vreal v_softplus(vreal x) {
     return v_add(v_max(V(0), x), v_log1p_unit(v_exp(v_neg(v_abs(x)))));
 }
 
 /* a^2 = hi + lo to nearly twice the precision: the upper half of a squares exactly. It is
  * subtracted, not masked, out of a, since the upper half of a NaN may be inf. */
-CO_INLINE vreal v_square(vreal a, vreal *lo)
-{
+CO_INLINE vreal v_square(vreal a, vreal *lo) {
     const vreal lower = v_sub(a, v_and(a, v_set1_bits(UPPER_HALF)));
     const vreal upper = v_sub(a, lower);
     *lo = v_mul(lower, v_add(a, upper));
@@ -125,15 +114,11 @@ CO_INLINE vreal v_square(vreal a, vreal *lo)
 }
 
 /* erf(x) for |x| <= 1/2. */
-CO_INLINE vreal v_erf_small(vreal x)
-{
-    return v_fma(x, V_POLY(v_mul(x, x), erf_poly), x);
-}
+CO_INLINE vreal v_erf_small(vreal x) { return v_fma(x, V_POLY(v_mul(x, x), erf_poly), x); }
 
 /* erfc(a) for a >= 1/2, given a^2 = hi + lo: exp(-a^2) w P(t) with w = 1 / (a + c) and
  * t = (a - c) / (a + c) in [-1, 1]. */
-CO_INLINE vreal v_erfc_parts(vreal a, vreal hi, vreal lo)
-{
+CO_INLINE vreal v_erfc_parts(vreal a, vreal hi, vreal lo) {
     vreal n;
     const vreal p = v_exp_parts(v_neg(hi), v_neg(lo), &n);
     const vreal w = v_div(V(1), v_add(a, V(ERFC_C)));
@@ -142,8 +127,7 @@ CO_INLINE vreal v_erfc_parts(vreal a, vreal hi, vreal lo)
     return v_ldexp(v_fma(p, q, q), n);
 }
 
-CO_INLINE vreal v_erf(vreal x)
-{
+CO_INLINE vreal v_erf(vreal x) {
     vreal lo;
     const vreal a = v_min(V(ERFC_ZERO), v_abs(x));
     const vreal hi = v_square(a, &lo);
@@ -152,8 +136,7 @@ CO_INLINE vreal v_erf(vreal x)
 }
 
 /* The normal distribution function, (1 + erf(x / sqrt 2)) / 2, without cancellation. */
-CO_INLINE vreal v_phi(vreal x)
-{
+CO_INLINE vreal v_phi(vreal x) {
     vreal lo;
     const vreal a = v_min(V(ERFC_ZERO * SQRT_2), v_abs(x));
     const vreal hi = v_mul(V(0.5), v_square(a, &lo));

@@ -484,6 +484,9 @@ def test_symbolic_calls_build():
         layer(layers.Input((5,)))
     with pytest.raises(TypeError, match="symbolic"):
         np.asarray(y)
+    fresh = Dense(2)
+    assert fresh.compute_output_spec(y).shape == (None, 5, 2)
+    assert not fresh.built
 
 
 # --- copies, models -------------------------------------------------------------------------

@@ -167,6 +167,11 @@ def bump_epoch():
     _epoch += 1
 
 
+def epoch():
+    """The count that bump_epoch raises."""
+    return _epoch
+
+
 def enter_scope():
     """This thread runs a user's function from now on: nested calls take the slow path, which
     knows whether the call around them trains."""
@@ -204,11 +209,12 @@ cdef class Callable:
                 return plan.run_array(<cnp.ndarray>args[0], out)
         return self._call(*args, **kwargs)
 
-    def _install(self, Plan plan not None):
-        """Calls that fit the plan run it from now on, until a weight changes somewhere."""
+    def _install(self, Plan plan not None, uint64_t seen):
+        """Calls that fit the plan run it from now on, until a weight changes somewhere. seen: the
+        epoch at which the plan was known to be up to date."""
         with cython.critical_section(self):
             self._plan = plan
-            self._seen = _epoch
+            self._seen = seen
 
     def _uninstall(self):
         """Every call goes to `_call` again."""

@@ -250,7 +250,7 @@ def test_the_fast_path_takes_what_fits_and_nothing_else(rng):
     model = Model()
     x = rng.normal(size=(4, 8)).astype(np.float32)
     assert model(x) is None
-    model._install(plan)
+    model._install(plan, _kernels.epoch())
     np.testing.assert_allclose(model(x), exact(x), atol=1e-6)
     out = np.empty((4, 5), np.float32)
     assert model(x, out=out) is out
@@ -267,15 +267,18 @@ def test_the_fast_path_takes_what_fits_and_nothing_else(rng):
 def test_the_fast_path_ends_when_a_weight_changes_or_a_user_function_runs(rng):
     plan, _ = chain(rng, (8, 5))
     model = Model()
-    model._install(plan)
+    model._install(plan, _kernels.epoch())
     x = np.zeros((1, 8), np.float32)
     _kernels.enter_scope()
     assert model(x) is None
     _kernels.leave_scope()
     assert model(x) is not None
+    seen = _kernels.epoch()
     _kernels.bump_epoch()
     assert model(x) is None
-    model._install(plan)
+    model._install(plan, seen)  # compiled before the change
+    assert model(x) is None
+    model._install(plan, _kernels.epoch())
     assert model(x) is not None
     model._uninstall()
     assert model(x) is None

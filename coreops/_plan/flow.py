@@ -60,7 +60,9 @@ class Flow:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, *, training: bool = False) -> None:
         self.training = training
         self.plan = _kernels.Plan(dtype, shape)
+        self.layer = ""  # the name of the layer that is emitting
         self.batch: int | None = None  # the only batch size that fits, if there is one
+        self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
 
@@ -144,10 +146,12 @@ class Flow:
             n not in (1, s) for n, s in zip(sizes, x.shape, strict=True)
         ):
             raise ValueError(
-                f"noise_shape={noise_shape} does not broadcast to the input's shape {full}"
+                f"Layer '{self.layer}': noise_shape={noise_shape} does not broadcast to the "
+                f"input's shape {full}"
             )
         if noise[0] not in (None, 1):
             self.batch = noise[0]
+            self.batch_reason = f"Layer '{self.layer}': noise_shape={noise_shape}"
         y = self.plan.dropout(x.id, rate, x.shape, sizes, noise[0] == 1)
         self.generators.append(generator)
         return x._replace(id=y)

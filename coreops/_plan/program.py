@@ -118,7 +118,7 @@ class Program:
         flow = segment.flow
         if flow.batch not in (None, x.shape[0]):
             raise ValueError(
-                f"noise_shape asks for a batch of {flow.batch}, received one of {x.shape[0]}"
+                f"{flow.batch_reason} asks for a batch of {flow.batch}, received {x.shape[0]}"
             )
         x = np.ascontiguousarray(x, dtype=segment.dtype)
         streams = [(g.seed, g.next()) for g in flow.generators]
@@ -169,9 +169,10 @@ class Program:
     def _emit(self, layer: Layer, flow: Flow, x: Value) -> Value | Seam:
         """One layer's steps, and what every layer has in common around them."""
         layer._prepare((None, *x.shape))
-        if x.mask is not None and not layer.supports_masking:
+        if x.mask is not None and not layer.takes_mask:
             self._refuse_mask(layer, x.mask)
             x = x._replace(mask=None)
+        flow.layer = layer.name
         made = layer.emit(flow, x)
         if self._observe and layer.activity_regularizer is not None:
             made = _observed(layer, made)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _plan, config
+from .. import _kernels, _plan, config
 from .._symbolic import KerasTensor, is_shape, leaves, map_structure
 from .input_spec import check_inputs
 from .signatures import call_parameters
@@ -72,15 +72,13 @@ def _call_array(
         raise TypeError(f"Layer '{layer.name}' computes real numbers. Received: {array.dtype}")
     check_inputs(layer.input_spec, [array.shape], [array.dtype.name], layer.name)
     layer._prepare(_open_shape(array), array.dtype.name)
+    epoch = _kernels.epoch()  # what another thread changes after this is seen at the next call
     program = layer._program(training)
     y, mask = program(array, mask, out)
     if install:
         plan = program.single_plan(array)
         if plan is not None:
-            layer._install(plan)
-            # What another thread changed before the installation would not be seen after it.
-            if layer._program(training) is not program or program.single_plan(array) is not plan:
-                layer._uninstall()
+            layer._install(plan, epoch)
     return _plan.KerasArray.attach(y, mask)
 
 

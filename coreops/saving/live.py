@@ -26,7 +26,8 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> A
 
     Raises:
         TypeError: `model` is not a Keras model.
-        ValueError: the model is not built though it has an Input; layers or options that coreops does not have, all in one message.
+        ValueError: layers or options that coreops does not have, all in one message; a model that
+            has an Input but no weights yet.
     """
     from .rebuild import rebuild
 

@@ -190,3 +190,15 @@ def test_shapes_and_values_as_keras(keras):
         np.testing.assert_array_equal(ours(X), np.asarray(theirs(X)))
         shape = theirs.compute_output_shape((None, 3))
         assert ours.compute_output_shape((None, 3)) == tuple(shape)
+
+
+def test_a_function_with_a_mask_parameter_takes_the_mask_inside_a_model():
+    def count(x, mask):
+        return x * mask.sum(axis=1, keepdims=True)[..., None].astype(x.dtype)
+
+    model = coreops.Sequential(
+        [layers.Input((3, 2)), layers.Masking(), layers.Lambda(count), layers.Flatten()]
+    )
+    x = np.ones((1, 3, 2), np.float32)
+    x[0, 1] = 0
+    np.testing.assert_array_equal(model(x), (x * 2).reshape(1, 6))

@@ -9,33 +9,33 @@
 #ifndef COREOPS_ACTIVATION_H
 #define COREOPS_ACTIVATION_H
 
-#define CO_ACTIVATION_LIST(ACTIVATION)                                                        \
-    ACTIVATION(LINEAR, linear)             /* x                                            */ \
-    ACTIVATION(RELU, relu)                 /* max(x, 0)                                    */ \
-    ACTIVATION(RELU_GENERAL, relu_general) /* x > r ? min(x, q) : p * (x - r); the slope p \
-                                              applies at and below the threshold r         */ \
-    ACTIVATION(CLIP, clip)                 /* min(max(x, p), q)                            */ \
-    ACTIVATION(RAMP, ramp)                 /* min(max(p * x + q, 0), 1)                    */ \
-    ACTIVATION(HARD_SILU, hard_silu)       /* x * min(max(x / 6 + 1 / 2, 0), 1)            */ \
-    ACTIVATION(ELU, elu)                   /* x > 0 ? x : p * expm1(x)                     */ \
-    ACTIVATION(CELU, celu)                 /* max(x, 0) + min(p * expm1(x / p), 0)         */ \
-    ACTIVATION(SELU, selu)                 /* p * (x > 0 ? x : q * expm1(x))               */ \
-    ACTIVATION(SIGMOID, sigmoid)           /* 1 / (1 + exp(-x))                            */ \
-    ACTIVATION(LOG_SIGMOID, log_sigmoid)   /* -softplus(-x)                                */ \
-    ACTIVATION(SILU, silu)                 /* x * sigmoid(x)                               */ \
-    ACTIVATION(TANH, tanh)                 /* tanh(x)                                      */ \
-    ACTIVATION(TANH_SHRINK, tanh_shrink)   /* x - tanh(x)                                  */ \
-    ACTIVATION(EXPONENTIAL, exponential)   /* exp(x)                                       */ \
-    ACTIVATION(SOFTPLUS, softplus)         /* log(1 + exp(x))                              */ \
-    ACTIVATION(MISH, mish)                 /* x * tanh(softplus(x))                        */ \
-    ACTIVATION(GELU, gelu)                 /* x / 2 * (1 + erf(x / sqrt 2))                */ \
-    ACTIVATION(GELU_TANH, gelu_tanh)       /* x / 2 * (1 + tanh(sqrt(2 / pi) *             \
-                                              (x + 0.044715 x^3)))                         */ \
-    ACTIVATION(SOFTSIGN, softsign)         /* x / (1 + |x|)                                */ \
-    ACTIVATION(SQUAREPLUS, squareplus)     /* (x + sqrt(x^2 + p)) / 2                      */ \
-    ACTIVATION(SOFT_SHRINK, soft_shrink)   /* x > p ? x - p : x < -p ? x + p : 0           */ \
-    ACTIVATION(HARD_SHRINK, hard_shrink)   /* |x| > p ? x : 0                              */ \
-    ACTIVATION(THRESHOLD, threshold)       /* x > p ? x : q                                */ \
+#define CO_ACTIVATION_LIST(ACTIVATION)                                                             \
+    ACTIVATION(LINEAR, linear)             /* x                                            */      \
+    ACTIVATION(RELU, relu)                 /* max(x, 0)                                    */      \
+    ACTIVATION(RELU_GENERAL, relu_general) /* x > r ? min(x, q) : p * (x - r); the slope p         \
+                                              applies at and below the threshold r         */      \
+    ACTIVATION(CLIP, clip)                 /* min(max(x, p), q)                            */      \
+    ACTIVATION(RAMP, ramp)                 /* min(max(p * x + q, 0), 1)                    */      \
+    ACTIVATION(HARD_SILU, hard_silu)       /* x * min(max(x / 6 + 1 / 2, 0), 1)            */      \
+    ACTIVATION(ELU, elu)                   /* x > 0 ? x : p * expm1(x)                     */      \
+    ACTIVATION(CELU, celu)                 /* max(x, 0) + min(p * expm1(x / p), 0)         */      \
+    ACTIVATION(SELU, selu)                 /* p * (x > 0 ? x : q * expm1(x))               */      \
+    ACTIVATION(SIGMOID, sigmoid)           /* 1 / (1 + exp(-x))                            */      \
+    ACTIVATION(LOG_SIGMOID, log_sigmoid)   /* -softplus(-x)                                */      \
+    ACTIVATION(SILU, silu)                 /* x * sigmoid(x)                               */      \
+    ACTIVATION(TANH, tanh)                 /* tanh(x)                                      */      \
+    ACTIVATION(TANH_SHRINK, tanh_shrink)   /* x - tanh(x)                                  */      \
+    ACTIVATION(EXPONENTIAL, exponential)   /* exp(x)                                       */      \
+    ACTIVATION(SOFTPLUS, softplus)         /* log(1 + exp(x))                              */      \
+    ACTIVATION(MISH, mish)                 /* x * tanh(softplus(x))                        */      \
+    ACTIVATION(GELU, gelu)                 /* x / 2 * (1 + erf(x / sqrt 2))                */      \
+    ACTIVATION(GELU_TANH, gelu_tanh)       /* x / 2 * (1 + tanh(sqrt(2 / pi) *                     \
+                                              (x + 0.044715 x^3)))                         */      \
+    ACTIVATION(SOFTSIGN, softsign)         /* x / (1 + |x|)                                */      \
+    ACTIVATION(SQUAREPLUS, squareplus)     /* (x + sqrt(x^2 + p)) / 2                      */      \
+    ACTIVATION(SOFT_SHRINK, soft_shrink)   /* x > p ? x - p : x < -p ? x + p : 0           */      \
+    ACTIVATION(HARD_SHRINK, hard_shrink)   /* |x| > p ? x : 0                              */      \
+    ACTIVATION(THRESHOLD, threshold)       /* x > p ? x : q                                */      \
     ACTIVATION(SPARSE_PLUS, sparse_plus)   /* x <= -1 ? 0 : x < 1 ? (x + 1)^2 / 4 : x      */
 
 #define CO_ACTIVATION_ENUM(NAME, name) CO_ACT_##NAME,

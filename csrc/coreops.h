@@ -56,8 +56,8 @@ int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, doub
 /* Inverted dropout with the noise of a run's stream number `stream`. The sample
  * has rank axes of sizes shape; noise has 1 or the same size for each, and one
  * draw serves the whole batch when share_batch is not 0. 0 < rate <= 1. */
-int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank,
-                    const ptrdiff_t *shape, const ptrdiff_t *noise, int share_batch);
+int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, const ptrdiff_t *shape,
+                    const ptrdiff_t *noise, int share_batch);
 /* Axis i of the result is axis axes[i] (from 0) of x, a sample of `rank` axes. */
 int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes);
 /* x as (positions, n) to (positions, times, n). */

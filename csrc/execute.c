@@ -25,7 +25,8 @@ static char *locate(const co_job *job, const char *arena, int v, ptrdiff_t first
            first * (value->size / job->plan->units) * value->item_bytes;
 }
 
-static void repeat(const co_step *step, ptrdiff_t positions, ptrdiff_t item, const char *x, char *y) {
+static void repeat(const co_step *step, ptrdiff_t positions, ptrdiff_t item, const char *x,
+                   char *y) {
     const size_t bytes = (size_t)(step->u.repeat.n * item);
     for (ptrdiff_t i = 0; i < positions; i++, x += bytes)
         for (ptrdiff_t t = 0; t < step->u.repeat.times; t++, y += bytes) memcpy(y, x, bytes);

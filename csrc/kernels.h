@@ -27,47 +27,48 @@ typedef struct co_stream {
     uint64_t seed, call;
 } co_stream;
 
-#define CO_KERNEL_LIST(KERNEL)                                                                \
-    /* Packs a k by n row-major matrix of reals into ceil(n / NR) panels of k rows by NR      \
-     * columns each (the table's gemm_nr); missing columns are zero. packed: 64-byte aligned, \
-     * k * roundup(n, NR) reals. */                                                           \
-    KERNEL(gemm_pack, void, (ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb,          \
-                             void *packed))                                                   \
-    /* c[m,n] = act(a[m,k] * b[k,n] + bias[n]), b as gemm_pack left it, bias NULL for none.   \
-     * Sums run over k in order, fused where the tier has FMA. c does not overlap a. k may be \
-     * 0: c = act(bias). */                                                                   \
-    KERNEL(gemm, void, (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,  \
-                        const void *packed, const void *bias, void *c, ptrdiff_t ldc,         \
-                        const co_act *act))                                                   \
-    /* y[i] = act(x[i]) */                                                                    \
-    KERNEL(vact, void, (ptrdiff_t n, const void *x, void *y, const co_act *act))              \
-    /* y[i] = a * x[i] */                                                                     \
-    KERNEL(vscale, void, (ptrdiff_t n, const void *x, void *y, double a))                     \
-    /* y[i] = max(x[i], 0) + alpha[i] * min(x[i], 0) */                                       \
-    KERNEL(vprelu, void, (ptrdiff_t n, const void *x, const void *alpha, void *y))            \
-    /* Each of m contiguous rows of n: y = exp(x - max x) / sum, or with log != 0             \
-     * y = x - max x - log(sum exp(x - max x)). */                                            \
-    KERNEL(softmax, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log))        \
-    /* Each of m contiguous rows of n: mask = 1 and y = x where any x differs from value (NaN \
-     * differs from everything), else mask = 0 and y = 0. n == 0: mask = 0. value is compared \
-     * after rounding to real. */                                                             \
-    KERNEL(masking, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, uint8_t *mask,   \
-                           double value))                                                     \
-    /* Inverted dropout of the elements start .. start + n - 1 of a stream: y[i] = scale *    \
-     * x[i] where word(start + i) >= threshold, else 0. threshold <= 2^32. The word of an     \
-     * element is defined in philox.h and is the same on every tier. */                       \
-    KERNEL(dropout, void, (ptrdiff_t n, const void *x, void *y, co_stream stream,             \
-                           uint64_t start, uint64_t threshold, double scale))                 \
-    /* y[j * ldy + i] = x[i * ldx + j] for i < m, j < n, elements of 1, 2, 4 or 8 bytes,      \
-     * moved and not computed. Never in place; any alignment. */                                  \
-    KERNEL(transpose_x8, void, (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx,       \
-                                void *y, ptrdiff_t ldy))                                      \
-    KERNEL(transpose_x16, void, (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx,      \
-                                 void *y, ptrdiff_t ldy))                                     \
-    KERNEL(transpose_x32, void, (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx,      \
-                                 void *y, ptrdiff_t ldy))                                     \
-    KERNEL(transpose_x64, void, (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx,      \
-                                 void *y, ptrdiff_t ldy))
+#define CO_KERNEL_LIST(KERNEL)                                                                     \
+    /* Packs a k by n row-major matrix of reals into ceil(n / NR) panels of k rows by NR           \
+     * columns each (the table's gemm_nr); missing columns are zero. packed: 64-byte aligned,      \
+     * k * roundup(n, NR) reals. */                                                                \
+    KERNEL(gemm_pack, void,                                                                        \
+           (ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed))                 \
+    /* c[m,n] = act(a[m,k] * b[k,n] + bias[n]), b as gemm_pack left it, bias NULL for none.        \
+     * Sums run over k in order, fused where the tier has FMA. c does not overlap a. k may be      \
+     * 0: c = act(bias). */                                                                        \
+    KERNEL(gemm, void,                                                                             \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
+            const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* y[i] = act(x[i]) */                                                                         \
+    KERNEL(vact, void, (ptrdiff_t n, const void *x, void *y, const co_act *act))                   \
+    /* y[i] = a * x[i] */                                                                          \
+    KERNEL(vscale, void, (ptrdiff_t n, const void *x, void *y, double a))                          \
+    /* y[i] = max(x[i], 0) + alpha[i] * min(x[i], 0) */                                            \
+    KERNEL(vprelu, void, (ptrdiff_t n, const void *x, const void *alpha, void *y))                 \
+    /* Each of m contiguous rows of n: y = exp(x - max x) / sum, or with log != 0                  \
+     * y = x - max x - log(sum exp(x - max x)). */                                                 \
+    KERNEL(softmax, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log))             \
+    /* Each of m contiguous rows of n: mask = 1 and y = x where any x differs from value (NaN      \
+     * differs from everything), else mask = 0 and y = 0. n == 0: mask = 0. value is compared      \
+     * after rounding to real. */                                                                  \
+    KERNEL(masking, void,                                                                          \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, uint8_t *mask, double value))        \
+    /* Inverted dropout of the elements start .. start + n - 1 of a stream: y[i] = scale *         \
+     * x[i] where word(start + i) >= threshold, else 0. threshold <= 2^32. The word of an          \
+     * element is defined in philox.h and is the same on every tier. */                            \
+    KERNEL(dropout, void,                                                                          \
+           (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
+            uint64_t threshold, double scale))                                                     \
+    /* y[j * ldy + i] = x[i * ldx + j] for i < m, j < n, elements of 1, 2, 4 or 8 bytes,           \
+     * moved and not computed. Never in place; any alignment. */                                   \
+    KERNEL(transpose_x8, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
+    KERNEL(transpose_x16, void,                                                                    \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
+    KERNEL(transpose_x32, void,                                                                    \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
+    KERNEL(transpose_x64, void,                                                                    \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))
 
 #define CO_FIELD(slot, ret, params) ret(*slot) params;
 #define CO_SLOT(slot, ret, params) .slot = slot,
@@ -84,13 +85,12 @@ typedef struct co_kernels {
 #define CO_CAT(a, b, c) CO_CAT_(a, b, c)
 #define CO_STR_(x) #x
 #define CO_STR(x) CO_STR_(x)
-#define CO_DEFINE_TABLE(tier)                                                                 \
-    extern const co_kernels CO_CAT(co_kernels_, tier, CO_REAL_BITS);                          \
-    const co_kernels CO_CAT(co_kernels_, tier, CO_REAL_BITS) = {                              \
-        .isa = CO_STR(tier),                                                                  \
-        .real_bits = CO_REAL_BITS,                                                            \
-        .gemm_mr = GEMM_MR,                                                                   \
-        .gemm_nr = GEMM_NR,                                                                   \
-        CO_KERNEL_LIST(CO_SLOT)};
+#define CO_DEFINE_TABLE(tier)                                                                      \
+    extern const co_kernels CO_CAT(co_kernels_, tier, CO_REAL_BITS);                               \
+    const co_kernels CO_CAT(co_kernels_, tier, CO_REAL_BITS) = {.isa = CO_STR(tier),               \
+                                                                .real_bits = CO_REAL_BITS,         \
+                                                                .gemm_mr = GEMM_MR,                \
+                                                                .gemm_nr = GEMM_NR,                \
+                                                                CO_KERNEL_LIST(CO_SLOT)};
 
 #endif

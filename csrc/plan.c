@@ -40,7 +40,8 @@ co_plan *co_plan_create(const co_kernels *kernels, int item_bytes, ptrdiff_t inp
         free(plan);
         return NULL;
     }
-    plan->values[0] = (co_value){.size = input_size, .item_bytes = item_bytes, .buffer = CO_BUFFER_X};
+    plan->values[0] =
+        (co_value){.size = input_size, .item_bytes = item_bytes, .buffer = CO_BUFFER_X};
     plan->n_values = 1;
     return plan;
 }
@@ -90,8 +91,8 @@ int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdif
     if (positions * k != plan->values[x].size) return CO_BAD_PLAN;
     const ptrdiff_t nr = plan->kernels->gemm_nr, item = plan->item_bytes;
     size_t packed = (size_t)((n + nr - 1) / nr * nr * k * item);
-    co_step step = {.op = CO_OP_DENSE, .x = x, .mask = -1, .positions = positions,
-                    .u.dense = {.k = k, .n = n}};
+    co_step step = {
+        .op = CO_OP_DENSE, .x = x, .mask = -1, .positions = positions, .u.dense = {.k = k, .n = n}};
     /* aligned_alloc wants a multiple of the alignment, and not zero */
     step.u.dense.kernel = aligned_alloc(CO_LINE, (packed / CO_LINE + 1) * CO_LINE);
     step.u.dense.bias = bias ? copy_of(bias, n * item) : NULL;
@@ -112,8 +113,11 @@ int co_plan_act(co_plan *plan, int x, co_act act) {
 int co_plan_softmax(co_plan *plan, int x, ptrdiff_t n, int log) {
     ptrdiff_t positions = positions_of(plan, x, n);
     if (positions < 0) return (int)positions;
-    return add_step(plan, (co_step){.op = CO_OP_SOFTMAX, .x = x, .mask = -1, .positions = positions,
-                                    .u.softmax = {n, log}}, positions * n);
+    return add_step(
+        plan,
+        (co_step){
+            .op = CO_OP_SOFTMAX, .x = x, .mask = -1, .positions = positions, .u.softmax = {n, log}},
+        positions * n);
 }
 
 int co_plan_prelu(co_plan *plan, int x, ptrdiff_t n, const void *alpha) {
@@ -121,8 +125,11 @@ int co_plan_prelu(co_plan *plan, int x, ptrdiff_t n, const void *alpha) {
     if (positions < 0) return (int)positions;
     void *copy = copy_of(alpha, n * plan->item_bytes);
     if (!copy) return CO_NO_MEMORY;
-    return add_step(plan, (co_step){.op = CO_OP_PRELU, .x = x, .mask = -1, .positions = positions,
-                                    .u.prelu = {n, copy}}, positions * n);
+    return add_step(
+        plan,
+        (co_step){
+            .op = CO_OP_PRELU, .x = x, .mask = -1, .positions = positions, .u.prelu = {n, copy}},
+        positions * n);
 }
 
 int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, double value,
@@ -131,17 +138,22 @@ int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, doub
     if (positions * n != plan->values[x].size) return CO_BAD_PLAN;
     *mask = add_value(plan, positions, 1);
     if (*mask < 0) return *mask;
-    return add_step(plan, (co_step){.op = CO_OP_MASKING, .x = x, .mask = *mask,
-                                    .positions = positions, .u.masking = {n, value}}, positions * n);
+    return add_step(plan,
+                    (co_step){.op = CO_OP_MASKING,
+                              .x = x,
+                              .mask = *mask,
+                              .positions = positions,
+                              .u.masking = {n, value}},
+                    positions * n);
 }
 
-int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank,
-                    const ptrdiff_t *shape, const ptrdiff_t *noise, int share_batch) {
+int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, const ptrdiff_t *shape,
+                    const ptrdiff_t *noise, int share_batch) {
     if (x < 0) return x;
     co_step step = {.op = CO_OP_DROPOUT, .x = x, .mask = -1, .u.noise = malloc(sizeof(co_noise))};
     if (!step.u.noise) return CO_NO_MEMORY;
-    co_status status = co_noise_init(step.u.noise, &step.positions, rate, stream, rank, shape, noise,
-                                     share_batch);
+    co_status status =
+        co_noise_init(step.u.noise, &step.positions, rate, stream, rank, shape, noise, share_batch);
     if (status == CO_OK && step.u.noise->size != plan->values[x].size) status = CO_BAD_PLAN;
     if (status != CO_OK) {
         step_free(&step);
@@ -153,8 +165,8 @@ int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank,
 
 int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes) {
     if (x < 0) return x;
-    co_step step = {.op = CO_OP_PERMUTE, .x = x, .mask = -1,
-                    .u.permutation = malloc(sizeof(co_permutation))};
+    co_step step = {
+        .op = CO_OP_PERMUTE, .x = x, .mask = -1, .u.permutation = malloc(sizeof(co_permutation))};
     if (!step.u.permutation) return CO_NO_MEMORY;
     co_status status = co_permutation_init(step.u.permutation, &step.positions, plan->item_bytes,
                                            rank, shape, axes);
@@ -168,8 +180,11 @@ int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, cons
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times) {
     ptrdiff_t positions = positions_of(plan, x, n);
     if (positions < 0) return (int)positions;
-    return add_step(plan, (co_step){.op = CO_OP_REPEAT, .x = x, .mask = -1, .positions = positions,
-                                    .u.repeat = {n, times}}, positions * times * n);
+    return add_step(
+        plan,
+        (co_step){
+            .op = CO_OP_REPEAT, .x = x, .mask = -1, .positions = positions, .u.repeat = {n, times}},
+        positions * times * n);
 }
 
 /* The number of steps that read each value, and the last of them. The result is
@@ -283,20 +298,20 @@ static co_status lay_out_arena(co_plan *plan) {
     return CO_OK;
 }
 
-/* Nanoseconds of a unit's step, from round figures of a current core: 60 GFLOP/s,
- * 10 GB/s, 1 ns for an element of an activation. Only the choice of how many
- * threads to wake hangs on it. */
+/* Nanoseconds of a unit's step, from round figures of a current core: 4 NR GFLOP/s (NR is two
+ * vectors, and about half of the peak is left to a small product), half a nanosecond for an element
+ * of an activation, 10 GB/s. Only the choice of how many threads to wake hangs on it. */
 static double estimate(const co_plan *plan, const co_step *step) {
     double out = (double)(plan->values[step->y].size / plan->units);
     switch (step->op) {
     case CO_OP_DENSE:
-        return out * (double)step->u.dense.k * (plan->item_bytes / 4) / 30.0;
+        return out * (double)step->u.dense.k / (2 * plan->kernels->gemm_nr);
     case CO_OP_ACT:
     case CO_OP_SOFTMAX:
     case CO_OP_DROPOUT:
-        return out;
+        return out / 2;
     default:
-        return 0.2 * out * plan->item_bytes;
+        return 0.1 * out * plan->item_bytes;
     }
 }
 

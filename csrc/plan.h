@@ -32,8 +32,8 @@ typedef struct co_noise {
     double scale;
     int stream, shared, loops;
     co_loop loop[CO_MAX_RANK];
-    ptrdiff_t n, size;  /* elements of a run, of a sample */
-    ptrdiff_t draws;    /* words from one sample to the next; 0: the batch shares them */
+    ptrdiff_t n, size; /* elements of a run, of a sample */
+    ptrdiff_t draws;   /* words from one sample to the next; 0: the batch shares them */
 } co_noise;
 
 typedef enum co_op {
@@ -50,8 +50,8 @@ typedef enum co_op {
 
 typedef struct co_step {
     co_op op;
-    int x, y, mask;       /* values; mask -1: none */
-    ptrdiff_t positions;  /* independent parts of a sample; 0: any split will do */
+    int x, y, mask;      /* values; mask -1: none */
+    ptrdiff_t positions; /* independent parts of a sample; 0: any split will do */
     union {
         struct {
             ptrdiff_t k, n;
@@ -115,7 +115,7 @@ void co_permute(const co_kernels *kernels, const co_permutation *p, const char *
  * are whole samples unless the noise has one word for each element. */
 co_status co_noise_init(co_noise *noise, ptrdiff_t *positions, double rate, int stream, int rank,
                         const ptrdiff_t *shape, const ptrdiff_t *draws, int share_batch);
-void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream,
-                ptrdiff_t first, ptrdiff_t n, const char *x, char *y);
+void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream, ptrdiff_t first,
+                ptrdiff_t n, const char *x, char *y);
 
 #endif

@@ -9,7 +9,9 @@ co_status co_noise_init(co_noise *noise, ptrdiff_t *positions, double rate, int 
     if (!(rate > 0 && rate <= 1) || stream < 0 || rank < 0) return CO_BAD_PLAN;
     *noise = (co_noise){.threshold = (uint64_t)(rate * 4294967296.0 + 0.5),
                         .scale = rate < 1 ? 1 / (1 - rate) : 0,
-                        .stream = stream, .n = 1, .size = 1};
+                        .stream = stream,
+                        .n = 1,
+                        .size = 1};
     /* From the last axis outwards: words is the distance in the noise. Axes of one
      * kind, drawn or shared, merge with their neighbours; the innermost are the run. */
     ptrdiff_t words = 1;
@@ -51,8 +53,8 @@ static void run_of_noise(const co_kernels *kernels, const co_noise *noise, co_st
         memset(y, 0, (size_t)(noise->n * (kernels->real_bits / 8)));
 }
 
-void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream,
-                ptrdiff_t first, ptrdiff_t n, const char *x, char *y) {
+void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream, ptrdiff_t first,
+                ptrdiff_t n, const char *x, char *y) {
     const ptrdiff_t item = kernels->real_bits / 8;
     if (!noise->loops && !noise->shared && noise->draws == noise->size) {
         kernels->dropout(n, x, y, stream, (uint64_t)first, noise->threshold, noise->scale);

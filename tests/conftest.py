@@ -1,4 +1,4 @@
-"""What all tests share: the tiers, real Keras as the oracle, tolerances that come from arithmetic."""
+"""What all tests share: the tiers, the real types, and real Keras as the oracle."""
 
 import os
 import warnings

@@ -9,7 +9,7 @@ from tolerance import dot_bound, ulps
 
 from coreops import _kernels
 
-# 0, 1, around the vector widths (4 to 16) and the register tiles (up to 14 rows, 32 columns), primes
+# 0, 1, around vector widths (4 to 16) and register tiles (up to 14 rows, 32 columns), primes
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 14, 15, 16, 17, 29, 31, 32, 33, 63, 64, 65, 97]
 SPECIAL = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-45, -1e-40, 3.4e38, -3.4e38, 1.0])
 
@@ -50,7 +50,9 @@ def test_dense(isa, dtype, rng, k, n):
     for m in SIZES:
         x = unaligned(rng.normal(size=(m, k)).astype(dtype))
         error = np.abs(dense(dtype, x, kernel, bias) - reference.dense(x, kernel, bias))
-        assert np.all(error <= dot_bound(x, kernel, dtype, terms=1) + np.abs(bias) * np.finfo(dtype).eps)
+        assert np.all(
+            error <= dot_bound(x, kernel, dtype, terms=1) + np.abs(bias) * np.finfo(dtype).eps
+        )
 
 
 def test_dense_of_deep_sums(isa, dtype, rng):
@@ -90,7 +92,9 @@ def test_a_row_does_not_depend_on_its_batch(isa, dtype, rng):
     x = rng.normal(size=(33, 61)).astype(dtype)
     together = dense(dtype, x, kernel)
     for m in range(1, 33):
-        assert np.array_equal(dense(dtype, np.ascontiguousarray(x[33 - m :]), kernel), together[33 - m :])
+        assert np.array_equal(
+            dense(dtype, np.ascontiguousarray(x[33 - m :]), kernel), together[33 - m :]
+        )
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -102,8 +106,8 @@ def test_softmax(isa, dtype, rng, n, log):
     shifted = wide - wide.max(axis=1, keepdims=True)
     total = np.exp(shifted).sum(axis=1, keepdims=True)
     exact = shifted - np.log(total) if log else np.exp(shifted) / total
-    # Roundings: the sum of n terms, the exponential (2 ulp), the division or logarithm; and x - max,
-    # half an ulp of which is a relative error of the exponential.
+    # Roundings: the sum of n terms, the exponential (2 ulp), the division or logarithm; and x -
+    # max, half an ulp of which is a relative error of the exponential.
     scale = np.maximum(np.abs(shifted), 1) if log else np.abs(exact) * (1 + np.abs(shifted))
     bound = (n / 2 + 4) * np.finfo(dtype).eps * scale + np.finfo(dtype).tiny
     assert np.all(np.abs(y - exact) <= bound)
@@ -159,7 +163,9 @@ def dropout(dtype, x, rate, stream, noise=None):
 def test_dropout(isa, dtype, rng, n):
     x = unaligned(rng.normal(size=(3, n)).astype(dtype))
     stream = (0x0123456789ABCDEF, 5)
-    np.testing.assert_array_equal(dropout(dtype, x, 0.3, stream), reference.dropout(x, 0.3, *stream))
+    np.testing.assert_array_equal(
+        dropout(dtype, x, 0.3, stream), reference.dropout(x, 0.3, *stream)
+    )
 
 
 @pytest.mark.parametrize(
@@ -198,7 +204,7 @@ def test_permute(item, data):
     dtype = np.dtype(item)
     x = np.random.default_rng(0).integers(0, 2, (2, *shape, dtype.itemsize), dtype=np.uint8)
     x = np.ascontiguousarray(x).view(np.uint8).reshape(2, *shape, dtype.itemsize)
-    if dtype != bool:
+    if dtype.kind != "b":
         x = np.random.default_rng(1).integers(0, 127, x.shape, dtype=np.uint8)
     x = x.view(dtype).reshape(2, *shape)
     out_shape = tuple(shape[a] for a in axes)

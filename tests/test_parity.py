@@ -16,7 +16,17 @@ def a_layer(draw, keras, shape):
     """A layer of real Keras that takes samples of this shape."""
     layers = keras.layers
     size = int(np.prod(shape))
-    choices = ["dense", "activation", "dropout", "leaky", "prelu", "softmax", "relu", "flat", "norm"]
+    choices = [
+        "dense",
+        "activation",
+        "dropout",
+        "leaky",
+        "prelu",
+        "softmax",
+        "relu",
+        "flat",
+        "norm",
+    ]
     if len(shape) == 1:
         choices += ["repeat"]
     if size > 1:
@@ -66,7 +76,9 @@ def test_random_stacks(keras, data):
     shape = tuple(data.draw(st.lists(st.integers(1, 7), min_size=1, max_size=3)))
     oracle = keras.Sequential([keras.layers.Input(shape)])
     for _ in range(data.draw(st.integers(1, 6))):
-        oracle.add(a_layer(data.draw, keras, (oracle.output_shape if oracle.layers else (0, *shape))[1:]))
+        oracle.add(
+            a_layer(data.draw, keras, (oracle.output_shape if oracle.layers else (0, *shape))[1:])
+        )
     model = coreops.from_keras(oracle)
     assert model.output_shape == oracle.output_shape
     assert model.count_params() == oracle.count_params()
@@ -84,7 +96,9 @@ def test_random_stacks(keras, data):
     for actual in (model(x), model(x), model.predict(x, verbose=0)):
         assert actual.dtype == expected.dtype
         # float32 through at most six layers on both sides
-        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5 * (1 + np.abs(expected).max()))
+        np.testing.assert_allclose(
+            actual, expected, rtol=1e-4, atol=1e-5 * (1 + np.abs(expected).max())
+        )
 
 
 @pytest.mark.parametrize("steps", [[], [0], [3, 5], [0, 1, 2, 3, 4, 5, 6, 7]])

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def chain(rng, sizes, dtype="float32", kind="tanh"):
     plan = _kernels.Plan(dtype, (sizes[0],))
     weights = []
     value = 0
-    for k, n in zip(sizes, sizes[1:], strict=False):
+    for k, n in pairwise(sizes):
         kernel = (rng.normal(size=(k, n)) / np.sqrt(k)).astype(dtype)
         bias = rng.normal(size=n).astype(dtype)
         weights.append((kernel, bias))
@@ -145,7 +146,7 @@ def test_out_is_filled_and_returned(rng):
 
 
 def test_out_may_be_the_input(rng):
-    plan, exact = chain(rng, (8, 8))
+    plan, _ = chain(rng, (8, 8))
     x = rng.normal(size=(40, 8)).astype(np.float32)
     expected = plan.run(x)[0]
     memory = np.concatenate([x, np.zeros((1, 8), np.float32)])
@@ -175,7 +176,12 @@ def test_out_that_does_not_fit(rng, out, error):
 
 def test_an_input_that_does_not_fit(rng):
     plan, _ = chain(rng, (8, 5))
-    for x in (np.zeros((4, 7), np.float32), np.zeros((4, 8)), np.zeros((8, 4), np.float32).T, [1.0]):
+    for x in (
+        np.zeros((4, 7), np.float32),
+        np.zeros((4, 8)),
+        np.zeros((8, 4), np.float32).T,
+        [1.0],
+    ):
         with pytest.raises(ValueError, match="a plan for"):
             plan.run(x)
 
@@ -256,7 +262,15 @@ def test_the_fast_path_takes_what_fits_and_nothing_else(rng):
     assert model(x, out=out) is out
     assert model.slow == 1
     swapped = x.astype(">f4")
-    others = [x.astype(float), x[:, ::-1], x.tolist(), x[:, :7], np.asfortranarray(x), swapped, x[0]]
+    others = [
+        x.astype(float),
+        x[:, ::-1],
+        x.tolist(),
+        x[:, :7],
+        np.asfortranarray(x),
+        swapped,
+        x[0],
+    ]
     for other in others:
         assert model(other) is None
     model(x, training=True)

@@ -58,7 +58,9 @@ def test_by_default_the_threads_are_what_affinity_and_quota_leave(monkeypatch):
     assert _threads.default_threads() == 12
 
 
-@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
+@pytest.mark.parametrize(
+    ("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+)
 def test_bad_thread_counts(n, error):
     with pytest.raises(error, match="set_num_threads"):
         coreops.set_num_threads(n)

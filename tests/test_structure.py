@@ -45,7 +45,9 @@ def code_of(path):
 @pytest.mark.parametrize("path", C_FILES, ids=relative)
 def test_intrinsics_stay_in_simd(path):
     if path.parent.name != "simd":
-        found = re.findall(r"\b_mm\w*|\b__m\d+\w*|\bv(?:ld1|st1|fma)q?_\w+|immintrin|arm_neon", code_of(path))
+        found = re.findall(
+            r"\b_mm\w*|\b__m\d+\w*|\bv(?:ld1|st1|fma)q?_\w+|immintrin|arm_neon", code_of(path)
+        )
         assert not found
 
 
@@ -63,7 +65,9 @@ def test_c_knows_no_python(path):
 def test_kernels_are_pure():
     for path in C_FILES:
         if path.parent.name in ("kernels", "simd", "isa"):
-            found = re.findall(r"\b(?:malloc|calloc|realloc|free|getenv|printf|exit|abort)\b", code_of(path))
+            found = re.findall(
+                r"\b(?:malloc|calloc|realloc|free|getenv|printf|exit|abort)\b", code_of(path)
+            )
             assert not found, relative(path)
 
 

@@ -54,7 +54,9 @@ def _convert(x: Any, what: str) -> np.ndarray:
     try:
         return np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise type(error)(f"{what}: {type(x).__name__} cannot be read as an array: {error}") from error
+        raise type(error)(
+            f"{what}: {type(x).__name__} cannot be read as an array: {error}"
+        ) from error
 
 
 def _from_python(x: Any, what: str) -> np.ndarray:

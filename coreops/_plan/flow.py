@@ -94,9 +94,7 @@ class Flow:
         """An activation of csrc/activation.h, elementwise."""
         return x if kind == "linear" else x._replace(id=self.plan.act(x.id, kind, p, q, r))
 
-    def softmax(
-        self, x: Value, axis: int | Sequence[int] = -1, log: bool = False
-    ) -> Value | Seam:
+    def softmax(self, x: Value, axis: int | Sequence[int] = -1, log: bool = False) -> Value | Seam:
         """Softmax, or its logarithm, over axes counted with the batch axis. A seam when the batch
         axis is among them: rows are not independent then."""
         rank = len(x.shape) + 1

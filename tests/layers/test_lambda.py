@@ -5,7 +5,7 @@ import pytest
 from layer_checks import assert_close, run_layer_test
 
 from coreops import ops
-from coreops.layers import Dense, Input, Lambda
+from coreops.layers import Dense, Flatten, Input, Lambda, Masking
 from coreops.models import Sequential
 from coreops.saving import custom_object_scope
 
@@ -196,9 +196,7 @@ def test_a_function_with_a_mask_parameter_takes_the_mask_inside_a_model():
     def count(x, mask):
         return x * mask.sum(axis=1, keepdims=True)[..., None].astype(x.dtype)
 
-    model = coreops.Sequential(
-        [layers.Input((3, 2)), layers.Masking(), layers.Lambda(count), layers.Flatten()]
-    )
+    model = Sequential([Input((3, 2)), Masking(), Lambda(count), Flatten()])
     x = np.ones((1, 3, 2), np.float32)
     x[0, 1] = 0
     np.testing.assert_array_equal(model(x), (x * 2).reshape(1, 6))

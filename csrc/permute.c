@@ -61,9 +61,9 @@ co_status co_permutation_init(co_permutation *p, ptrdiff_t *positions, int item_
         *positions = out[0].count;
         first = 1;
     }
+    if (count <= first) return CO_OK; /* nothing moves: one element, or one a position */
     count = widen(p, out, count);
-    if (count <= first) return CO_OK; /* one element, maybe a widened one */
-    int row = -1;                     /* the axis that is the innermost of x */
+    int row = -1; /* the axis that is the innermost of x */
     for (int i = first; i < count; i++)
         if (out[i].x == 1) row = i;
     p->n = out[row].count;

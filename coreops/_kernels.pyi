@@ -1,7 +1,8 @@
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import numpy as np
+from typing_extensions import disjoint_base
 
 ACTIVATIONS: dict[str, int]
 
@@ -23,18 +24,23 @@ class KerasArray(np.ndarray):
     @classmethod
     def attach(cls, array: np.ndarray, mask: np.ndarray | None) -> np.ndarray: ...
 
+@disjoint_base
 class Callable:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def _install(self, plan: Plan, seen: int) -> None: ...
     def _uninstall(self) -> None: ...
 
+@disjoint_base
 class Plan:
-    dtype: np.dtype
-    in_shape: tuple[int, ...]
-    out_shape: tuple[int, ...]
-    masked: bool
-    __hash__: ClassVar[Any]
-    def __init__(self, dtype: Any, shape: tuple[int, ...]) -> None: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    @property
+    def in_shape(self) -> tuple[int, ...]: ...
+    @property
+    def out_shape(self) -> tuple[int, ...]: ...
+    @property
+    def masked(self) -> bool: ...
+    def __new__(cls, dtype: Any, shape: tuple[int, ...]) -> Self: ...
     def dense(
         self, x: int, positions: int, kernel: np.ndarray, bias: np.ndarray | None = None
     ) -> int: ...

@@ -29,6 +29,7 @@ _WEIGHT_NAMES = {
 RENAMED: dict[str, dict[str, str]] = {
     "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
     "Dropout": {"p": "rate"},
+    "InputLayer": {"input_shape": "shape", "batch_input_shape": "batch_shape"},
     "LeakyReLU": {"alpha": "negative_slope"},
     "PReLU": {"init": "alpha_initializer"},
 }

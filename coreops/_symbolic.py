@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class KerasTensor:
 
     Args:
         shape: tuple of ints and None (unknown), batch axis first.
-        dtype: name of the element type.
+        dtype: the element type, by name or as NumPy has it.
         name: by default "keras_tensor", "keras_tensor_1", ...
         origin: the `InputLayer` it comes from, None for a layer's output.
     """
@@ -30,12 +30,12 @@ class KerasTensor:
     def __init__(
         self,
         shape: Iterable[int | None],
-        dtype: str = "float32",
+        dtype: Any = "float32",
         name: str | None = None,
         origin: Any = None,
     ) -> None:
         self.shape = as_shape(shape)
-        self.dtype = dtype
+        self.dtype: str = dtype if isinstance(dtype, str) else np.dtype(dtype).name
         self.name = auto_name("keras_tensor") if name is None else name
         self._origin = origin
 
@@ -80,6 +80,11 @@ def is_shape(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and all(
         dim is None or isinstance(dim, (int, np.integer)) for dim in value
     )
+
+
+def is_known(shape: Sequence[int | None]) -> TypeGuard[Sequence[int]]:
+    """Tell whether a shape has no unknown sizes."""
+    return None not in shape
 
 
 def map_structure(fn: Any, value: Any) -> Any:

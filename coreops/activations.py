@@ -13,34 +13,32 @@ import numpy as np
 
 from . import _plan
 from .ops import nn
-from .ops.nn import (
-    celu,
-    elu,
-    glu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softmax,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    sparsemax,
-    squareplus,
-    tanh,
-    tanh_shrink,
-    threshold,
-)
+from .ops.nn import celu as celu
+from .ops.nn import elu as elu
+from .ops.nn import glu as glu
+from .ops.nn import hard_shrink as hard_shrink
+from .ops.nn import hard_sigmoid as hard_sigmoid
+from .ops.nn import hard_silu as hard_silu
+from .ops.nn import hard_tanh as hard_tanh
+from .ops.nn import leaky_relu as leaky_relu
+from .ops.nn import log_sigmoid as log_sigmoid
+from .ops.nn import log_softmax as log_softmax
+from .ops.nn import mish as mish
+from .ops.nn import relu6 as relu6
+from .ops.nn import selu as selu
+from .ops.nn import sigmoid as sigmoid
+from .ops.nn import silu as silu
+from .ops.nn import soft_shrink as soft_shrink
+from .ops.nn import softmax as softmax
+from .ops.nn import softplus as softplus
+from .ops.nn import softsign as softsign
+from .ops.nn import sparse_plus as sparse_plus
+from .ops.nn import sparse_sigmoid as sparse_sigmoid
+from .ops.nn import sparsemax as sparsemax
+from .ops.nn import squareplus as squareplus
+from .ops.nn import tanh as tanh
+from .ops.nn import tanh_shrink as tanh_shrink
+from .ops.nn import threshold as threshold
 from .saving import objects, registry
 
 
@@ -171,7 +169,7 @@ def serialize(activation: Callable) -> str | dict[str, Any]:
     """Return the name of one of our activations, the config of any other callable."""
     if activation is legacy_hard_sigmoid:
         return "hard_sigmoid"
-    if registry.known("activations").get(getattr(activation, "__name__", None)) is activation:
+    if registry.known("activations").get(getattr(activation, "__name__", "")) is activation:
         return activation.__name__
     config = objects.serialize_keras_object(activation)
     if isinstance(activation, FunctionType) and config["class_name"] == "function":

@@ -13,10 +13,10 @@ from .saving import objects, registry
 
 
 class Constraint:
-    """Base class: a callable that maps a weight to its projection."""
+    """Base class: a callable that maps a weight to its projection; here, to itself."""
 
     def __call__(self, w: Any) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} does not implement __call__().")
+        return w
 
     def get_config(self) -> dict[str, Any]:
         return {}
@@ -126,8 +126,8 @@ def get(identifier: Any) -> Callable | None:
     return objects.get_instance("constraints", identifier)
 
 
-def serialize(constraint: Constraint) -> dict[str, Any]:
-    """Return the config of a constraint."""
+def serialize(constraint: Callable | None) -> dict[str, Any] | None:
+    """Return the config of a constraint, None for None."""
     return objects.serialize_keras_object(constraint)
 
 

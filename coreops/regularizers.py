@@ -151,8 +151,8 @@ def get(identifier: Any) -> Callable | None:
     return objects.get_instance("regularizers", identifier)
 
 
-def serialize(regularizer: Regularizer) -> dict[str, Any]:
-    """Return the config of a regularizer."""
+def serialize(regularizer: Callable | None) -> dict[str, Any] | None:
+    """Return the config of a regularizer, None for None."""
     return objects.serialize_keras_object(regularizer)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -103,7 +102,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return ops.one_hot(x, num_classes)
 
 
-def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2) -> np.ndarray:
+def normalize(x: Any, axis: int | tuple[int, ...] = -1, order: int = 2) -> np.ndarray:
     """Return x / its norm along `axis`; what has norm 0 stays 0."""
     x = np.asarray(x)
     norms = np.linalg.norm(x, order, axis, keepdims=True)

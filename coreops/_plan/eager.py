@@ -12,7 +12,7 @@ from .. import _kernels
 from .arrays import as_array
 from .flow import Flow, Value, normalize_axes
 
-_WORKING = {"f4": np.dtype(np.float32), "f8": np.dtype(np.float64)}
+_WORKING: dict[str, np.dtype] = {"f4": np.dtype(np.float32), "f8": np.dtype(np.float64)}
 
 
 @lru_cache(maxsize=256)
@@ -70,7 +70,7 @@ def apply_softmax(x: Any, axis: int | Sequence[int] = -1, log: bool = False) -> 
         moved = apply_permute(array, order)
         n = int(np.prod([array.shape[a] for a in axes]))
         soft = _run(moved, (n,), "softmax", -1, log).reshape(moved.shape)
-        return apply_permute(soft, np.argsort(order))
+        return apply_permute(soft, np.argsort(order).tolist())
 
     return _computed(x, "softmax", compute)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,7 +14,22 @@ from .. import _kernels, config
 from .flow import Flow, Mask, Seam, Value
 
 if TYPE_CHECKING:
-    from ..layers.layer import Layer
+
+    class Leaf(Protocol):
+        """What a program asks of a layer."""
+
+        name: str
+        integer_input: str
+        activity_regularizer: Callable | None
+
+        @property
+        def compute_dtype(self) -> str: ...
+        @property
+        def takes_mask(self) -> bool: ...
+        def emit(self, flow: Flow, x: Value) -> Any: ...
+        def _prepare(self, shape: Any) -> None: ...
+        def _add_activity_loss(self, output: np.ndarray) -> None: ...
+
 
 _scope = threading.local()
 _COMPUTE = {"float64": np.dtype(np.float64)}
@@ -63,7 +78,7 @@ class Program:
 
     def __init__(
         self,
-        leaves: Sequence[Layer],
+        leaves: Sequence[Leaf],
         *,
         training: bool = False,
         observe: bool = True,
@@ -166,7 +181,7 @@ class Program:
         keeps = mask_out is not None and mask_out.id is None
         return Segment(dtype, flow, plan, keeps, seam, index)
 
-    def _emit(self, layer: Layer, flow: Flow, x: Value) -> Value | Seam:
+    def _emit(self, layer: Leaf, flow: Flow, x: Value) -> Value | Seam:
         """One layer's steps, and what every layer has in common around them."""
         layer._prepare((None, *x.shape))
         if x.mask is not None and not layer.takes_mask:
@@ -178,7 +193,7 @@ class Program:
             made = _observed(layer, made)
         return made
 
-    def _refuse_mask(self, layer: Layer, mask: Mask) -> None:
+    def _refuse_mask(self, layer: Leaf, mask: Mask) -> None:
         if (self._mask_policy or config.mask_policy()) == "warn":
             warnings.warn(
                 f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a "
@@ -195,7 +210,7 @@ class Program:
         )
 
 
-def _wanted_dtype(layer: Layer, dtype: np.dtype) -> np.dtype:
+def _wanted_dtype(layer: Leaf, dtype: np.dtype) -> np.dtype:
     """What an input of this dtype is cast to before the layer: its compute dtype if it is a float,
     or if the layer computes; half types are computed in float32."""
     if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
@@ -203,7 +218,7 @@ def _wanted_dtype(layer: Layer, dtype: np.dtype) -> np.dtype:
     return dtype
 
 
-def _observed(layer: Layer, made: Value | Seam) -> Seam:
+def _observed(layer: Leaf, made: Value | Seam) -> Seam:
     """The activity penalty of the layer's output, added to its losses when the output is there."""
     x, fn = made if isinstance(made, Seam) else (made, None)
 

@@ -13,21 +13,22 @@ import numpy as np
 
 from .._names import to_snake_case
 from ..saving import objects, registry
-from .base import Initializer
-from .constant import Constant, Identity, Ones, Zeros
-from .random import (
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    LecunNormal,
-    LecunUniform,
-    Orthogonal,
-    RandomNormal,
-    RandomUniform,
-    TruncatedNormal,
-    VarianceScaling,
-)
+from .base import Initializer as Initializer
+from .constant import Constant as Constant
+from .constant import Identity as Identity
+from .constant import Ones as Ones
+from .constant import Zeros as Zeros
+from .random import GlorotNormal as GlorotNormal
+from .random import GlorotUniform as GlorotUniform
+from .random import HeNormal as HeNormal
+from .random import HeUniform as HeUniform
+from .random import LecunNormal as LecunNormal
+from .random import LecunUniform as LecunUniform
+from .random import Orthogonal as Orthogonal
+from .random import RandomNormal as RandomNormal
+from .random import RandomUniform as RandomUniform
+from .random import TruncatedNormal as TruncatedNormal
+from .random import VarianceScaling as VarianceScaling
 
 constant, identity, ones, zeros = Constant, Identity, Ones, Zeros
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
@@ -86,8 +87,8 @@ class _FromArray:
         return self.value.astype(dtype or self.value.dtype)
 
 
-def serialize(initializer: Initializer) -> dict[str, Any]:
-    """Return the config of an initializer."""
+def serialize(initializer: Callable | None) -> dict[str, Any] | None:
+    """Return the config of an initializer, None for None."""
     return objects.serialize_keras_object(initializer)
 
 

@@ -296,7 +296,7 @@ class Softmax(_Elementwise):
 
     def emit(self, flow: Any, x: Any) -> Any:
         rank = len(x.shape) + 1
-        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        axes = [self.axis] if isinstance(self.axis, (int, np.integer)) else self.axis
         if not all(-rank <= axis < rank for axis in axes):
             raise ValueError(
                 f"Layer '{self.name}': the input has {rank} axes, none of them axis={self.axis}"
@@ -305,7 +305,8 @@ class Softmax(_Elementwise):
             return flow.softmax(x, self.axis)
         return _plan.Seam(x, self._masked)
 
-    def _masked(self, array: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def _masked(self, array: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        assert mask is not None  # emit has seen that there is one
         keep = mask if mask.dtype == bool else mask > 0.5
         tail = array.shape[array.ndim - keep.ndim :] if keep.ndim <= array.ndim else None
         if tail is None or any(m not in (1, n) for m, n in zip(keep.shape, tail, strict=True)):

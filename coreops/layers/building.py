@@ -36,13 +36,13 @@ def current_path() -> str:
     return "/".join(_paths.__dict__.get("stack", ()))
 
 
-def tracked_build(build: Callable) -> Callable:
+def tracked_build(build: Callable[..., None]) -> Callable[..., None]:
     """Wrap a class's `build`: the outermost one names, records and completes the building."""
 
     @functools.wraps(build)
     def outermost(self: Layer, *args: Any, **kwargs: Any) -> None:
         state = self.__dict__
-        if state.get("_building"):
+        if self._building:
             return build(self, *args, **kwargs)
         args = tuple(
             as_shape(arg) if is_shape(arg) or isinstance(arg, (int, float, str)) else arg
@@ -56,7 +56,8 @@ def tracked_build(build: Callable) -> Callable:
             state["_building"] = False
         state["_build_shape"] = args[0] if args else next(iter(kwargs.values()), None)
         state["built"] = state["_locked"] = True
-        if state.get("_initial_weights") is not None:
-            self.set_weights(state.pop("_initial_weights"))
+        weights, state["_initial_weights"] = state.get("_initial_weights"), None
+        if weights is not None:
+            self.set_weights(weights)
 
     return outermost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,9 +105,22 @@ def _call_python(
         output = out
     if not leaves(masks):
         return output
+    return _attach(output, masks)
+
+
+def _attach(output: Any, masks: Any) -> Any:
+    """Attach masks to an output or a structure of them; one mask goes to the first of several."""
     if isinstance(output, np.ndarray):
         return _plan.KerasArray.attach(output, masks)
-    return [_plan.KerasArray.attach(y, m) for y, m in zip(output, masks, strict=True)]
+    outputs = output.values() if isinstance(output, dict) else output
+    if isinstance(masks, dict):
+        masks = masks.values()
+    elif masks is None or isinstance(masks, np.ndarray):
+        masks = [masks]
+    attached = [_attach(y, mask) for y, mask in zip_longest(outputs, masks)]
+    if isinstance(output, dict):
+        return dict(zip(output, attached, strict=True))
+    return type(output)(attached)
 
 
 def _open_shape(array: np.ndarray) -> tuple[int | None, ...]:
@@ -134,7 +148,7 @@ def _map_shapes(fn: Any, structure: Any) -> Any:
         return fn(structure)
     if isinstance(structure, dict):
         return {key: _map_shapes(fn, item) for key, item in structure.items()}
-    return [_map_shapes(fn, item) for item in structure]
+    return type(structure)([_map_shapes(fn, item) for item in structure])
 
 
 def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:

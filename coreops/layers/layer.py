@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from .building import build_lock, path_scope, tracked_build
 from .input_spec import check_inputs
 from .signatures import call_parameters, init_arguments
 from .state import LayerState
+from .steps import Steps
 
 
 class Layer(LayerState):
@@ -81,15 +81,21 @@ class Layer(LayerState):
         super().__init_subclass__(**kwargs)
         own = cls.__dict__
         if "build" in own:
-            cls.build = tracked_build(own["build"])
+            cls.build = tracked_build(own["build"])  # type: ignore[method-assign]  # wrapped
         if {"call", "compute_mask"} & own.keys() and not {"emit", "leaves"} & own.keys():
-            cls.emit, cls.leaves, cls._python_call = Layer.emit, Layer.leaves, True
+            cls._python_call = True
+            cls.emit, cls.leaves = Layer.emit, Layer.leaves  # type: ignore[method-assign]  # again
 
     # --- types and configuration ------------------------------------------------------------
 
     @property
     def dtype_policy(self) -> _dtypes.DTypePolicy:
+        """The types of computation and weights; it may be set, which leaves weights as they are."""
         return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, policy: Any) -> None:
+        self._dtype_policy = _dtypes.get(policy)
 
     @property
     def compute_dtype(self) -> str:
@@ -133,13 +139,13 @@ class Layer(LayerState):
 
     # --- building ---------------------------------------------------------------------------
 
-    def build(self, input_shape: Shape) -> None:
+    @tracked_build
+    def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of `input_shape`, batch axis first."""
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return what `build_from_config` needs, None for a layer that was not built."""
-        shape = self.__dict__.get("_build_shape")
-        return None if shape is None else {"input_shape": shape}
+        return None if self._build_shape is None else {"input_shape": self._build_shape}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build the layer as `get_build_config` recorded."""
@@ -247,7 +253,7 @@ class Layer(LayerState):
         for cls in type(self).__mro__:
             emit = cls.__dict__.get("emit", Layer.emit)
             if emit is not Layer.emit:
-                steps = _Steps(self, emit)
+                steps = Steps(self, emit)
                 program = _plan.Program([steps], training=bool(_plan.current_training()))
                 return program(np.ascontiguousarray(inputs))[0]
         raise NotImplementedError(f"Layer class {type(self).__name__} should define `call()`.")
@@ -292,27 +298,6 @@ class Layer(LayerState):
             )
             made = self._programs[training, observe] = (stamp, program)
         return made[1]
-
-
-class _Steps:
-    """A layer seen through the steps of its built-in base class.
-
-    `super().call(x)` in a user's subclass of, say, Dense means Dense's own computation.
-    """
-
-    activity_regularizer = None
-
-    def __init__(self, layer: Layer, emit: Callable) -> None:
-        self._layer, self._emit = layer, emit
-
-    def emit(self, flow: _plan.Flow, x: _plan.Value) -> Any:
-        return self._emit(self._layer, flow, x)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._layer, name)
-
-
-Layer.build = tracked_build(Layer.build)
 
 
 def _shapes_in(structure: Any) -> list[Shape]:

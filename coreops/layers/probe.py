@@ -63,7 +63,7 @@ def _common(first: Any, second: Any) -> Any:
     if isinstance(first, dict):
         return {key: _common(first[key], second[key]) for key in first}
     if isinstance(first, (list, tuple)):
-        return [_common(one, two) for one, two in zip(first, second, strict=True)]
+        return type(first)([_common(one, two) for one, two in zip(first, second, strict=True)])
     if first.ndim != second.ndim:
         raise ValueError("the number of axes of the output depends on the sizes of the input")
     shape: Shape = tuple(

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from .. import config
-from .._symbolic import Shape
+from .._symbolic import Shape, is_known
 from .input_spec import InputSpec
 from .layer import Layer
 
@@ -43,7 +43,7 @@ class Flatten(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *dims = input_shape
-        return (batch, None if None in dims else prod(dims))
+        return (batch, prod(dims) if is_known(dims) else None)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format}
@@ -94,7 +94,7 @@ class Reshape(Layer):
     def _resolve(self, shape: Shape) -> Shape:
         """Return the target for samples of `shape`, with -1 replaced."""
         target = self.target_shape
-        if None in shape:
+        if not is_known(shape):
             return tuple(None if dim == -1 else dim for dim in target)
         size, known = prod(shape), prod(dim for dim in target if dim != -1)
         if -1 in target:

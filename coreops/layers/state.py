@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -22,7 +22,6 @@ class LayerState(_kernels.Callable):
 
     name: str
     built: bool
-    variable_dtype: str
     activity_regularizer: Callable | None
     _trainable: bool
     _trained: list[Variable]  # own variables, by kind and in order of creation
@@ -37,8 +36,11 @@ class LayerState(_kernels.Callable):
     _ready = False  # set by Layer.__init__; attributes may be assigned before
     _compiled = False  # a plan was made from the present attributes
     _python_call = False  # the class computes in a Python `call`, not in steps of a plan
+    _building = False  # inside `build`
+    _locked = False  # after it: no weights may be added
+    _build_shape: Any = None  # what it was called with
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> LayerState:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         state = self.__dict__
         state["_trained"] = []
@@ -49,6 +51,11 @@ class LayerState(_kernels.Callable):
         state["_revision"] = 0
         state["_init_args"] = (args, kwargs)
         return self
+
+    if TYPE_CHECKING:
+
+        @property
+        def variable_dtype(self) -> str: ...
 
     # --- tracking ---------------------------------------------------------------------------
 
@@ -112,7 +119,7 @@ class LayerState(_kernels.Callable):
 
     def add_weight(
         self,
-        shape: Sequence[int] | None = None,
+        shape: Sequence[int | None] | None = None,
         initializer: Any = None,
         dtype: str | None = None,
         *,
@@ -143,7 +150,7 @@ class LayerState(_kernels.Callable):
             raise ValueError(
                 f"add_weight: `name` must be passed by keyword. Received: shape={shape!r}"
             )
-        if self.__dict__.get("_locked"):
+        if self._locked:
             raise ValueError(
                 f"Layer '{self.name}' is already built: weights are created in `__init__()` or "
                 f"in `build()`. Received: name={name!r}, shape={shape}"
@@ -283,7 +290,7 @@ class LayerState(_kernels.Callable):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Callable, tuple, dict[str, Any]]:
         state = {**self.__dict__, "_programs": {}, "_compiled": False}
-        return copyreg.__newobj__, (type(self),), state
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]  # unlisted
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

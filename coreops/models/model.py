@@ -25,7 +25,7 @@ class Model(Layer):
     @property
     def layers(self) -> list[Layer]:
         """The layers directly inside the model."""
-        return self._sublayers
+        return [layer for layer in self._sublayers if isinstance(layer, Layer)]
 
     @layers.setter
     def layers(self, _: Any) -> None:

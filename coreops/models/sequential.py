@@ -189,9 +189,11 @@ class Sequential(Model):
         Raises:
             ValueError: the model has no layers, or the sample shape does not fit.
         """
-        if self._input_layer is None or not self._layers:
-            self._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype.name)
         source = self._input_layer
+        if source is None or not self._layers:
+            self._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype.name)
+            source = self._input_layer
+            assert source is not None  # building made it
         shape = source.fit(array.shape, self.name)
         kind = np.dtype(source.compute_dtype if "float" in source.dtype else source.dtype)
         if array.dtype.kind == "c" and kind.kind != "c":
@@ -216,11 +218,12 @@ class Sequential(Model):
 
     def _known(self, what: str) -> list[KerasTensor]:
         """Return the symbolic input and outputs once the model's shapes are known."""
-        if not self._layers or len(self._symbolic) < len(self._layers):
+        source = self._input_layer
+        if source is None or not self._layers or len(self._symbolic) < len(self._layers):
             raise AttributeError(
                 f"Model '{self.name}' has no {what} yet: add an Input first, or build it."
             )
-        return [self._input_layer.output, *self._symbolic]
+        return [source.output, *self._symbolic]
 
     def _layer_shapes(self) -> list[Shape | None]:
         known = [tensor.shape for tensor in self._symbolic]
@@ -265,7 +268,7 @@ class Sequential(Model):
         first = [] if self._input_layer is None else [self._input_layer]
         config["layers"] = [serialize_keras_object(layer) for layer in [*first, *self._layers]]
         if first and self._layers:
-            config["build_input_shape"] = self._input_layer.batch_shape
+            config["build_input_shape"] = first[0].batch_shape
         return config
 
     def get_build_config(self) -> dict[str, Any] | None:
@@ -307,7 +310,8 @@ class Sequential(Model):
 def _declared_shape(layer: Layer) -> Shape | None:
     """Return the input shape that a first layer brings along, None if it brings none."""
     if isinstance(layer, Sequential):
-        return None if layer._input_layer is None else layer._input_layer.batch_shape
+        source = layer._input_layer if layer._layers else None
+        return None if source is None else source.batch_shape
     return layer._declared_shape
 
 

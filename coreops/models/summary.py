@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..layers import Layer
-    from .model import Model
+from ..layers import Layer
+from .model import Model
 
 _LINE_LENGTH = 76
 _POSITIONS = (0.46, 0.797, 1.0)
@@ -84,7 +83,7 @@ def _rows(layers: list[tuple[Layer, Any]], expand: bool, depth: int) -> Iterator
             count,
             trainable,
         ]
-        if expand and hasattr(layer, "_layer_shapes"):
+        if expand and isinstance(layer, Model):
             yield from _rows(_selected(layer, None), expand, depth + 1)
 
 
@@ -98,7 +97,7 @@ def _widths(line_length: int, positions: Sequence[float]) -> list[int]:
 
 
 def _rule(characters: str, widths: list[int]) -> str:
-    left, middle, right, line = characters
+    left, middle, right, line = tuple(characters)
     return left + middle.join(line * width for width in widths) + right
 
 

@@ -71,6 +71,12 @@ def promote(*xs: Any) -> list[np.ndarray]:
     return [np.asarray(x, dtype) for x in converted]
 
 
+def pair(x1: Any, x2: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return two arguments as `promote` does."""
+    first, second = promote(x1, x2)
+    return first, second
+
+
 def accumulator(x: np.ndarray) -> np.dtype:
     """Return the dtype of a sum or product over `x`: small integers widen to 32 bits."""
     name = x.dtype.name

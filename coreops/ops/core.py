@@ -40,7 +40,7 @@ def saturate_cast(x: Any, dtype: Any) -> np.ndarray:
     """Return `x` with another element type, values beyond its range clipped to the range."""
     x, dtype = array(x), numpy_dtype(dtype)
     if dtype.kind in "iu":
-        info = np.iinfo(dtype)
+        info: np.iinfo | np.finfo = np.iinfo(dtype)
     elif dtype.kind == "f":
         info = np.finfo(dtype)
     else:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _plan
-from ._arrays import array, fractional, named, promote
+from ._arrays import array, fractional, named, pair, promote
 
 
 def _unary(ufunc: Callable, name: str | None = None) -> Callable:
@@ -195,19 +195,19 @@ def isclose(
     x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> np.ndarray:
     """|x1 - x2| <= atol + rtol * |x2|."""
-    return np.isclose(*promote(x1, x2), rtol, atol, equal_nan)
+    return np.isclose(*pair(x1, x2), rtol, atol, equal_nan)
 
 
 def allclose(
     x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether `isclose` holds everywhere."""
-    return np.allclose(*promote(x1, x2), rtol, atol, equal_nan)
+    return np.allclose(*pair(x1, x2), rtol, atol, equal_nan)
 
 
 def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> np.ndarray:
     """Whether each element of x1 is one of those of x2."""
-    return np.isin(*promote(x1, x2), assume_unique=assume_unique, invert=invert)
+    return np.isin(*pair(x1, x2), assume_unique=assume_unique, invert=invert)
 
 
 def angle(x: Any) -> np.ndarray:

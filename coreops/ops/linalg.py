@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ._arrays import accumulator, array, axes, fractional, named, promote
+from ._arrays import accumulator, array, axes, fractional, named, pair, promote
 
 
 def _product(function: Callable, name: str) -> Callable:
@@ -42,14 +42,14 @@ slogdet = _matrix(np.linalg.slogdet)
 
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> np.ndarray:
     """The sum of products over axes: a number of them, or two lists."""
-    return np.tensordot(*promote(x1, x2), axes=axes)
+    return np.tensordot(*pair(x1, x2), axes=axes)
 
 
 def cross(
     x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> np.ndarray:
     """The cross product of vectors of 3 components."""
-    return np.cross(*promote(x1, x2), axisa, axisb, axisc, axis)
+    return np.cross(*pair(x1, x2), axisa, axisb, axisc, axis)
 
 
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> np.ndarray:
@@ -88,16 +88,20 @@ def pinv(x: Any, rcond: float | None = None) -> np.ndarray:
     return np.linalg.pinv(x) if rcond is None else np.linalg.pinv(x, rcond)
 
 
-def qr(x: Any, mode: str = "reduced") -> tuple[np.ndarray, np.ndarray]:
+def qr(x: Any, mode: Literal["reduced", "complete"] = "reduced") -> tuple[np.ndarray, np.ndarray]:
     """The orthonormal and the upper triangular factor of x."""
     if mode not in ("reduced", "complete"):
         raise ValueError(f"qr: expected `mode` 'reduced' or 'complete'. Received: mode={mode!r}")
-    return tuple(np.linalg.qr(fractional(x), mode))
+    q, r = np.linalg.qr(fractional(x), mode)
+    return q, r
 
 
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """The singular value decomposition of x."""
-    return np.linalg.svd(fractional(x), full_matrices, compute_uv)
+    x = fractional(x)
+    if compute_uv:
+        return np.linalg.svd(x, full_matrices)
+    return np.linalg.svd(x, full_matrices, False)
 
 
 def logdet(x: Any) -> np.ndarray:
@@ -116,14 +120,13 @@ def corrcoef(x: Any) -> np.ndarray:
     return np.corrcoef(x).astype(x.dtype)
 
 
-def correlate(x1: Any, x2: Any, mode: str = "valid") -> np.ndarray:
+def correlate(x1: Any, x2: Any, mode: Literal["valid", "same", "full"] = "valid") -> np.ndarray:
     """The cross-correlation of two vectors."""
-    return np.correlate(*promote(x1, x2), mode)
+    return np.correlate(*pair(x1, x2), mode)
 
 
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> np.ndarray:
     """The integral along an axis by the trapezoidal rule."""
     y = np.moveaxis(fractional(y), axis, -1)
-    if x is not None:
-        dx = np.diff(fractional(x))
-    return np.sum((y[..., 1:] + y[..., :-1]) * dx / 2, axis=-1, dtype=y.dtype)
+    steps = dx if x is None else np.diff(fractional(x))
+    return np.sum((y[..., 1:] + y[..., :-1]) * steps / 2, axis=-1, dtype=y.dtype)

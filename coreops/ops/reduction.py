@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ._arrays import accumulator, array, axes, fractional, named, promote
+
+_Method = Literal[
+    "inverted_cdf",
+    "averaged_inverted_cdf",
+    "closest_observation",
+    "interpolated_inverted_cdf",
+    "hazen",
+    "weibull",
+    "linear",
+    "median_unbiased",
+    "normal_unbiased",
+    "lower",
+    "higher",
+    "midpoint",
+    "nearest",
+]
 
 
 def _summing(function: Callable) -> Callable:
@@ -119,7 +135,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> np.ndarray:
 
 
 def quantile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+    x: Any, q: Any, axis: Any = None, method: _Method = "linear", keepdims: bool = False
 ) -> np.ndarray:
     """`numpy.quantile`, q in [0, 1]; integers give floats."""
     x = fractional(x)
@@ -128,7 +144,7 @@ def quantile(
 
 
 def percentile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+    x: Any, q: Any, axis: Any = None, method: _Method = "linear", keepdims: bool = False
 ) -> np.ndarray:
     """`numpy.percentile`, q in [0, 100]; integers give floats."""
     return quantile(x, np.asarray(q, np.float64) / 100.0, axis, method, keepdims)
@@ -185,7 +201,9 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     return np.sum(predictions > values, axis=-1) < k
 
 
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> np.ndarray:
+def searchsorted(
+    sorted_sequence: Any, values: Any, side: Literal["left", "right"] = "left"
+) -> np.ndarray:
     """Where values would be inserted into a sorted vector, as int32."""
     sequence = array(sorted_sequence)
     if sequence.ndim != 1:
@@ -211,8 +229,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     rows = x.reshape(-1, x.shape[-1])
     length = builtins.max(minlength, int(x.max(initial=-1)) + 1)
     row_weights = [None] * len(rows) if weights is None else array(weights).reshape(rows.shape)
-    counts = [bincount(row, w, length) for row, w in zip(rows, row_weights, strict=True)]
-    return np.reshape(counts, (*x.shape[:-1], length))
+    by_row = [bincount(row, w, length) for row, w in zip(rows, row_weights, strict=True)]
+    return np.reshape(by_row, (*x.shape[:-1], length))
 
 
 def histogram(
@@ -266,7 +284,7 @@ def unique(
     return chosen[0] if len(chosen) == 1 else tuple(chosen)
 
 
-def _segment(ufunc: Callable, name: str, initial: Callable) -> Callable:
+def _segment(ufunc: np.ufunc, name: str, initial: Callable) -> Callable:
     def op(
         data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
     ) -> np.ndarray:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .. import _plan
-from ._arrays import array, axes, fractional, named, numpy_dtype, promote, result_dtype
+from ._arrays import array, axes, fractional, named, numpy_dtype, pair, promote, result_dtype
+
+_PadMode = Literal[
+    "constant",
+    "edge",
+    "empty",
+    "linear_ramp",
+    "maximum",
+    "mean",
+    "median",
+    "minimum",
+    "reflect",
+    "symmetric",
+    "wrap",
+]
 
 
 def _plain(function: Callable, name: str | None = None) -> Callable:
@@ -74,7 +88,9 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> np.ndarray:
     return np.array(np.broadcast_to(array(x), tuple(shape)))
 
 
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> np.ndarray:
+def pad(
+    x: Any, pad_width: Any, mode: _PadMode = "constant", constant_values: Any = None
+) -> np.ndarray:
     """`numpy.pad`; `constant_values` only with mode "constant"."""
     if constant_values is None:
         return np.pad(array(x), pad_width, mode)
@@ -118,7 +134,7 @@ def dstack(xs: Sequence[Any]) -> np.ndarray:
 
 def append(x1: Any, x2: Any, axis: int | None = None) -> np.ndarray:
     """Join two arrays, flattened unless there is an axis."""
-    return np.append(*promote(x1, x2), axis=axis)
+    return np.append(*pair(x1, x2), axis=axis)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[np.ndarray]:
@@ -157,7 +173,7 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(index, np.int32) for index in found)
 
 
-def meshgrid(*x: Any, indexing: str = "xy") -> list[np.ndarray]:
+def meshgrid(*x: Any, indexing: Literal["xy", "ij"] = "xy") -> list[np.ndarray]:
     """`numpy.meshgrid`."""
     return list(np.meshgrid(*(array(a) for a in x), indexing=indexing))
 
@@ -239,7 +255,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     step = 1 if step is None else step
     if dtype is None:
         dtype = result_dtype(*(array(v) for v in (start, stop, step) if v is not None))
-    return np.arange(start, stop, step, numpy_dtype(dtype))
+    return np.arange(start, stop, step, dtype=numpy_dtype(dtype))
 
 
 def _spaced(function: Callable) -> Callable:

@@ -5,7 +5,20 @@ Everything is fetched on first use: importing this package opens no file library
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .keras_file import load_model as load_model
+    from .keras_file import load_weights as load_weights
+    from .live import from_keras as from_keras
+    from .objects import deserialize_keras_object as deserialize_keras_object
+    from .objects import serialize_keras_object as serialize_keras_object
+    from .registry import CustomObjectScope as CustomObjectScope
+    from .registry import custom_object_scope as custom_object_scope
+    from .registry import get_custom_objects as get_custom_objects
+    from .registry import get_registered_name as get_registered_name
+    from .registry import get_registered_object as get_registered_object
+    from .registry import register_keras_serializable as register_keras_serializable
 
 _HOMES = {
     "load_model": "keras_file",

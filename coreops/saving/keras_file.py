@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .archive import read_archive, regular_file
 from .errors import ModelFileError
 from .rebuild import rebuild
 from .weights import fill, need_h5py, open_weights
+
+if TYPE_CHECKING:
+    from ..models import Sequential
 
 _LEGACY = (".h5", ".hdf5")
 
@@ -20,7 +23,7 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Any:
+) -> Sequential:
     """Load a model that Keras 3 saved as a `.keras` file.
 
     Loading executes, imports and opens nothing that the file names. A file that needs a layer,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..models import Sequential
 
 _MODELS = ("Sequential", "Functional")
 
 
-def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """Return the coreops twin of a live Keras 3 model, with a copy of its weights.
 
     Args:
@@ -42,7 +45,7 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> A
         raise ValueError(
             f"Keras model {model.name!r} has no config to rebuild it from: {error}"
         ) from error
-    first = next(iter(entry["config"].get("layers", ())), {})
+    first: dict[str, Any] = next(iter(entry["config"].get("layers", ())), {})
     if first.get("class_name") == "InputLayer" and not all(layer.built for layer in model.layers):
         raise ValueError(f"Keras model {model.name!r} has no weights yet: call it on data first.")
     return rebuild(entry, groups, custom, f"Keras model {model.name!r}")

@@ -72,7 +72,7 @@ def _deserialize(config: Any, custom: dict, family: str | None) -> Any:
     if config is None or isinstance(config, PLAIN_TYPES):
         return config
     if isinstance(config, (list, tuple)):
-        return [deserialize_keras_object(item, custom) for item in config]
+        return type(config)([deserialize_keras_object(item, custom) for item in config])
     if not isinstance(config, dict):
         raise TypeError(
             f"Could not parse a config of type {type(config).__name__}: {short(config)}"

@@ -23,7 +23,9 @@ from .weights import Groups, fill, walk
 MAX_SAMPLE_VALUES = 1 << 28
 
 
-def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str) -> Any:
+def rebuild(
+    entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str
+) -> Sequential:
     """Return the model that `entry` describes, with the variables of `groups`.
 
     Args:
@@ -49,7 +51,7 @@ def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what:
     return model
 
 
-def _assemble(draft: Draft) -> Any:
+def _assemble(draft: Draft) -> Sequential:
     """Return the Sequential of a draft; adding layers after an Input builds them."""
     parts = [_assemble(part) if isinstance(part, Draft) else part for part in draft.parts]
     model = Sequential(name=draft.config.get("name"))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+_Object = TypeVar("_Object")
 _families: dict[str, dict[str, Any]] = {}
 _modules: dict[Any, str] = {}
 _custom: dict[str, Any] = {}
@@ -58,7 +59,9 @@ def get_custom_objects() -> dict[str, Any]:
     return _custom
 
 
-def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[_Object], _Object]:
     """Return a decorator that makes a class or function known under "package>name".
 
     Args:

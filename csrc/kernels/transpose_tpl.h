@@ -14,24 +14,29 @@
     }
 
 #ifdef LL
-/* T elements fill a lane. log2(T) rounds of zips transpose the T by T block in each lane of
- * a[0 .. T - 1]. A tall tile (T LL rows, T columns) has its blocks below each other and
- * writes whole vectors, a flat one (T rows, T LL columns) side by side and reads them. */
-#define TRANSPOSE_TILES(bits)                                                                      \
-    enum { T##bits = 128 / bits };                                                                 \
-    CO_INLINE void transpose_lanes_x##bits(vlanes *a) {                                            \
-        vlanes b[T##bits];                                                                         \
+/* log2(rows) rounds of zips transpose rows vectors: their elements then stand one column after
+ * the other. In a vlanes each lane does so by itself. */
+#define TRANSPOSE_ZIPS(name, type, rows, lo, hi, bits)                                             \
+    CO_INLINE void name(type *a) {                                                                 \
+        type b[rows];                                                                              \
         CO_UNROLL                                                                                  \
-        for (int round = T##bits; round > 1; round /= 2) {                                         \
+        for (int round = rows; round > 1; round /= 2) {                                            \
             CO_UNROLL                                                                              \
-            for (int i = 0; i < T##bits / 2; i++) {                                                \
-                b[2 * i] = l_zip_lo(bits, a[i], a[i + T##bits / 2]);                               \
-                b[2 * i + 1] = l_zip_hi(bits, a[i], a[i + T##bits / 2]);                           \
+            for (int i = 0; i < rows / 2; i++) {                                                   \
+                b[2 * i] = lo(bits, a[i], a[i + rows / 2]);                                        \
+                b[2 * i + 1] = hi(bits, a[i], a[i + rows / 2]);                                    \
             }                                                                                      \
             CO_UNROLL                                                                              \
-            for (int i = 0; i < T##bits; i++) a[i] = b[i];                                         \
+            for (int i = 0; i < rows; i++) a[i] = b[i];                                            \
         }                                                                                          \
-    }                                                                                              \
+    }
+
+/* T elements fill a lane. A tall tile (T LL rows, T columns) has its T by T blocks below each
+ * other and writes whole vectors, a flat one (T rows, T LL columns) side by side and reads
+ * them. */
+#define TRANSPOSE_TILES(bits)                                                                      \
+    enum { T##bits = 128 / bits, S##bits = T##bits < 4 ? T##bits : 4 };                            \
+    TRANSPOSE_ZIPS(transpose_lanes_x##bits, vlanes, T##bits, l_zip_lo, l_zip_hi, bits)             \
     CO_INLINE void transpose_tall_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
         vlanes a[T##bits];                                                                         \
         CO_UNROLL                                                                                  \
@@ -56,13 +61,24 @@
                 transpose_tall_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);                \
     }
 
-/* All of an m by n area by tiles. The last of a row or column moves back to end at the edge:
- * it writes some elements again. Down the rows first, so that y is written in streams, and
- * not too far down: each row of x may be a page of its own. */
-#define TRANSPOSE_BLOCK 256
+/* A square of S by S, S at most T. */
+#define TRANSPOSE_PIECES(bits, shape, S)                                                           \
+    TRANSPOSE_ZIPS(transpose_zips_##shape##_x##bits, vlane, S, q_zip_lo, q_zip_hi, bits)           \
+    CO_INLINE void transpose_##shape##_x##bits(TRANSPOSE_PARAMS(bits)) {                           \
+        enum { BYTES = S * bits / 8, PIECES = 16 / BYTES };                                        \
+        vlane a[S];                                                                                \
+        CO_UNROLL                                                                                  \
+        for (int i = 0; i < S; i++) a[i] = q_load((const char *)(x + i * ldx), BYTES);             \
+        transpose_zips_##shape##_x##bits(a);                                                       \
+        CO_UNROLL                                                                                  \
+        for (int j = 0; j < S; j++)                                                                \
+            q_store((char *)(y + j * ldy), a[j / PIECES], BYTES, j % PIECES);                      \
+    }
+
+/* An area, at least one tile, by tiles: down the rows first, so that y is written in streams.
+ * The last of a row or column moves back to end at the edge: it writes some elements again. */
 #define TRANSPOSE_AREA(bits, shape, rows, cols)                                                    \
-    static void transpose_area_##shape##_x##bits(ptrdiff_t m, ptrdiff_t n,                         \
-                                                 TRANSPOSE_PARAMS(bits)) {                         \
+    static void transpose_by_##shape##_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) { \
         for (ptrdiff_t j0 = 0; j0 < n; j0 += cols) {                                               \
             const ptrdiff_t j = j0 + cols <= n ? j0 : n - cols;                                    \
             for (ptrdiff_t i0 = 0; i0 < m; i0 += rows) {                                           \
@@ -70,32 +86,192 @@
                 transpose_##shape##_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);           \
             }                                                                                      \
         }                                                                                          \
-    }                                                                                              \
-    static void transpose_by_##shape##_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) { \
-        for (; m >= 2 * TRANSPOSE_BLOCK; m -= TRANSPOSE_BLOCK) {                                   \
-            transpose_area_##shape##_x##bits(TRANSPOSE_BLOCK, n, x, ldx, y, ldy);                  \
-            x += TRANSPOSE_BLOCK * ldx;                                                            \
-            y += TRANSPOSE_BLOCK;                                                                  \
-        }                                                                                          \
-        transpose_area_##shape##_x##bits(m, n, x, ldx, y, ldy);                                    \
     }
 
-#define TRANSPOSE(bits)                                                                            \
-    TRANSPOSE_ELEMENTS(bits)                                                                       \
-    TRANSPOSE_TILES(bits)                                                                          \
+/* Where tiles of `size` leave off, or so far before that a lane fits. */
+CO_INLINE ptrdiff_t transpose_edge(ptrdiff_t n, ptrdiff_t size, ptrdiff_t lane) {
+    const ptrdiff_t edge = n - n % size;
+    return edge == n || edge + lane <= n ? edge : n - lane;
+}
+
+/* Both sides at least T: by the largest tiles, what they leave by smaller ones. */
+#define TRANSPOSE_WIDE(bits)                                                                       \
     TRANSPOSE_AREA(bits, square, 4 * T##bits, 4 * T##bits)                                         \
     TRANSPOSE_AREA(bits, tall, T##bits *LL, T##bits)                                               \
     TRANSPOSE_AREA(bits, flat, T##bits, T##bits *LL)                                               \
-    static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
-                                  ptrdiff_t ldy) {                                                 \
-        if (m >= 4 * T##bits && n >= 4 * T##bits)                                                  \
-            transpose_by_square_x##bits(m, n, x, ldx, y, ldy);                                     \
-        else if (m >= T##bits * LL && n >= T##bits)                                                \
-            transpose_by_tall_x##bits(m, n, x, ldx, y, ldy);                                       \
-        else if (m >= T##bits && n >= T##bits * LL)                                                \
-            transpose_by_flat_x##bits(m, n, x, ldx, y, ldy);                                       \
+    TRANSPOSE_AREA(bits, lane, T##bits, T##bits)                                                   \
+    static void transpose_flats_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
+        const ptrdiff_t j = transpose_edge(n, T##bits * LL, T##bits);                              \
+        if (n >= T##bits * LL)                                                                     \
+            transpose_by_flat_x##bits(m, n - n % (T##bits * LL), x, ldx, y, ldy);                  \
+        if (j < n) transpose_by_lane_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);              \
+    }                                                                                              \
+    static void transpose_talls_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
+        const ptrdiff_t i = transpose_edge(m, T##bits * LL, T##bits);                              \
+        if (m >= T##bits * LL)                                                                     \
+            transpose_by_tall_x##bits(m - m % (T##bits * LL), n, x, ldx, y, ldy);                  \
+        if (i < m) transpose_flats_x##bits(m - i, n, x + i * ldx, ldx, y + i, ldy);                \
+    }                                                                                              \
+    static void transpose_wide_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {         \
+        const ptrdiff_t m1 = m - m % (4 * T##bits), n1 = n - n % (4 * T##bits);                    \
+        if (m1 == 0 || n1 == 0) {                                                                  \
+            transpose_talls_x##bits(m, n, x, ldx, y, ldy);                                         \
+            return;                                                                                \
+        }                                                                                          \
+        transpose_by_square_x##bits(m1, n1, x, ldx, y, ldy);                                       \
+        const ptrdiff_t i = transpose_edge(m, 4 * T##bits, T##bits);                               \
+        const ptrdiff_t j = transpose_edge(n, 4 * T##bits, T##bits);                               \
+        if (i < m) transpose_flats_x##bits(m - i, n1, x + i * ldx, ldx, y + i, ldy);               \
+        if (j < n) transpose_talls_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);                \
+    }
+
+/* A matrix with one side, `few`, below T and `many` on the other: bytes from one of the many
+ * to the next on the narrow side (step) and from one of the few on the other (ld). */
+typedef struct transpose_few {
+    ptrdiff_t few, many, item, step, ld, group;
+    uint8_t pick[16];
+} transpose_few;
+/* Where one side is shorter than T, P of its elements, a power of two, are a lane's width or
+ * less: a lane holds `group` times P of them. Each vector is then picked so that the group
+ * becomes one wide element, and P vectors of those are transposed. Strides are in bytes.
+ *
+ * Narrow: few columns. A row group is one load, which reads on into the rows below. */
+#define TRANSPOSE_FEW(P, bits)                                                                     \
+    static void transpose_narrow_##P(const transpose_few *t, const char *x, char *y) {             \
+        const ptrdiff_t rows = 16 * LL / t->item;                                                  \
+        for (ptrdiff_t i0 = 0; i0 < t->many; i0 += rows) {                                         \
+            const ptrdiff_t i = i0 + rows <= t->many ? i0 : t->many - rows;                        \
+            const char *from = x + i * t->step;                                                    \
+            vlanes a[P];                                                                           \
+            CO_UNROLL                                                                              \
+            for (int k = 0; k < P; k++)                                                            \
+                a[k] = l_load_rows(from + k * t->group * t->step, P * t->group * t->step);         \
+            if (t->group > 1) {                                                                    \
+                CO_UNROLL                                                                          \
+                for (int k = 0; k < P; k++) a[k] = l_pick(a[k], t->pick);                          \
+            }                                                                                      \
+            transpose_lanes_x##bits(a);                                                            \
+            CO_UNROLL                                                                              \
+            for (int k = 0; k < P; k++)                                                            \
+                if (k < t->few) l_store(y + k * t->ld + i * t->item, a[k]);                        \
+        }                                                                                          \
+    }                                                                                              \
+    /* Low: few rows. A group of columns is one store, which writes on into the columns right of   \
+     * it: so they go from left to right, and the next store puts things right. */                 \
+    static void transpose_low_##P(const transpose_few *t, const char *x, char *y) {                \
+        const ptrdiff_t cols = 16 * LL / t->item;                                                  \
+        for (ptrdiff_t j0 = 0; j0 < t->many; j0 += cols) {                                         \
+            const ptrdiff_t j = j0 + cols <= t->many ? j0 : t->many - cols;                        \
+            char *to = y + j * t->step;                                                            \
+            vlanes a[P];                                                                           \
+            CO_UNROLL                                                                              \
+            for (int k = 0; k < P; k++)                                                            \
+                a[k] = l_load(x + (k < t->few ? k : 0) * t->ld + j * t->item);                     \
+            transpose_lanes_x##bits(a);                                                            \
+            if (t->group > 1) {                                                                    \
+                CO_UNROLL                                                                          \
+                for (int k = 0; k < P; k++) a[k] = l_pick(a[k], t->pick);                          \
+            }                                                                                      \
+            CO_UNROLL                                                                              \
+            for (int lane = 0; lane < LL; lane++) {                                                \
+                CO_UNROLL                                                                          \
+                for (int k = 0; k < P; k++)                                                        \
+                    l_store_lane(to + (lane * P + k) * t->group * t->step, a[k], lane);            \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+TRANSPOSE_TILES(8)
+TRANSPOSE_TILES(16)
+TRANSPOSE_TILES(32)
+TRANSPOSE_TILES(64)
+TRANSPOSE_FEW(2, 64)
+TRANSPOSE_FEW(4, 32)
+TRANSPOSE_FEW(8, 16)
+TRANSPOSE_FEW(16, 8)
+
+typedef void transpose_few_fn(const transpose_few *t, const char *x, char *y);
+
+static void transpose_set_pick(transpose_few *t, int narrow) {
+    memset(t->pick, 0, sizeof t->pick);
+    for (ptrdiff_t k = 0; k < t->few; k++)
+        for (ptrdiff_t i = 0; i < t->group; i++)
+            for (ptrdiff_t b = 0; b < t->item; b++) {
+                const ptrdiff_t wide = (k * t->group + i) * t->item + b;
+                const ptrdiff_t packed = (i * t->few + k) * t->item + b;
+                t->pick[narrow ? wide : packed] = (uint8_t)(narrow ? packed : wide);
+            }
+}
+
+/* Does as many of the many as whole lanes reach without leaving the operand; returns them. */
+static ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, char *y) {
+    static transpose_few_fn *const by_width[2][4] = {
+        {transpose_low_2, transpose_low_4, transpose_low_8, transpose_low_16},
+        {transpose_narrow_2, transpose_narrow_4, transpose_narrow_8, transpose_narrow_16}};
+    const ptrdiff_t lane = 16 / t->item, dense = t->step == t->few * t->item;
+    ptrdiff_t width = 2;
+    if (t->few < 2) return 0;
+    int log = 0;
+    while (width < (L_PICKS && dense ? t->few : lane)) {
+        width *= 2;
+        log++;
+    }
+    t->group = lane / width;
+    const ptrdiff_t last = ((t->many - 1) * t->step + t->few * t->item - 16) / t->step;
+    if (last + t->group < t->many) t->many = last + t->group;
+    if (4 * LL * t->few < width || t->many < LL * lane || !(narrow || dense)) return 0;
+    if (t->group > 1) transpose_set_pick(t, narrow);
+    by_width[narrow][log](t, x, y);
+    return t->many;
+}
+
+#define TRANSPOSE_MOST(bits)                                                                       \
+    static void transpose_narrow_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {       \
+        const ptrdiff_t item = bits / 8;                                                           \
+        transpose_few t = {                                                                        \
+            .few = n, .many = m, .item = item, .step = ldx * item, .ld = ldy * item};              \
+        const ptrdiff_t done = transpose_most(&t, 1, (const char *)x, (char *)y);                  \
+        transpose_elements_x##bits(m - done, n, x + done * ldx, ldx, y + done, ldy);               \
+    }                                                                                              \
+    static void transpose_low_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {          \
+        const ptrdiff_t item = bits / 8;                                                           \
+        transpose_few t = {                                                                        \
+            .few = m, .many = n, .item = item, .step = ldy * item, .ld = ldx * item};              \
+        const ptrdiff_t done = transpose_most(&t, 0, (const char *)x, (char *)y);                  \
+        transpose_elements_x##bits(m, n - done, x + done, ldx, y + done * ldy, ldy);               \
+    }
+
+/* In blocks of not too many rows: each may be a page of its own. */
+#define TRANSPOSE_BLOCK 256
+#define TRANSPOSE(bits)                                                                            \
+    TRANSPOSE_ELEMENTS(bits)                                                                       \
+    TRANSPOSE_PIECES(bits, lane, T##bits)                                                          \
+    TRANSPOSE_PIECES(bits, small, S##bits)                                                         \
+    TRANSPOSE_WIDE(bits)                                                                           \
+    TRANSPOSE_AREA(bits, small, S##bits, S##bits)                                                  \
+    TRANSPOSE_MOST(bits)                                                                           \
+    static void transpose_block_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
+        if (m >= T##bits && n >= T##bits)                                                          \
+            transpose_wide_x##bits(m, n, x, ldx, y, ldy);                                          \
+        else if (n < T##bits && m > LL * T##bits)                                                  \
+            transpose_narrow_x##bits(m, n, x, ldx, y, ldy);                                        \
+        else if (m < T##bits && n > LL * T##bits && ldy == m)                                      \
+            transpose_low_x##bits(m, n, x, ldx, y, ldy);                                           \
+        else if (m >= S##bits && n >= S##bits)                                                     \
+            transpose_by_small_x##bits(m, n, x, ldx, y, ldy);                                      \
         else                                                                                       \
             transpose_elements_x##bits(m, n, x, ldx, y, ldy);                                      \
+    }                                                                                              \
+    static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
+                                  ptrdiff_t ldy) {                                                 \
+        const uint##bits##_t *from = x;                                                            \
+        uint##bits##_t *to = y;                                                                    \
+        for (; m >= 2 * TRANSPOSE_BLOCK; m -= TRANSPOSE_BLOCK) {                                   \
+            transpose_block_x##bits(TRANSPOSE_BLOCK, n, from, ldx, to, ldy);                       \
+            from += TRANSPOSE_BLOCK * ldx;                                                         \
+            to += TRANSPOSE_BLOCK;                                                                 \
+        }                                                                                          \
+        transpose_block_x##bits(m, n, from, ldx, to, ldy);                                         \
     }
 #else
 #define TRANSPOSE(bits)                                                                            \

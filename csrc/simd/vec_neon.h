@@ -105,5 +105,36 @@ CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a) {
 #define vreinterpretq_u8_u8(a) (a)
 #define l_zip_lo(bits, a, b) N_ZIP(vzip1q_u, bits, a, b)
 #define l_zip_hi(bits, a, b) N_ZIP(vzip2q_u, bits, a, b)
+CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
+    (void)lane;
+    l_store(p, a);
+}
+#define L_PICKS 1
+CO_INLINE vlanes l_pick(vlanes a, const uint8_t *pick) { return vqtbl1q_u8(a, vld1q_u8(pick)); }
+
+typedef vlanes vlane;
+CO_INLINE vlane q_load(const char *p, int bytes) {
+    uint32_t word;
+    if (bytes == 16) return l_load(p);
+    if (bytes == 8) return vcombine_u8(vld1_u8((const uint8_t *)p), vdup_n_u8(0));
+    memcpy(&word, p, 4);
+    return vreinterpretq_u8_u32(vdupq_n_u32(word));
+}
+CO_INLINE void q_store(char *p, vlane a, int bytes, int piece) {
+    if (bytes == 16) {
+        l_store(p, a);
+    } else if (bytes == 8) {
+        vst1_u8((uint8_t *)p, piece ? vget_high_u8(a) : vget_low_u8(a));
+    } else {
+        const uint32x4_t words = vreinterpretq_u32_u8(a);
+        const uint32_t word = piece == 0   ? vgetq_lane_u32(words, 0)
+                              : piece == 1 ? vgetq_lane_u32(words, 1)
+                              : piece == 2 ? vgetq_lane_u32(words, 2)
+                                           : vgetq_lane_u32(words, 3);
+        memcpy(p, &word, 4);
+    }
+}
+#define q_zip_lo l_zip_lo
+#define q_zip_hi l_zip_hi
 
 #endif

@@ -230,4 +230,65 @@ CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a) {
 #define l_zip_lo(bits, a, b) V_I(_unpacklo, bits)(a, b)
 #define l_zip_hi(bits, a, b) V_I(_unpackhi, bits)(a, b)
 
+/* For a constant lane. */
+CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
+#if V_BITS == 512
+    _mm_storeu_si128((void *)p, lane == 0   ? _mm512_castsi512_si128(a)
+                                : lane == 1 ? _mm512_extracti32x4_epi32(a, 1)
+                                : lane == 2 ? _mm512_extracti32x4_epi32(a, 2)
+                                            : _mm512_extracti32x4_epi32(a, 3));
+#elif V_BITS == 256
+    _mm_storeu_si128((void *)p, lane ? _mm256_extracti128_si256(a, 1) : _mm256_castsi256_si128(a));
+#else
+    (void)lane;
+    l_store(p, a);
+#endif
+}
+
+/* L_PICKS: byte i of each lane is the lane's byte pick[i]. */
+#if V_BITS == 128
+#define L_PICKS 0
+CO_INLINE vlanes l_pick(vlanes a, const uint8_t *pick) {
+    (void)pick;
+    return a;
+}
+#elif V_BITS == 256
+#define L_PICKS 1
+CO_INLINE vlanes l_pick(vlanes a, const uint8_t *pick) {
+    const __m128i index = _mm_loadu_si128((const void *)pick);
+    return _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(index));
+}
+#else
+#define L_PICKS 1
+CO_INLINE vlanes l_pick(vlanes a, const uint8_t *pick) {
+    const __m128i index = _mm_loadu_si128((const void *)pick);
+    return _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(index));
+}
+#endif
+
+/* A vlane is one lane; bytes is 4, 8 or 16 and constant: the first ones, or the piece-th. */
+typedef __m128i vlane;
+CO_INLINE vlane q_load(const char *p, int bytes) {
+    int32_t word;
+    if (bytes == 16) return _mm_loadu_si128((const void *)p);
+    if (bytes == 8) return _mm_loadl_epi64((const void *)p);
+    memcpy(&word, p, 4);
+    return _mm_cvtsi32_si128(word);
+}
+CO_INLINE void q_store(char *p, vlane a, int bytes, int piece) {
+    if (bytes == 16) {
+        _mm_storeu_si128((void *)p, a);
+    } else if (bytes == 8) {
+        _mm_storel_epi64((void *)p, piece ? _mm_unpackhi_epi64(a, a) : a);
+    } else {
+        const int32_t word = _mm_cvtsi128_si32(piece == 0   ? a
+                                               : piece == 1 ? _mm_shuffle_epi32(a, 1)
+                                               : piece == 2 ? _mm_shuffle_epi32(a, 2)
+                                                            : _mm_shuffle_epi32(a, 3));
+        memcpy(p, &word, 4);
+    }
+}
+#define q_zip_lo(bits, a, b) _mm_unpacklo_epi##bits(a, b)
+#define q_zip_hi(bits, a, b) _mm_unpackhi_epi##bits(a, b)
+
 #endif

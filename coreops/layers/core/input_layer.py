@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ... import config
+from ... import _legacy, config
 from ..._symbolic import KerasTensor, Shape, as_shape
 from ..layer import Layer
 
+_Size = TypeVar("_Size", bound=int | None)
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -35,7 +36,9 @@ class InputLayer(Layer):
     """
 
     _stateless = True
+    sparse = ragged = False
 
+    @_legacy.accepts_old_names
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,
@@ -49,12 +52,18 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if "input_shape" in kwargs:
-            shape = kwargs.pop("input_shape")
-        if "batch_input_shape" in kwargs:
-            batch_shape = kwargs.pop("batch_input_shape")
         if input_tensor is not None:
-            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+            if not isinstance(input_tensor, KerasTensor):
+                raise ValueError(
+                    f"An existing input must be a symbolic tensor. Received: {input_tensor!r}"
+                )
+            given = (batch_shape, dtype)
+            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+            if given[0] not in (None, batch_shape) or given[1] not in (None, dtype):
+                raise ValueError(
+                    f"The existing input has shape {batch_shape} and dtype {dtype}. "
+                    f"Received: batch_shape={given[0]}, dtype={given[1]!r}"
+                )
         if (shape is None) == (batch_shape is None):
             raise ValueError(
                 "An input needs exactly one of `shape` and `batch_shape`. "
@@ -89,7 +98,7 @@ class InputLayer(Layer):
     def emit(self, flow: Any, x: Any) -> Any:
         return flow.reshape(x, self.fit((None, *x.shape), self.name)[1:])
 
-    def fit(self, shape: Shape, owner: str) -> Shape:
+    def fit(self, shape: tuple[_Size, ...], owner: str) -> tuple[_Size | int, ...]:
         """Return the shape in which an input is taken: a last axis of 1 comes or goes.
 
         Args:
@@ -100,7 +109,7 @@ class InputLayer(Layer):
             ValueError: the input does not fit.
         """
         expected = self.batch_shape
-        fitted = shape
+        fitted: tuple[_Size | int, ...] = shape
         if len(shape) == len(expected) + 1 and shape[-1] == 1:
             fitted = shape[:-1]
         elif len(shape) + 1 == len(expected) and expected[-1] == 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._symbolic import Shape, as_shape
+from ..._symbolic import as_shape
 from ...saving import objects, registry
 from ..layer import Layer
 
@@ -86,7 +86,7 @@ class Lambda(Layer):
             return self._probe(input_shape)[0]
         if callable(self._output_shape):
             return as_shape(self._output_shape(input_shape))
-        first: Shape = input_shape
+        first = input_shape
         while first and isinstance(first[0], (tuple, list)):
             first = first[0]
         return (first[0], *as_shape(self._output_shape))
@@ -127,7 +127,7 @@ class Lambda(Layer):
         custom = dict(custom_objects or {})
         function = config["function"]
         if isinstance(function, dict) and function.get("class_name") == "__lambda__":
-            own = registry.get_registered_object(config.get("name"), custom)
+            own = registry.get_registered_object(config.get("name", ""), custom)
             config["function"] = own or objects.deserialize_keras_object(function, custom)
         else:
             config["function"] = objects.deserialize_keras_object(function, custom)

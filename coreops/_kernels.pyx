@@ -59,12 +59,21 @@ cdef extern from "coreops.h" nogil:
 
 cdef extern from *:
     """
+    #include <stdatomic.h>
+
     #include "activation.h"
     #define CO_ACTIVATION_NAME(NAME, name) #name,
     static const char *const co_activation_names[] = {CO_ACTIVATION_LIST(CO_ACTIVATION_NAME)};
     /* How many user functions this thread is inside of: see Callable. */
     static _Thread_local int co_scopes;
+    /* Raised by every change that an installed plan may not have seen. Threads of a free-threaded
+       Python raise it at once, and none of the counts may be lost. */
+    static atomic_ullong co_changes = 1;
+    #define co_epoch() ((uint64_t)atomic_load(&co_changes))
+    #define co_bump_epoch() ((void)atomic_fetch_add(&co_changes, 1))
     """
+    uint64_t co_epoch()
+    void co_bump_epoch()
     int CO_ACT_COUNT
     const char *co_activation_names[]
     int co_scopes
@@ -158,18 +167,14 @@ class KerasArray(np.ndarray):
         return carrier
 
 
-cdef uint64_t _epoch = 1
-
-
 def bump_epoch():
     """Says that a weight, somewhere, or the tier has changed: every fast path looks again."""
-    global _epoch
-    _epoch += 1
+    co_bump_epoch()
 
 
 def epoch():
     """The count that bump_epoch raises."""
-    return _epoch
+    return co_epoch()
 
 
 def enter_scope():
@@ -195,7 +200,7 @@ cdef class Callable:
     def __call__(self, *args, **kwargs):
         cdef Plan plan
         cdef object out = None
-        if self._seen == _epoch and co_scopes == 0 and len(args) == 1:
+        if self._seen == co_epoch() and co_scopes == 0 and len(args) == 1:
             if kwargs:
                 if len(kwargs) == 1:
                     out = kwargs.get("out")

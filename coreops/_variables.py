@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _kernels
+from . import _kernels, config
 from ._names import auto_name
 
 
@@ -19,9 +19,11 @@ class Variable:
     it was; `version` tells its holder that it is out of date.
 
     Args:
-        initializer: an array-like, or a callable `(shape, dtype=...)` that returns one.
-        shape: the shape asked of a callable initializer; of an array it is checked.
-        dtype: name of the element type.
+        initializer: an array-like, or a callable `(shape, dtype=...)` that returns one, or the
+            name of an initializer.
+        shape: the shape asked of an initializer; of an array it is checked.
+        dtype: name of the element type; by default that of an array of integers, else
+            `config.floatx()`.
         trainable: whether optimizers may change it.
         name: without "/"; by default "variable", "variable_1", ...
         path: the full name inside a model, "model/layer/kernel"; by default the name.
@@ -48,7 +50,7 @@ class Variable:
         self,
         initializer: Any,
         shape: Sequence[int] | None = None,
-        dtype: str = "float32",
+        dtype: str | None = None,
         trainable: bool = True,
         name: str | None = None,
         path: str | None = None,
@@ -66,12 +68,18 @@ class Variable:
                 raise ValueError(
                     f"Variable '{name}' needs a fully known `shape`. Received: {shape}"
                 )
+        if isinstance(initializer, str):
+            from .initializers import get
+
+            initializer = get(initializer)
         if callable(initializer):
             if shape is None:
                 raise ValueError(f"Variable '{name}' needs a `shape` to call its initializer with.")
+            dtype = dtype or config.compute_floatx()
             value = initializer(shape, dtype=dtype)
         else:
             value = initializer
+            dtype = dtype or _default_dtype(value)
         self._name = name
         self.path = path or name
         self.trainable = bool(trainable)
@@ -156,6 +164,9 @@ class Variable:
     def __len__(self) -> int:
         return len(self._value)
 
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} has no truth value: compare its elements, or test for None.")
+
     def __float__(self) -> float:
         return float(self._value)
 
@@ -164,6 +175,14 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def _default_dtype(value: Any) -> str:
+    """Return the type of integers and booleans (int32 for Python's), floatx for floats."""
+    array = np.asarray(value)
+    if array.dtype.kind == "f":
+        return config.compute_floatx()
+    return "int32" if array.dtype == np.int64 and not hasattr(value, "dtype") else array.dtype.name
 
 
 def _forward(op: Callable) -> Callable:
@@ -175,9 +194,21 @@ def _reflect(op: Callable) -> Callable:
 
 
 # Arithmetic and ordering work on the value; == stays identity, so that variables can be keys.
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
-    setattr(Variable, f"__{_name}__", _forward(getattr(operator, _name)))
-    setattr(Variable, f"__r{_name}__", _reflect(getattr(operator, _name)))
-for _name in ("lt", "le", "gt", "ge", "neg", "abs"):
-    setattr(Variable, f"__{_name}__", _forward(getattr(operator, _name)))
+for _name in (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+):
+    setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
+    setattr(Variable, f"__r{_name}__", _reflect(getattr(operator, f"__{_name}__")))
+for _name in ("lt", "le", "gt", "ge", "neg", "pos", "invert", "abs"):
+    setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
 del _name

@@ -170,9 +170,12 @@ def randint(
     dtype: str | None = "int32",
     seed: Seed = None,
 ) -> np.ndarray:
-    """Draw integers from [minval, maxval)."""
+    """Draw integers from [minval, maxval); ValueError if `dtype` is no integer type."""
+    kind = np.dtype(dtype or "int32")
+    if kind.kind not in "iu":
+        raise ValueError(f"Expected `dtype` to be an integer type. Received: dtype={dtype!r}")
     draws = numpy_generator(seed).integers(int(minval), int(maxval), tuple(shape))
-    return np.asarray(draws).astype(dtype or "int32")
+    return np.asarray(draws).astype(kind)
 
 
 def categorical(
@@ -180,6 +183,8 @@ def categorical(
 ) -> np.ndarray:
     """Draw class numbers, (B, classes) unnormalised log-probabilities -> (B, num_samples)."""
     logits = np.asarray(logits, np.float64)
+    if logits.ndim != 2:
+        raise ValueError(f"Expected `logits` of rank 2. Received: logits.shape={logits.shape}")
     noise = numpy_generator(seed).gumbel(size=(logits.shape[0], num_samples, logits.shape[-1]))
     return np.argmax(logits[:, None, :] + noise, axis=-1).astype(dtype or "int32")
 

@@ -14,7 +14,7 @@ from coreops._variables import Variable
 
 
 def test_a_variable_from_an_array():
-    v = Variable([[1, 2], [3, 4]], name="kernel", path="model/dense/kernel")
+    v = Variable([[1.0, 2], [3, 4]], name="kernel", path="model/dense/kernel")
     assert (v.name, v.path, v.shape, v.dtype, v.ndim, v.size, len(v)) == (
         *("kernel", "model/dense/kernel"),
         *((2, 2), "float32", 2, 4, 2),
@@ -23,6 +23,31 @@ def test_a_variable_from_an_array():
     assert v.regularizer is None
     assert v.constraint is None
     np.testing.assert_array_equal(np.asarray(v), v.numpy())
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (1.5, "float32"),
+        (3, "int32"),
+        ([[1, 2], [3, 4]], "int32"),
+        ([True, False], "bool"),
+        (np.zeros(2), "float32"),
+        (np.zeros(2, np.int64), "int64"),
+        (np.zeros(2, np.uint8), "uint8"),
+    ],
+)
+def test_the_type_of_a_variable_that_was_given_none(value, dtype):
+    assert Variable(value).dtype == dtype
+    assert Variable(value, dtype="float64").dtype == "float64"
+
+
+def test_a_variable_from_the_name_of_an_initializer():
+    v = Variable("ones", shape=(2, 3))
+    assert v.dtype == "float32"
+    np.testing.assert_array_equal(v, np.ones((2, 3)))
+    with pytest.raises(ValueError, match="nonsense"):
+        Variable("nonsense", shape=(2, 3))
 
 
 def test_a_variable_from_an_initializer():
@@ -123,6 +148,10 @@ def test_arithmetic():
         (x @ v, 11),
         (-v, [-1, -2, -4]),
         (abs(v), [1, 2, 4]),
+        (+v, [1, 2, 4]),
+        (Variable([1, 6]) & 3, [1, 2]),
+        (1 | Variable([1, 6]), [1, 7]),
+        (~Variable([True, False]), [False, True]),
         (v > 1, [False, True, True]),
         (v[1:], [2, 4]),
         (np.sqrt(v), np.sqrt([1, 2, 4]).astype("f4")),
@@ -137,6 +166,12 @@ def test_variables_are_equal_only_to_themselves():
     assert a != b
     assert [a, b].index(b) == 1
     assert len({a, b}) == 2
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, [1.0, 2.0]])
+def test_variables_are_neither_true_nor_false(value):
+    with pytest.raises(TypeError, match="truth value"):
+        bool(Variable(value))
 
 
 def test_a_variable_says_what_it_is():
@@ -332,6 +367,14 @@ def test_other_draws():
 
 
 # ------------------------------------------------------------------------------------------ utils
+
+
+def test_malformed_draws():
+    with pytest.raises(ValueError, match="integer type"):
+        random.randint((2,), 0, 5, dtype="float32")
+    for shape in ((5,), (2, 5, 5)):
+        with pytest.raises(ValueError, match="rank 2"):
+            random.categorical(np.zeros(shape), 3)
 
 
 def test_to_categorical():

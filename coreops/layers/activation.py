@@ -13,6 +13,7 @@ from .input_spec import InputSpec
 from .layer import Layer
 
 _MASKED_LOGIT = -1e9
+_KEEPING = ("linear", "relu", "clip")  # steps that make integers of integers
 
 
 class _Elementwise(Layer):
@@ -54,7 +55,7 @@ class Activation(_Elementwise):
         **kwargs: base layer keywords: `name`, `dtype`.
 
     Input shape:
-        Any.
+        Any. Integers stay integers where the activation gives no fractions.
 
     Output shape:
         The input's.
@@ -66,6 +67,8 @@ class Activation(_Elementwise):
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
+        step = activations.step_of(self.activation)
+        self.integer_input = "keep" if step is None or step[1] in _KEEPING else "cast"
 
     def emit(self, flow: Any, x: Any) -> Any:
         return flow.activation(x, self.activation)

@@ -8,11 +8,13 @@ float64 in these places.)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .. import _plan, config
+
+_Result = TypeVar("_Result")
 
 SCALARS = (bool, int, float)
 _SMALL_INTS = {"bool": "int32", "int8": "int32", "int16": "int32"}
@@ -88,7 +90,7 @@ def axes(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
 
 
-def named(op: Callable, like: Any, doc: str) -> Callable:
+def named(op: Callable[..., _Result], like: Any, doc: str) -> Callable[..., _Result]:
     """Give a generated op its public name and docstring."""
     op.__name__ = op.__qualname__ = like if isinstance(like, str) else like.__name__
     op.__doc__ = doc

@@ -12,7 +12,7 @@ from .. import _plan
 from ._arrays import array, fractional, named, pair, promote
 
 
-def _unary(ufunc: Callable, name: str | None = None) -> Callable:
+def _unary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
     """Make an op that keeps the dtype."""
 
     def op(x: Any) -> np.ndarray:
@@ -21,7 +21,7 @@ def _unary(ufunc: Callable, name: str | None = None) -> Callable:
     return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; keeps the dtype.")
 
 
-def _fractional(ufunc: Callable, name: str | None = None) -> Callable:
+def _fractional(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
     """Make an op whose result is a float, whatever comes in."""
 
     def op(x: Any) -> np.ndarray:
@@ -30,7 +30,7 @@ def _fractional(ufunc: Callable, name: str | None = None) -> Callable:
     return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats.")
 
 
-def _binary(ufunc: Callable, name: str | None = None) -> Callable:
+def _binary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
     """Make an op of two arguments in their common dtype."""
 
     def op(x1: Any, x2: Any) -> np.ndarray:
@@ -41,7 +41,7 @@ def _binary(ufunc: Callable, name: str | None = None) -> Callable:
     )
 
 
-def _binary_fractional(ufunc: Callable, name: str | None = None) -> Callable:
+def _binary_fractional(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
     """Make an op of two arguments whose result is a float."""
 
     def op(x1: Any, x2: Any) -> np.ndarray:

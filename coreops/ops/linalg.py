@@ -10,7 +10,7 @@ import numpy as np
 from ._arrays import accumulator, array, axes, fractional, named, pair, promote
 
 
-def _product(function: Callable, name: str) -> Callable:
+def _product(function: Callable, name: str) -> Callable[..., np.ndarray]:
     def op(x1: Any, x2: Any) -> np.ndarray:
         return function(*promote(x1, x2))
 

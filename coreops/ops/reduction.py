@@ -27,7 +27,7 @@ _Method = Literal[
 ]
 
 
-def _summing(function: Callable) -> Callable:
+def _summing(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
         x = array(x)
         return function(x, axis=axes(axis), keepdims=keepdims, dtype=accumulator(x))
@@ -36,7 +36,7 @@ def _summing(function: Callable) -> Callable:
     return named(op, name, f"`numpy.{name}` in the dtype of x; small integers widen to 32 bits.")
 
 
-def _averaging(function: Callable) -> Callable:
+def _averaging(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
         x = fractional(x)
         wide = x.astype(np.float32) if x.dtype == np.float16 else x
@@ -47,7 +47,7 @@ def _averaging(function: Callable) -> Callable:
     return named(op, name, f"`numpy.{name}`; integers give floats.")
 
 
-def _extreme(function: Callable, name: str) -> Callable:
+def _extreme(function: Callable, name: str) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> np.ndarray:
         bound = {} if initial is None else {"initial": initial}
         return function(array(x), axis=axes(axis), keepdims=keepdims, **bound)
@@ -55,7 +55,7 @@ def _extreme(function: Callable, name: str) -> Callable:
     return named(op, name, f"`numpy.{name}`; keeps the dtype.")
 
 
-def _logical(function: Callable) -> Callable:
+def _logical(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
         return function(array(x), axis=axes(axis), keepdims=keepdims)
 
@@ -63,7 +63,7 @@ def _logical(function: Callable) -> Callable:
     return named(op, name, f"`numpy.{name}`: a bool per reduced axis.")
 
 
-def _arg(function: Callable) -> Callable:
+def _arg(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: int | None = None, keepdims: bool = False) -> np.ndarray:
         return _as(function(array(x), axis=axis, keepdims=keepdims), np.int32)
 
@@ -71,7 +71,7 @@ def _arg(function: Callable) -> Callable:
     return named(op, name, f"`numpy.{name}`, as int32.")
 
 
-def _running(function: Callable) -> Callable:
+def _running(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: int | None = None, dtype: Any = None) -> np.ndarray:
         x = array(x)
         own = np.int32 if x.dtype.kind == "b" else x.dtype
@@ -284,7 +284,7 @@ def unique(
     return chosen[0] if len(chosen) == 1 else tuple(chosen)
 
 
-def _segment(ufunc: np.ufunc, name: str, initial: Callable) -> Callable:
+def _segment(ufunc: np.ufunc, name: str, initial: Callable) -> Callable[..., np.ndarray]:
     def op(
         data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
     ) -> np.ndarray:

@@ -199,7 +199,7 @@ def size(x: Any, axis: int | None = None) -> int:
     return np.size(array(x), axis)
 
 
-def _filled(function: Callable) -> Callable:
+def _filled(function: Callable) -> Callable[..., np.ndarray]:
     def op(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
         return function(shape, numpy_dtype(dtype or "float"))
 
@@ -207,7 +207,7 @@ def _filled(function: Callable) -> Callable:
     return named(op, name, f"`numpy.{name}`, by default of the default float type.")
 
 
-def _filled_like(function: Callable) -> Callable:
+def _filled_like(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, dtype: Any = None) -> np.ndarray:
         x = array(x)
         return function(x, dtype=numpy_dtype(dtype or x.dtype))
@@ -277,7 +277,7 @@ logspace = _spaced(np.logspace)
 geomspace = _spaced(np.geomspace)
 
 
-def _window(function: Callable) -> Callable:
+def _window(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: int, *args: Any) -> np.ndarray:
         return function(int(x), *args).astype(numpy_dtype("float"))
 

@@ -23,9 +23,7 @@ from .weights import Groups, fill, walk
 MAX_SAMPLE_VALUES = 1 << 28
 
 
-def rebuild(
-    entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str
-) -> Sequential:
+def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str) -> Sequential:
     """Return the model that `entry` describes, with the variables of `groups`.
 
     Args:

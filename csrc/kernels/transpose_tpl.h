@@ -88,10 +88,14 @@
         }                                                                                          \
     }
 
-/* Where tiles of `size` leave off, or so far before that a lane fits. */
-CO_INLINE ptrdiff_t transpose_edge(ptrdiff_t n, ptrdiff_t size, ptrdiff_t lane) {
-    const ptrdiff_t edge = n - n % size;
-    return edge == n || edge + lane <= n ? edge : n - lane;
+/* How much of n tiles of `size` do: what is left is at most half of one, and starts where it
+ * must so that a lane fits. */
+CO_INLINE ptrdiff_t transpose_tiled(ptrdiff_t n, ptrdiff_t size) {
+    const ptrdiff_t left = (ptrdiff_t)((size_t)n % (size_t)size);
+    return n >= size && left > size / 2 ? n : n - left;
+}
+CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) {
+    return done + lane <= n ? done : n - lane;
 }
 
 /* Both sides at least T: by the largest tiles, what they leave by smaller ones. */
@@ -101,28 +105,33 @@ CO_INLINE ptrdiff_t transpose_edge(ptrdiff_t n, ptrdiff_t size, ptrdiff_t lane) 
     TRANSPOSE_AREA(bits, flat, T##bits, T##bits *LL)                                               \
     TRANSPOSE_AREA(bits, lane, T##bits, T##bits)                                                   \
     static void transpose_flats_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
-        const ptrdiff_t j = transpose_edge(n, T##bits * LL, T##bits);                              \
-        if (n >= T##bits * LL)                                                                     \
-            transpose_by_flat_x##bits(m, n - n % (T##bits * LL), x, ldx, y, ldy);                  \
-        if (j < n) transpose_by_lane_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);              \
+        const ptrdiff_t done = transpose_tiled(n, T##bits * LL),                                   \
+                        j = transpose_rest(n, done, T##bits);                                      \
+        if (done) transpose_by_flat_x##bits(m, done, x, ldx, y, ldy);                              \
+        if (done < n) transpose_by_lane_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);           \
     }                                                                                              \
     static void transpose_talls_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
-        const ptrdiff_t i = transpose_edge(m, T##bits * LL, T##bits);                              \
-        if (m >= T##bits * LL)                                                                     \
-            transpose_by_tall_x##bits(m - m % (T##bits * LL), n, x, ldx, y, ldy);                  \
-        if (i < m) transpose_flats_x##bits(m - i, n, x + i * ldx, ldx, y + i, ldy);                \
+        const ptrdiff_t done = transpose_tiled(m, T##bits * LL),                                   \
+                        i = transpose_rest(m, done, T##bits);                                      \
+        if (done) transpose_by_tall_x##bits(done, n, x, ldx, y, ldy);                              \
+        if (done < m) transpose_flats_x##bits(m - i, n, x + i * ldx, ldx, y + i, ldy);             \
+    }                                                                                              \
+    static void transpose_squares_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {      \
+        const ptrdiff_t down = m - m % (4 * T##bits), i = transpose_rest(m, down, T##bits);        \
+        const ptrdiff_t right = n - n % (4 * T##bits), j = transpose_rest(n, right, T##bits);      \
+        transpose_by_square_x##bits(down, right, x, ldx, y, ldy);                                  \
+        if (down < m) transpose_flats_x##bits(m - i, right, x + i * ldx, ldx, y + i, ldy);         \
+        if (right < n) transpose_talls_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);            \
     }                                                                                              \
     static void transpose_wide_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {         \
-        const ptrdiff_t m1 = m - m % (4 * T##bits), n1 = n - n % (4 * T##bits);                    \
-        if (m1 == 0 || n1 == 0) {                                                                  \
+        if (m >= 4 * T##bits && n >= 4 * T##bits)                                                  \
+            transpose_squares_x##bits(m, n, x, ldx, y, ldy);                                       \
+        else if (LL > 1 && m >= T##bits * LL)                                                      \
             transpose_talls_x##bits(m, n, x, ldx, y, ldy);                                         \
-            return;                                                                                \
-        }                                                                                          \
-        transpose_by_square_x##bits(m1, n1, x, ldx, y, ldy);                                       \
-        const ptrdiff_t i = transpose_edge(m, 4 * T##bits, T##bits);                               \
-        const ptrdiff_t j = transpose_edge(n, 4 * T##bits, T##bits);                               \
-        if (i < m) transpose_flats_x##bits(m - i, n1, x + i * ldx, ldx, y + i, ldy);               \
-        if (j < n) transpose_talls_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);                \
+        else if (LL > 1 && n >= T##bits * LL)                                                      \
+            transpose_flats_x##bits(m, n, x, ldx, y, ldy);                                         \
+        else                                                                                       \
+            transpose_by_lane_x##bits(m, n, x, ldx, y, ldy);                                       \
     }
 
 /* A matrix with one side, `few`, below T and `many` on the other: bytes from one of the many
@@ -250,9 +259,19 @@ static ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, cha
     TRANSPOSE_WIDE(bits)                                                                           \
     TRANSPOSE_AREA(bits, small, S##bits, S##bits)                                                  \
     TRANSPOSE_MOST(bits)                                                                           \
-    static void transpose_block_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
+    static void transpose_blocks_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {       \
+        ptrdiff_t rows;                                                                            \
+        for (; m > 0; m -= rows) {                                                                 \
+            rows = m < 2 * TRANSPOSE_BLOCK ? m : TRANSPOSE_BLOCK;                                  \
+            transpose_wide_x##bits(rows, n, x, ldx, y, ldy);                                       \
+            x += rows * ldx;                                                                       \
+            y += rows;                                                                             \
+        }                                                                                          \
+    }                                                                                              \
+    static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
+                                  ptrdiff_t ldy) {                                                 \
         if (m >= T##bits && n >= T##bits)                                                          \
-            transpose_wide_x##bits(m, n, x, ldx, y, ldy);                                          \
+            transpose_blocks_x##bits(m, n, x, ldx, y, ldy);                                        \
         else if (n < T##bits && m > LL * T##bits)                                                  \
             transpose_narrow_x##bits(m, n, x, ldx, y, ldy);                                        \
         else if (m < T##bits && n > LL * T##bits && ldy == m)                                      \
@@ -261,17 +280,6 @@ static ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, cha
             transpose_by_small_x##bits(m, n, x, ldx, y, ldy);                                      \
         else                                                                                       \
             transpose_elements_x##bits(m, n, x, ldx, y, ldy);                                      \
-    }                                                                                              \
-    static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
-                                  ptrdiff_t ldy) {                                                 \
-        const uint##bits##_t *from = x;                                                            \
-        uint##bits##_t *to = y;                                                                    \
-        for (; m >= 2 * TRANSPOSE_BLOCK; m -= TRANSPOSE_BLOCK) {                                   \
-            transpose_block_x##bits(TRANSPOSE_BLOCK, n, from, ldx, to, ldy);                       \
-            from += TRANSPOSE_BLOCK * ldx;                                                         \
-            to += TRANSPOSE_BLOCK;                                                                 \
-        }                                                                                          \
-        transpose_block_x##bits(m, n, from, ldx, to, ldy);                                         \
     }
 #else
 #define TRANSPOSE(bits)                                                                            \

@@ -5,7 +5,17 @@ import pytest
 from layer_checks import assert_close, assert_like_keras, run_layer_test, with_mask
 
 from coreops import activations, ops
-from coreops.layers import ELU, Activation, Identity, LeakyReLU, Masking, PReLU, ReLU, Softmax
+from coreops.layers import (
+    ELU,
+    Activation,
+    Identity,
+    Input,
+    LeakyReLU,
+    Masking,
+    PReLU,
+    ReLU,
+    Softmax,
+)
 from coreops.models import Sequential
 
 VALUES = np.array([[-3.0, -1.0, -0.0, 0.5], [1.0, 2.0, 7.0, -0.25]], "float32")
@@ -80,6 +90,15 @@ def test_integers():
         assert layer(x).dtype == np.float32
     assert_close(LeakyReLU(0.5)(x), np.array([[-1.5, 2, 5]], "float32"))
     assert Softmax()(x).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["linear", "relu", "relu6", "tanh", "softmax", "gelu"])
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_symbolic_calls_tell_the_type(name, dtype):
+    layer = Activation(name)
+    x = np.ones((2, 3), dtype)
+    assert layer(Input((3,), dtype=dtype)).dtype == layer(x).dtype.name
+    assert_close(layer(x), activations.get(name)(x))
 
 
 def test_double_precision(rng):

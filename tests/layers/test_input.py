@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coreops import layers
+from coreops import KerasTensor, layers
 from coreops.layers import Input, InputLayer
 
 
@@ -54,9 +54,25 @@ def test_input_layer():
     }
     again = InputLayer.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
-    assert InputLayer(input_shape=(3,)).batch_shape == (None, 3)
-    assert InputLayer(batch_input_shape=(2, 3)).batch_shape == (2, 3)
+    assert layer.sparse is layer.ragged is False
+    with pytest.warns(DeprecationWarning, match="input_shape"):
+        assert InputLayer(input_shape=(3,)).batch_shape == (None, 3)
+    with pytest.warns(DeprecationWarning, match="batch_input_shape"):
+        assert InputLayer(batch_input_shape=(2, 3)).batch_shape == (2, 3)
     assert layers.deserialize(layers.serialize(layer)).batch_shape == (None, 3)
+
+
+def test_from_an_existing_tensor():
+    tensor = KerasTensor((None, 3), np.dtype("int32"))
+    assert tensor.dtype == "int32"
+    again = Input(tensor=tensor)
+    assert (again.shape, again.dtype) == ((None, 3), "int32")
+    assert InputLayer(batch_shape=[None, 3], dtype=np.int32, input_tensor=tensor).dtype == "int32"
+    for kwargs in ({"batch_shape": (None, 4)}, {"dtype": "int64"}, {"shape": (3,)}):
+        with pytest.raises(ValueError, match="Received"):
+            InputLayer(input_tensor=tensor, **kwargs)
+    with pytest.raises(ValueError, match="symbolic"):
+        InputLayer(input_tensor=np.ones((2, 3)))
 
 
 @pytest.mark.parity

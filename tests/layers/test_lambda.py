@@ -151,6 +151,12 @@ def _in_scope(config, known):
         return Lambda.from_config(config)
 
 
+def test_config_keeps_the_type_of_the_output_shape():
+    layer = Lambda(double, output_shape=(3,))
+    again = Lambda.from_config(layer.get_config(), custom_objects={"double": double})
+    assert again.get_config() == layer.get_config()
+
+
 def test_config_of_masks():
     def keep(inputs, mask):
         return mask

@@ -106,6 +106,17 @@ def test_half_precision_is_computed_in_float32(dtype):
     assert layer.get_config()["dtype"]["config"] == {"name": dtype}
 
 
+def test_the_dtype_policy_can_be_set():
+    layer = Dense(2)
+    assert layer(X).dtype == layer(X).dtype == np.float32
+    layer.dtype_policy = "float64"
+    assert layer(X).dtype == np.float64
+    assert layer.compute_dtype == "float64"
+    assert layer.kernel.dtype == "float32"
+    with pytest.raises(ValueError, match="dtype policy"):
+        layer.dtype_policy = "float33"
+
+
 def test_float_types_are_cast_to_the_compute_dtype():
     for dtype in ("float16", "float32", "float64", ">f4"):
         assert Identity()(X.astype(dtype)).dtype == np.float32
@@ -408,6 +419,42 @@ def test_several_inputs_and_outputs():
     assert_close(Pair()(X, b=X)["sum"], 2 * X)
 
 
+class Several(Layer):
+    """The input, several times over, in a tuple, a list or a dictionary."""
+
+    def __init__(self, kind, mask_of=None, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
+        self.mask_of = mask_of
+        self.supports_masking = True
+
+    def call(self, inputs):
+        pair = (inputs, 2 * inputs)
+        return {"a": pair[0], "b": pair[1]} if self.kind is dict else self.kind(pair)
+
+    def compute_mask(self, inputs, mask=None):
+        return mask if self.mask_of is None else self.mask_of(mask)
+
+
+@pytest.mark.parametrize("kind", [tuple, list, dict])
+@pytest.mark.parametrize("batch", [2, 5])
+def test_masks_of_several_outputs(kind, batch):
+    x, mask = np.ones((batch, 3, 4), "float32"), np.ones((batch, 3), bool)
+    for mask_of, carry in (
+        (None, [True, False]),
+        (lambda mask: [None, mask], [False, True]),
+        (lambda mask: {"a": mask, "b": mask}, [True, True]),
+    ):
+        if (kind is dict) < isinstance(mask_of and mask_of(mask), dict):
+            continue
+        y = Several(kind, mask_of)(x, mask=mask)
+        assert type(y) is kind
+        outputs = list(y.values()) if kind is dict else y
+        assert [coreops.backend.get_keras_mask(one) is not None for one in outputs] == carry
+        assert_close(outputs[1], 2 * x)
+    assert type(Several(kind)(coreops.KerasTensor((None, 3)))) is kind
+
+
 def test_super_call_is_the_built_in_computation():
     class Doubled(Dense):
         def call(self, inputs):
@@ -528,6 +575,13 @@ def test_a_model_of_ones_own():
     assert [layer.name for layer in net.layers] == ["dense", "dense_1"]
     assert len(net.weights) == 4
     assert net.get_layer("dense_1") is net.head
+
+
+def test_building_adds_no_attributes():
+    layer = Dense(2)
+    before = set(dir(layer))
+    layer(X)
+    assert set(dir(layer)) == before
 
 
 def test_build_config():

@@ -269,6 +269,18 @@ def test_models_nest():
     assert first.built
 
 
+def test_a_nested_model_may_still_be_without_layers():
+    inner = Sequential([Input((3,))])
+    outer = Sequential([inner])
+    assert not outer.built
+    with pytest.raises(ValueError, match="no layers"):
+        outer(np.ones((2, 3), "float32"))
+    inner.add(Dense(2))
+    assert outer(np.ones((2, 3), "float32")).shape == (2, 2)
+    outer.add(Dense(5))
+    assert outer.output_shape == (None, 5)
+
+
 def test_masks_flow_through_nested_models():
     inner = Sequential([Masking()])
     model = Sequential([Input((2, 3)), inner, Dense(2)])

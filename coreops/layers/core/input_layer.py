@@ -53,17 +53,7 @@ class InputLayer(Layer):
         **kwargs: Any,
     ) -> None:
         if input_tensor is not None:
-            if not isinstance(input_tensor, KerasTensor):
-                raise ValueError(
-                    f"An existing input must be a symbolic tensor. Received: {input_tensor!r}"
-                )
-            given = (batch_shape, dtype)
-            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
-            if given[0] not in (None, batch_shape) or given[1] not in (None, dtype):
-                raise ValueError(
-                    f"The existing input has shape {batch_shape} and dtype {dtype}. "
-                    f"Received: batch_shape={given[0]}, dtype={given[1]!r}"
-                )
+            batch_shape, dtype = _shape_and_dtype(input_tensor, batch_shape, dtype)
         if (shape is None) == (batch_shape is None):
             raise ValueError(
                 "An input needs exactly one of `shape` and `batch_shape`. "
@@ -177,6 +167,20 @@ def Input(
         optional=optional,
         name=name,
     ).output
+
+
+def _shape_and_dtype(tensor: Any, batch_shape: Any, dtype: Any) -> tuple[Shape, str]:
+    """Return those of an existing symbolic tensor; ValueError if others were asked for."""
+    if not isinstance(tensor, KerasTensor):
+        raise ValueError(f"An existing input must be a symbolic tensor. Received: {tensor!r}")
+    shape = tensor.shape if batch_shape is None else as_shape(batch_shape)
+    name = tensor.dtype if dtype is None else _dtype_name(dtype)
+    if (shape, name) != (tensor.shape, tensor.dtype):
+        raise ValueError(
+            f"The existing input has shape {tensor.shape} and dtype {tensor.dtype}. "
+            f"Received: batch_shape={batch_shape}, dtype={dtype!r}"
+        )
+    return shape, name
 
 
 def _dtype_name(dtype: Any) -> str:

@@ -11,50 +11,15 @@ cimport numpy as cnp
 
 import numpy as np
 
+from coreops._core cimport (
+    CO_NO_MEMORY, CO_OK, co_act, co_cpu_features, co_parallel_init, co_parallel_runtime, co_plan,
+    co_plan_act, co_plan_arena, co_plan_cost, co_plan_create, co_plan_dense, co_plan_destroy,
+    co_plan_dropout, co_plan_finish, co_plan_masking, co_plan_permute, co_plan_prelu,
+    co_plan_repeat, co_plan_run, co_plan_softmax, co_status, co_stream, co_tier_count,
+    co_tier_kernels, co_tier_name, co_tier_supported,
+)
+
 cnp.import_array()
-
-
-cdef extern from "dispatch.h":
-    ctypedef struct co_kernels:
-        const char *isa
-        int real_bits, gemm_mr, gemm_nr
-    int co_tier_count()
-    const char *co_tier_name(int tier)
-    int co_tier_supported(int tier)
-    const co_kernels *co_tier_kernels(int tier, int real_bits)
-    const char *co_cpu_features()
-
-
-cdef extern from "parallel.h":
-    void co_parallel_init()
-    const char *co_parallel_runtime()
-
-
-cdef extern from "coreops.h" nogil:
-    ctypedef struct co_act:
-        int kind
-        double p, q, r
-    ctypedef struct co_stream:
-        uint64_t seed, call
-    ctypedef struct co_plan:
-        pass
-    ctypedef enum co_status:
-        CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
-    enum: CO_BUFFERS
-    co_plan *co_plan_create(const co_kernels *, int, ptrdiff_t)
-    void co_plan_destroy(co_plan *)
-    int co_plan_dense(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *)
-    int co_plan_act(co_plan *, int, co_act)
-    int co_plan_softmax(co_plan *, int, ptrdiff_t, int)
-    int co_plan_prelu(co_plan *, int, ptrdiff_t, const void *)
-    int co_plan_masking(co_plan *, int, ptrdiff_t, ptrdiff_t, double, int *)
-    int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
-    int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
-    int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
-    co_status co_plan_finish(co_plan *, int, int)
-    double co_plan_cost(const co_plan *)
-    ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
-    co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, int)
 
 
 cdef extern from *:
@@ -148,25 +113,6 @@ def get_num_threads():
 
 # ------------------------------------------------------------------------------ the fast path
 
-class KerasArray(np.ndarray):
-    """An ndarray with the Keras mask of its time steps, as `_keras_mask`.
-
-    Only an output that has a mask is one of these. What NumPy makes of it (a slice, a sum) has no
-    mask, as it is no longer the layer's output.
-    """
-
-    _keras_mask = None
-
-    @classmethod
-    def attach(cls, array, mask):
-        """The array with the mask attached; the plain array if there is no mask."""
-        if mask is None:
-            return array
-        carrier = array.view(cls)
-        carrier._keras_mask = mask
-        return carrier
-
-
 def bump_epoch():
     """Says that a weight, somewhere, or the tier has changed: every fast path looks again."""
     co_bump_epoch()
@@ -192,7 +138,8 @@ def leave_scope():
 
 cdef class Callable:
     """What can be called on an array: with a plan installed, a call that fits it goes straight to
-    the kernels; every other call goes to the subclass's `_call`."""
+    the kernels; every other call goes to the subclass's `_call`. The subclass's `_attach(y, mask)`
+    makes the output that carries a mask."""
 
     cdef Plan _plan
     cdef uint64_t _seen
@@ -210,7 +157,7 @@ cdef class Callable:
                 plan = self._plan
             if plan is not None and plan.accepts(args[0]):
                 if plan.masked:
-                    return KerasArray.attach(*plan.run_full(<cnp.ndarray>args[0], out, ()))
+                    return self._attach(*plan.run_full(<cnp.ndarray>args[0], out, ()))
                 return plan.run_array(<cnp.ndarray>args[0], out)
         return self._call(*args, **kwargs)
 

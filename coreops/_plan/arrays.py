@@ -7,13 +7,28 @@ from typing import Any
 import numpy as np
 
 from .. import config
-from .._kernels import KerasArray
 
 # DLPack's numbers of the devices whose memory the CPU reads: kDLCPU, kDLCUDAHost, kDLROCMHost.
 _HOST_DEVICES = (1, 3, 11)
 
 
-__all__ = ["KerasArray", "as_array", "mask_of"]
+class KerasArray(np.ndarray):
+    """An ndarray with the Keras mask of its time steps, as `_keras_mask`.
+
+    Only an output that has a mask is one of these. What NumPy makes of it (a slice, a sum) has no
+    mask, as it is no longer the layer's output.
+    """
+
+    _keras_mask: np.ndarray | None = None
+
+    @classmethod
+    def attach(cls, array: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """The array with the mask attached; the plain array if there is no mask."""
+        if mask is None:
+            return array
+        carrier = array.view(cls)
+        carrier._keras_mask = mask
+        return carrier
 
 
 def mask_of(x: Any) -> np.ndarray | None:

@@ -116,10 +116,9 @@ class ReLU(_Elementwise):
     def emit(self, flow: Any, x: Any) -> Any:
         if not x.is_real:
             return _plan.Seam(x, self._on_integers)
-        if self.max_value is None and not self.negative_slope and not self.threshold:
-            return flow.act(x, "relu")
-        bound = np.inf if self.max_value is None else self.max_value
-        return flow.act(x, "relu_general", self.negative_slope, bound, self.threshold)
+        for step in activations.relu_steps(self.negative_slope, self.max_value, self.threshold):
+            x = flow.act(x, *step)
+        return x
 
     def _on_integers(self, array: np.ndarray, _: Any) -> np.ndarray:
         kept = np.where(array > self.threshold, array, 0)
@@ -238,7 +237,8 @@ class PReLU(_Elementwise):
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
         if shared_axes is not None:
-            shared_axes = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes)
+            is_int = isinstance(shared_axes, (int, np.integer))
+            shared_axes = [int(shared_axes)] if is_int else list(shared_axes)
             self._require_ints(shared_axes=shared_axes)
         self.shared_axes = shared_axes
         self.alpha: Any = None

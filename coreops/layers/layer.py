@@ -40,6 +40,7 @@ class Layer(LayerState):
     integer_input = "keep"  # or "cast": what happens to inputs that are not floating
     _stateless = False  # built from the start
     _mask_policy: str | None = None  # None: the global one
+    _attach = staticmethod(_plan.KerasArray.attach)  # of the fast path
 
     def __init__(
         self,
@@ -81,10 +82,11 @@ class Layer(LayerState):
         super().__init_subclass__(**kwargs)
         own = cls.__dict__
         if "build" in own:
-            cls.build = tracked_build(own["build"])  # type: ignore[method-assign]  # wrapped
+            # A method that is replaced by itself, wrapped; below, by the one of the base class.
+            cls.build = tracked_build(own["build"])  # type: ignore[method-assign]
         if {"call", "compute_mask"} & own.keys() and not {"emit", "leaves"} & own.keys():
             cls._python_call = True
-            cls.emit, cls.leaves = Layer.emit, Layer.leaves  # type: ignore[method-assign]  # again
+            cls.emit, cls.leaves = Layer.emit, Layer.leaves  # type: ignore[method-assign]
 
     # --- types and configuration ------------------------------------------------------------
 

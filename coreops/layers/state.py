@@ -290,7 +290,7 @@ class LayerState(_kernels.Callable):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Callable, tuple, dict[str, Any]]:
         state = {**self.__dict__, "_programs": {}, "_compiled": False}
-        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]  # unlisted
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]  # no stub
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -61,10 +61,10 @@
                 transpose_tall_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);                \
     }
 
-/* A square of S by S, S at most T. */
+/* A square of S by S, S at most T; or of its columns only the first. */
 #define TRANSPOSE_PIECES(bits, shape, S)                                                           \
     TRANSPOSE_ZIPS(transpose_zips_##shape##_x##bits, vlane, S, q_zip_lo, q_zip_hi, bits)           \
-    CO_INLINE void transpose_##shape##_x##bits(TRANSPOSE_PARAMS(bits)) {                           \
+    CO_INLINE void transpose_##shape##_cols_x##bits(ptrdiff_t cols, TRANSPOSE_PARAMS(bits)) {      \
         enum { BYTES = S * bits / 8, PIECES = 16 / BYTES };                                        \
         vlane a[S];                                                                                \
         CO_UNROLL                                                                                  \
@@ -72,7 +72,10 @@
         transpose_zips_##shape##_x##bits(a);                                                       \
         CO_UNROLL                                                                                  \
         for (int j = 0; j < S; j++)                                                                \
-            q_store((char *)(y + j * ldy), a[j / PIECES], BYTES, j % PIECES);                      \
+            if (j < cols) q_store((char *)(y + j * ldy), a[j / PIECES], BYTES, j % PIECES);        \
+    }                                                                                              \
+    CO_INLINE void transpose_##shape##_x##bits(TRANSPOSE_PARAMS(bits)) {                           \
+        transpose_##shape##_cols_x##bits(S, x, ldx, y, ldy);                                       \
     }
 
 /* An area, at least one tile, by tiles: down the rows first, so that y is written in streams.
@@ -134,12 +137,13 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
             transpose_by_lane_x##bits(m, n, x, ldx, y, ldy);                                       \
     }
 
-/* A matrix with one side, `few`, below T and `many` on the other: bytes from one of the many
- * to the next on the narrow side (step) and from one of the few on the other (ld). */
+/* A matrix whose one side, `few`, is shorter than T. In bytes: an element, the way from one of the
+ * `many` to the next (step) and from one of the few (ld). */
 typedef struct transpose_few {
     ptrdiff_t few, many, item, step, ld, group;
     uint8_t pick[16];
 } transpose_few;
+
 /* Where one side is shorter than T, P of its elements, a power of two, are a lane's width or
  * less: a lane holds `group` times P of them. Each vector is then picked so that the group
  * becomes one wide element, and P vectors of those are transposed. Strides are in bytes.
@@ -201,35 +205,33 @@ TRANSPOSE_FEW(16, 8)
 
 typedef void transpose_few_fn(const transpose_few *t, const char *x, char *y);
 
-static void transpose_set_pick(transpose_few *t, int narrow) {
-    memset(t->pick, 0, sizeof t->pick);
+/* From a group as it lies in memory to one that is sorted by the few, or back. */
+static void transpose_set_pick(transpose_few *t, ptrdiff_t wide, int narrow) {
+    uint8_t *pick = t->pick;
     for (ptrdiff_t k = 0; k < t->few; k++)
-        for (ptrdiff_t i = 0; i < t->group; i++)
-            for (ptrdiff_t b = 0; b < t->item; b++) {
-                const ptrdiff_t wide = (k * t->group + i) * t->item + b;
-                const ptrdiff_t packed = (i * t->few + k) * t->item + b;
-                t->pick[narrow ? wide : packed] = (uint8_t)(narrow ? packed : wide);
-            }
+        for (ptrdiff_t i = 0; i < wide; i++) {
+            const ptrdiff_t byte = i & (t->item - 1);
+            const ptrdiff_t sorted = k * wide + i, dense = (i - byte) * t->few + k * t->item + byte;
+            pick[narrow ? sorted : dense] = (uint8_t)(narrow ? dense : sorted);
+        }
 }
 
-/* Does as many of the many as whole lanes reach without leaving the operand; returns them. */
-static ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, char *y) {
+/* Does as many of the many as can be moved in whole lanes without leaving the operand, and
+ * returns how many those are. Groups of more than one need step == few * item. */
+CO_INLINE ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, char *y) {
     static transpose_few_fn *const by_width[2][4] = {
         {transpose_low_2, transpose_low_4, transpose_low_8, transpose_low_16},
         {transpose_narrow_2, transpose_narrow_4, transpose_narrow_8, transpose_narrow_16}};
-    const ptrdiff_t lane = 16 / t->item, dense = t->step == t->few * t->item;
-    ptrdiff_t width = 2;
-    if (t->few < 2) return 0;
+    const ptrdiff_t enough = L_PICKS && t->step == t->few * t->item ? t->few : 16 / t->item;
+    ptrdiff_t wide = 8;
     int log = 0;
-    while (width < (L_PICKS && dense ? t->few : lane)) {
-        width *= 2;
-        log++;
-    }
-    t->group = lane / width;
-    const ptrdiff_t last = ((t->many - 1) * t->step + t->few * t->item - 16) / t->step;
-    if (last + t->group < t->many) t->many = last + t->group;
-    if (4 * LL * t->few < width || t->many < LL * lane || !(narrow || dense)) return 0;
-    if (t->group > 1) transpose_set_pick(t, narrow);
+    for (; 16 / wide < enough; wide /= 2) log++;
+    t->group = wide / t->item;
+    for (ptrdiff_t reach = (t->group - 1) * t->step + t->few * t->item; reach < 16;
+         reach += t->step)
+        t->many--;
+    if (t->many * t->item < 16 * LL) return 0;
+    if (t->group > 1) transpose_set_pick(t, wide, narrow);
     by_width[narrow][log](t, x, y);
     return t->many;
 }
@@ -268,16 +270,28 @@ static ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, cha
             y += rows;                                                                             \
         }                                                                                          \
     }                                                                                              \
+    /* 1 < n < S: each row is read S wide, into the row below, of which the last has none. */      \
+    static void transpose_slim_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {         \
+        for (ptrdiff_t i0 = 0; i0 < m - 1; i0 += S##bits) {                                        \
+            const ptrdiff_t i = i0 + S##bits < m ? i0 : m - 1 - S##bits;                           \
+            transpose_small_cols_x##bits(n, x + i * ldx, ldx, y + i, ldy);                         \
+        }                                                                                          \
+        transpose_elements_x##bits(1, n, x + (m - 1) * ldx, ldx, y + m - 1, ldy);                  \
+    }                                                                                              \
     static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
                                   ptrdiff_t ldy) {                                                 \
+        const int dense_x = L_PICKS && ldx == n;                                                   \
         if (m >= T##bits && n >= T##bits)                                                          \
             transpose_blocks_x##bits(m, n, x, ldx, y, ldy);                                        \
-        else if (n < T##bits && m > LL * T##bits)                                                  \
+        else if (n > 1 && n < T##bits && m > 2 * LL * T##bits && (dense_x || n >= S##bits))        \
             transpose_narrow_x##bits(m, n, x, ldx, y, ldy);                                        \
-        else if (m < T##bits && n > LL * T##bits && ldy == m)                                      \
+        else if (m > 1 && m < T##bits && n > LL * T##bits && ldy == m &&                           \
+                 (L_PICKS || 4 * m >= T##bits))                                                    \
             transpose_low_x##bits(m, n, x, ldx, y, ldy);                                           \
         else if (m >= S##bits && n >= S##bits)                                                     \
             transpose_by_small_x##bits(m, n, x, ldx, y, ldy);                                      \
+        else if (m > S##bits && n < S##bits && n > 1)                                              \
+            transpose_slim_x##bits(m, n, x, ldx, y, ldy);                                          \
         else                                                                                       \
             transpose_elements_x##bits(m, n, x, ldx, y, ldy);                                      \
     }

@@ -63,7 +63,7 @@ class Dense(Layer):
             raise ValueError(
                 f"Layer '{self.name}': `units` must be a positive int. Received: units={units!r}"
             )
-        self.units = units
+        self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -191,7 +192,9 @@ def _dtype_name(dtype: Any) -> str:
         dtype = dtype.get("config", dtype).get("name")
     if dtype == "bfloat16":
         return dtype
-    try:
-        return np.dtype(dtype).name
-    except TypeError:
-        raise ValueError(f"An input's `dtype` must name a type. Received: {dtype!r}") from None
+    if isinstance(dtype, (str, type, np.dtype)):
+        with suppress(TypeError):
+            found = np.dtype(dtype)
+            if found.kind in "biufc":
+                return found.name
+    raise ValueError(f"An input's `dtype` must name a type of numbers. Received: {dtype!r}")

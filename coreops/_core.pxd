@@ -1,0 +1,47 @@
+"""The C core as Cython sees it: csrc/dispatch.h, csrc/parallel.h, csrc/coreops.h."""
+
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport uint64_t
+
+
+cdef extern from "dispatch.h":
+    ctypedef struct co_kernels:
+        const char *isa
+        int real_bits, gemm_mr, gemm_nr
+    int co_tier_count()
+    const char *co_tier_name(int tier)
+    int co_tier_supported(int tier)
+    const co_kernels *co_tier_kernels(int tier, int real_bits)
+    const char *co_cpu_features()
+
+
+cdef extern from "parallel.h":
+    void co_parallel_init()
+    const char *co_parallel_runtime()
+
+
+cdef extern from "coreops.h" nogil:
+    ctypedef struct co_act:
+        int kind
+        double p, q, r
+    ctypedef struct co_stream:
+        uint64_t seed, call
+    ctypedef struct co_plan:
+        pass
+    ctypedef enum co_status:
+        CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
+    enum: CO_BUFFERS
+    co_plan *co_plan_create(const co_kernels *, int, ptrdiff_t)
+    void co_plan_destroy(co_plan *)
+    int co_plan_dense(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *)
+    int co_plan_act(co_plan *, int, co_act)
+    int co_plan_softmax(co_plan *, int, ptrdiff_t, int)
+    int co_plan_prelu(co_plan *, int, ptrdiff_t, const void *)
+    int co_plan_masking(co_plan *, int, ptrdiff_t, ptrdiff_t, double, int *)
+    int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
+    int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
+    int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
+    co_status co_plan_finish(co_plan *, int, int)
+    double co_plan_cost(const co_plan *)
+    ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
+    co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, int)

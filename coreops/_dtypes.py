@@ -80,7 +80,7 @@ def get(identifier: Any) -> DTypePolicy:
         return identifier
     if isinstance(identifier, dict):
         inner = identifier.get("config", identifier)
-        identifier = inner.get("name") if isinstance(inner, dict) else inner
+        identifier = inner.get("name", inner) if isinstance(inner, dict) else inner
     elif identifier is not None and not isinstance(identifier, str):
         identifier = getattr(identifier, "__name__", None) or str(identifier)
     return DTypePolicy(identifier)

@@ -109,6 +109,11 @@ def test_names(name, cls):
     assert type(constraints.get(name)) is getattr(constraints, cls)
 
 
+def test_objects_of_other_families_are_refused():
+    with pytest.raises(ValueError, match="identifier"):
+        constraints.get({"class_name": "Zeros", "config": {}})
+
+
 def test_other_identifiers():
     assert constraints.get(None) is None
     assert constraints.get(np.abs) is np.abs

@@ -250,6 +250,11 @@ def test_names(name, cls):
     assert type(initializers.get(name)) is getattr(initializers, cls)
 
 
+def test_objects_of_other_families_are_refused():
+    with pytest.raises(ValueError, match="identifier"):
+        initializers.get({"class_name": "L2", "config": {}})
+
+
 def test_other_identifiers():
     assert initializers.get(None) is None
     assert isinstance(initializers.get(initializers.Zeros), initializers.Zeros)

@@ -130,6 +130,11 @@ def test_configs_round_trip(regularizer):
     assert regularizers.get(legacy).get_config() == regularizer.get_config()
 
 
+def test_objects_of_other_families_are_refused():
+    with pytest.raises(ValueError, match="identifier"):
+        regularizers.get({"class_name": "Zeros", "config": {}})
+
+
 def test_other_identifiers():
     def mine(x):
         return 0.0

@@ -219,11 +219,12 @@ def get_instance(family: str, identifier: Any) -> Any:
         identifier: None, a name, a config, a class (which is instantiated) or a callable.
 
     Raises:
-        ValueError: if the result is not callable, or the name is unknown.
+        ValueError: if the result is not callable or of another family, or the name is unknown.
     """
     obj = from_identifier(family, identifier)
     if isinstance(obj, type):
         obj = obj()
-    if obj is not None and not callable(obj):
+    foreign = registry.keras_module(type(obj)) not in (None, f"keras.{family}")
+    if obj is not None and (foreign or not callable(obj)):
         raise ValueError(f"Could not interpret {family[:-1]} identifier: {identifier!r}")
     return obj

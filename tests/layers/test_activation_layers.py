@@ -49,6 +49,18 @@ def test_layer(rng, cls, kwargs, weight_shapes):
     )
 
 
+def test_relu_has_no_negative_zeros_and_no_new_nans():
+    x = np.array([[-np.inf, -1.0, 0.5, 3.0]], "float32")
+    for layer in (ReLU(threshold=1.0), ReLU(threshold=1.0, max_value=2.0), ReLU(max_value=2.0)):
+        y = layer(x)
+        assert_close(y, np.array([[0, 0, 0.5 * (layer.threshold == 0), layer.max_value or 3]]))
+        assert not np.signbit(y).any()
+
+
+def test_prelu_shares_axes_named_by_numpy():
+    assert PReLU(shared_axes=np.int64(1)).get_config()["shared_axes"] == [1]
+
+
 def test_formulas():
     x = VALUES
     assert_close(ReLU()(x), np.maximum(x, 0))

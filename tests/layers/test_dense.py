@@ -74,6 +74,12 @@ def test_units_must_be_a_positive_int(units):
         Dense(units)
 
 
+def test_true_is_one_unit():
+    layer = Dense(True)
+    assert layer(np.ones((2, 3), "float32")).shape == (2, 1)
+    assert layer.get_config()["units"] == 1
+
+
 def test_units_are_needed():
     with pytest.raises(TypeError, match="units"):
         Dense()

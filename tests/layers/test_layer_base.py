@@ -81,7 +81,7 @@ def test_base_arguments():
         Layer("positional")
 
 
-@pytest.mark.parametrize("dtype", ["nonsense", "int32", 3])
+@pytest.mark.parametrize("dtype", ["nonsense", "int32", 3, {}, {"config": {"l2": 0.1}}])
 def test_unknown_dtypes(dtype):
     with pytest.raises(ValueError, match="float64"):
         Dense(1, dtype=dtype)

@@ -144,22 +144,40 @@ cdef class Callable:
     cdef Plan _plan
     cdef uint64_t _seen
 
+    cdef Plan _fitting(self, object x):
+        """The installed plan, if it is up to date and takes x as it is; else None."""
+        cdef Plan plan
+        if self._seen != co_epoch() or co_scopes != 0:
+            return None
+        with cython.critical_section(self):
+            plan = self._plan
+        return plan if plan is not None and plan.accepts(x) else None
+
     def __call__(self, *args, **kwargs):
         cdef Plan plan
         cdef object out = None
-        if self._seen == co_epoch() and co_scopes == 0 and len(args) == 1:
+        if len(args) == 1:
             if kwargs:
                 if len(kwargs) == 1:
                     out = kwargs.get("out")
                 if out is None:
                     return self._call(*args, **kwargs)
-            with cython.critical_section(self):
-                plan = self._plan
-            if plan is not None and plan.accepts(args[0]):
+            plan = self._fitting(args[0])
+            if plan is not None:
                 if plan.masked:
                     return self._attach(*plan.run_full(<cnp.ndarray>args[0], out, ()))
                 return plan.run_array(<cnp.ndarray>args[0], out)
         return self._call(*args, **kwargs)
+
+    def _direct(self, x, double most_ns):
+        """The output without its mask, if an installed plan takes x as it is and needs no longer
+        than about most_ns nanoseconds; else None."""
+        cdef Plan plan = self._fitting(x)
+        if plan is None or plan._ns * cnp.PyArray_DIM(<cnp.ndarray>x, 0) > most_ns:
+            return None
+        if plan.masked:
+            return plan.run_full(<cnp.ndarray>x, None, ())[0]
+        return plan.run_array(<cnp.ndarray>x, None)
 
     def _install(self, Plan plan not None, uint64_t seen):
         """Calls that fit the plan run it from now on, until a weight changes somewhere. seen: the
@@ -200,7 +218,7 @@ cdef class Plan:
     cdef cnp.npy_intp _in_dims[32]
     cdef cnp.npy_intp _out_dims[32]
     cdef int _in_rank, _out_rank, _type_num, _streams, _words
-    cdef bint _ready, _release_gil
+    cdef bint _ready
     cdef double _ns
 
     def __cinit__(self, dtype, tuple shape):

@@ -216,13 +216,25 @@ def test_permute(item, data):
     _kernels.use_isa()
 
 
+TRANSPOSED_SIZES = [*range(1, 18), 31, 32, 33, 47, 65, 100, 129, 300, 521]
+
+
 @pytest.mark.parametrize("item", ["int8", "int16", "float32", "float64"])
-@pytest.mark.parametrize("m", [1, 7, 8, 16, 17, 33, 64, 100])
+@pytest.mark.parametrize("m", TRANSPOSED_SIZES)
 def test_transpose(isa, rng, item, m):
-    for n in [1, 3, 8, 15, 16, 31, 32, 65, 129]:
+    for n in TRANSPOSED_SIZES:
         x = unaligned(rng.integers(0, 100, (2, m, n)).astype(item))
         y = run(item, x, lambda p, n=n: p.permute(0, (m, n), (1, 0)), (n, m))
         np.testing.assert_array_equal(y, x.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("item", ["int8", "int16", "float32", "float64"])
+@pytest.mark.parametrize("m", TRANSPOSED_SIZES)
+def test_transpose_of_rows_apart(isa, rng, item, m):
+    for n in TRANSPOSED_SIZES:
+        x = unaligned(rng.integers(0, 100, (1, m, 2, n)).astype(item))
+        y = run(item, x, lambda p, n=n: p.permute(0, (m, 2, n), (2, 1, 0)), (n, 2, m))
+        np.testing.assert_array_equal(y, x.transpose(0, 3, 2, 1))
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 64])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _plan
+from .. import _kernels, _plan
 from ..layers import Layer
 from .progress import Progress
 
@@ -82,6 +82,10 @@ class Model(Layer):
                 raise ValueError(f"predict: `{name}` must be a positive int. Received: {value!r}")
         if callbacks:
             raise ValueError(f"predict: callbacks are not supported. Received: {callbacks!r}")
+        if steps is None and verbose in (0, "auto"):
+            result = self._direct(x, _CHUNK_NS)
+            if result is not None:
+                return result
         array = _plan.as_array(x, f"the input of model '{self.name}'")
         if array.ndim == 0:
             raise ValueError(f"Model '{self.name}': expected a batch of samples. Received: {x!r}")
@@ -95,9 +99,12 @@ class Model(Layer):
     def _predict(self, array: np.ndarray, batch_size: int, progress: Progress) -> np.ndarray:
         count = len(array)
         head = self._adapt(array[:batch_size])
+        epoch = _kernels.epoch()
         program = self._program(training=False, observe=False)
         plan = program.single_plan(head)
         if plan is not None:
+            if not any(leaf.activity_regularizer for leaf in self.leaves()):
+                self._install(plan, epoch)
             batches = max(1, int(_CHUNK_NS / max(plan.cost_ns, 1.0)) // batch_size)
             size = batch_size * batches
             result = np.empty((count, *plan.out_shape), plan.dtype)

@@ -128,5 +128,8 @@ def correlate(x1: Any, x2: Any, mode: Literal["valid", "same", "full"] = "valid"
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> np.ndarray:
     """The integral along an axis by the trapezoidal rule."""
     y = np.moveaxis(fractional(y), axis, -1)
-    steps = dx if x is None else np.diff(fractional(x))
+    steps = dx
+    if x is not None:
+        x = fractional(x)
+        steps = np.diff(x if x.ndim == 1 else np.moveaxis(x, axis, -1))
     return np.sum((y[..., 1:] + y[..., :-1]) * steps / 2, axis=-1, dtype=y.dtype)

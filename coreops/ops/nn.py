@@ -197,7 +197,13 @@ def sparsemax(x: Any, axis: int = -1) -> np.ndarray:
 
 
 def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> np.ndarray:
-    """x / its norm of an order along `axis`; the L2 norm's square is at least epsilon^2."""
+    """x / its norm of an order along `axis`; the L2 norm's square is at least epsilon^2.
+
+    Raises:
+        ValueError: `order` is no int of 1 or more.
+    """
+    if not isinstance(order, int) or order < 1:
+        raise ValueError(f"normalize: `order` must be an int >= 1. Received: order={order!r}")
     x, axis = fractional(x), axes(axis)
     epsilon = config.epsilon() if epsilon is None else epsilon
     if order == 2:

@@ -52,7 +52,11 @@
         for (int i = 0; i < T##bits; i++) a[i] = l_load((const char *)(x + i * ldx));              \
         transpose_lanes_x##bits(a);                                                                \
         CO_UNROLL                                                                                  \
-        for (int j = 0; j < T##bits; j++) l_store_rows((char *)(y + j * ldy), 16 * ldy, a[j]);     \
+        for (int lane = 0; lane < LL; lane++) {                                                    \
+            CO_UNROLL                                                                              \
+            for (int j = 0; j < T##bits; j++)                                                      \
+                l_store_lane((char *)(y + (lane * T##bits + j) * ldy), a[j], lane);                \
+        }                                                                                          \
     }                                                                                              \
     /* A square of whole cache lines on both sides; those of y are finished one by one. */         \
     CO_INLINE void transpose_square_x##bits(TRANSPOSE_PARAMS(bits)) {                              \
@@ -91,8 +95,8 @@
         }                                                                                          \
     }
 
-/* How much of n tiles of `size` do: what is left is at most half of one, and starts where it
- * must so that a lane fits. */
+/* How much of n tiles of `size` do, leaving at most half of one; and where the lanes for what is
+ * left start, so that the last ends at the edge. */
 CO_INLINE ptrdiff_t transpose_tiled(ptrdiff_t n, ptrdiff_t size) {
     const ptrdiff_t left = (ptrdiff_t)((size_t)n % (size_t)size);
     return n >= size && left > size / 2 ? n : n - left;
@@ -101,7 +105,8 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
     return done + lane <= n ? done : n - lane;
 }
 
-/* Both sides at least T: by the largest tiles, what they leave by smaller ones. */
+/* Both sides at least T: by the largest tiles that fit, what they leave by smaller ones. */
+#define TRANSPOSE_BLOCK 256
 #define TRANSPOSE_WIDE(bits)                                                                       \
     TRANSPOSE_AREA(bits, square, 4 * T##bits, 4 * T##bits)                                         \
     TRANSPOSE_AREA(bits, tall, T##bits *LL, T##bits)                                               \
@@ -135,21 +140,37 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
             transpose_flats_x##bits(m, n, x, ldx, y, ldy);                                         \
         else                                                                                       \
             transpose_by_lane_x##bits(m, n, x, ldx, y, ldy);                                       \
+    }                                                                                              \
+    /* In blocks of not too many rows: each may be a page of its own. */                           \
+    static void transpose_blocks_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {       \
+        ptrdiff_t rows;                                                                            \
+        for (; m > 0; m -= rows) {                                                                 \
+            rows = m < 2 * TRANSPOSE_BLOCK ? m : TRANSPOSE_BLOCK;                                  \
+            transpose_wide_x##bits(rows, n, x, ldx, y, ldy);                                       \
+            x += rows * ldx;                                                                       \
+            y += rows;                                                                             \
+        }                                                                                          \
     }
 
-/* A matrix whose one side, `few`, is shorter than T. In bytes: an element, the way from one of the
- * `many` to the next (step) and from one of the few (ld). */
+/* A matrix whose one side, `few`, is shorter than T, and the other `many`. In bytes: an element,
+ * the way from one of the many to the next (step) and from one of the few (ld). */
 typedef struct transpose_few {
     ptrdiff_t few, many, item, step, ld, group;
     uint8_t pick[16];
 } transpose_few;
 
-/* Where one side is shorter than T, P of its elements, a power of two, are a lane's width or
- * less: a lane holds `group` times P of them. Each vector is then picked so that the group
- * becomes one wide element, and P vectors of those are transposed. Strides are in bytes.
+/* P is a power of two, not below few. 16 bytes in memory hold, one after the other, all the few of
+ * a group of the many; sorted by the few, they are P wide elements, which P vectors transpose.
  *
- * Narrow: few columns. A row group is one load, which reads on into the rows below. */
+ * Narrow: few columns. The load of a group reads on into the rows below.
+ * Low: few rows. The store of a group writes on into the columns to the right, and the next
+ * store, always further right, puts that right. */
 #define TRANSPOSE_FEW(P, bits)                                                                     \
+    CO_INLINE void transpose_pick_##P(const transpose_few *t, vlanes *a) {                         \
+        if (t->group == 1) return;                                                                 \
+        CO_UNROLL                                                                                  \
+        for (int k = 0; k < P; k++) a[k] = l_pick(a[k], t->pick);                                  \
+    }                                                                                              \
     static void transpose_narrow_##P(const transpose_few *t, const char *x, char *y) {             \
         const ptrdiff_t rows = 16 * LL / t->item;                                                  \
         for (ptrdiff_t i0 = 0; i0 < t->many; i0 += rows) {                                         \
@@ -159,18 +180,13 @@ typedef struct transpose_few {
             CO_UNROLL                                                                              \
             for (int k = 0; k < P; k++)                                                            \
                 a[k] = l_load_rows(from + k * t->group * t->step, P * t->group * t->step);         \
-            if (t->group > 1) {                                                                    \
-                CO_UNROLL                                                                          \
-                for (int k = 0; k < P; k++) a[k] = l_pick(a[k], t->pick);                          \
-            }                                                                                      \
+            transpose_pick_##P(t, a);                                                              \
             transpose_lanes_x##bits(a);                                                            \
             CO_UNROLL                                                                              \
             for (int k = 0; k < P; k++)                                                            \
                 if (k < t->few) l_store(y + k * t->ld + i * t->item, a[k]);                        \
         }                                                                                          \
     }                                                                                              \
-    /* Low: few rows. A group of columns is one store, which writes on into the columns right of   \
-     * it: so they go from left to right, and the next store puts things right. */                 \
     static void transpose_low_##P(const transpose_few *t, const char *x, char *y) {                \
         const ptrdiff_t cols = 16 * LL / t->item;                                                  \
         for (ptrdiff_t j0 = 0; j0 < t->many; j0 += cols) {                                         \
@@ -181,10 +197,7 @@ typedef struct transpose_few {
             for (int k = 0; k < P; k++)                                                            \
                 a[k] = l_load(x + (k < t->few ? k : 0) * t->ld + j * t->item);                     \
             transpose_lanes_x##bits(a);                                                            \
-            if (t->group > 1) {                                                                    \
-                CO_UNROLL                                                                          \
-                for (int k = 0; k < P; k++) a[k] = l_pick(a[k], t->pick);                          \
-            }                                                                                      \
+            transpose_pick_##P(t, a);                                                              \
             CO_UNROLL                                                                              \
             for (int lane = 0; lane < LL; lane++) {                                                \
                 CO_UNROLL                                                                          \
@@ -205,7 +218,7 @@ TRANSPOSE_FEW(16, 8)
 
 typedef void transpose_few_fn(const transpose_few *t, const char *x, char *y);
 
-/* From a group as it lies in memory to one that is sorted by the few, or back. */
+/* From a group as it is in memory to its sorted form, or back. */
 static void transpose_set_pick(transpose_few *t, ptrdiff_t wide, int narrow) {
     uint8_t *pick = t->pick;
     for (ptrdiff_t k = 0; k < t->few; k++)
@@ -216,8 +229,8 @@ static void transpose_set_pick(transpose_few *t, ptrdiff_t wide, int narrow) {
         }
 }
 
-/* Does as many of the many as can be moved in whole lanes without leaving the operand, and
- * returns how many those are. Groups of more than one need step == few * item. */
+/* Does as many of the many as 16 bytes at a time can reach inside the operand, and returns how
+ * many these are. A group is more than one only where nothing lies between the many. */
 CO_INLINE ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, char *y) {
     static transpose_few_fn *const by_width[2][4] = {
         {transpose_low_2, transpose_low_4, transpose_low_8, transpose_low_16},
@@ -252,8 +265,6 @@ CO_INLINE ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, 
         transpose_elements_x##bits(m, n - done, x + done, ldx, y + done * ldy, ldy);               \
     }
 
-/* In blocks of not too many rows: each may be a page of its own. */
-#define TRANSPOSE_BLOCK 256
 #define TRANSPOSE(bits)                                                                            \
     TRANSPOSE_ELEMENTS(bits)                                                                       \
     TRANSPOSE_PIECES(bits, lane, T##bits)                                                          \
@@ -261,16 +272,7 @@ CO_INLINE ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, 
     TRANSPOSE_WIDE(bits)                                                                           \
     TRANSPOSE_AREA(bits, small, S##bits, S##bits)                                                  \
     TRANSPOSE_MOST(bits)                                                                           \
-    static void transpose_blocks_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {       \
-        ptrdiff_t rows;                                                                            \
-        for (; m > 0; m -= rows) {                                                                 \
-            rows = m < 2 * TRANSPOSE_BLOCK ? m : TRANSPOSE_BLOCK;                                  \
-            transpose_wide_x##bits(rows, n, x, ldx, y, ldy);                                       \
-            x += rows * ldx;                                                                       \
-            y += rows;                                                                             \
-        }                                                                                          \
-    }                                                                                              \
-    /* 1 < n < S: each row is read S wide, into the row below, of which the last has none. */      \
+    /* 1 < n < S: a row is read S wide, into the next one; so the last is done by elements. */     \
     static void transpose_slim_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {         \
         for (ptrdiff_t i0 = 0; i0 < m - 1; i0 += S##bits) {                                        \
             const ptrdiff_t i = i0 + S##bits < m ? i0 : m - 1 - S##bits;                           \
@@ -280,13 +282,13 @@ CO_INLINE ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, 
     }                                                                                              \
     static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
                                   ptrdiff_t ldy) {                                                 \
-        const int dense_x = L_PICKS && ldx == n;                                                   \
+        const int narrow = n >= S##bits || (n > 1 && L_PICKS && ldx == n);                         \
+        const int low = ldy == m && m > 1 && (L_PICKS || 4 * m >= T##bits);                        \
         if (m >= T##bits && n >= T##bits)                                                          \
             transpose_blocks_x##bits(m, n, x, ldx, y, ldy);                                        \
-        else if (n > 1 && n < T##bits && m > 2 * LL * T##bits && (dense_x || n >= S##bits))        \
+        else if (narrow && n < T##bits && m > 2 * LL * T##bits)                                    \
             transpose_narrow_x##bits(m, n, x, ldx, y, ldy);                                        \
-        else if (m > 1 && m < T##bits && n > LL * T##bits && ldy == m &&                           \
-                 (L_PICKS || 4 * m >= T##bits))                                                    \
+        else if (low && m < T##bits && n > LL * T##bits)                                           \
             transpose_low_x##bits(m, n, x, ldx, y, ldy);                                           \
         else if (m >= S##bits && n >= S##bits)                                                     \
             transpose_by_small_x##bits(m, n, x, ldx, y, ldy);                                      \

@@ -95,8 +95,8 @@ CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     (void)stride;
     return l_load(p);
 }
-CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a) {
-    (void)stride;
+CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
+    (void)lane;
     l_store(p, a);
 }
 /* Only the 8 bit zip needs no cast, and a cast to the same type does not exist. */
@@ -105,10 +105,6 @@ CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a) {
 #define vreinterpretq_u8_u8(a) (a)
 #define l_zip_lo(bits, a, b) N_ZIP(vzip1q_u, bits, a, b)
 #define l_zip_hi(bits, a, b) N_ZIP(vzip2q_u, bits, a, b)
-CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
-    (void)lane;
-    l_store(p, a);
-}
 #define L_PICKS 1
 CO_INLINE vlanes l_pick(vlanes a, const uint8_t *pick) { return vqtbl1q_u8(a, vld1q_u8(pick)); }
 

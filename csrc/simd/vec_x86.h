@@ -193,7 +193,7 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
 #endif
 
 /* Transposes: a vlanes is LL lanes of 16 bytes, in one piece or from rows stride bytes apart;
- * zips interleave the low or the high halves of each lane. */
+ * zips interleave the low or the high halves of each lane. The lane to store is a constant. */
 #define LL (V_BITS / 128)
 typedef vint vlanes;
 CO_INLINE vlanes l_load(const char *p) { return V_SI(_loadu)((const void *)p); }
@@ -213,24 +213,6 @@ CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     return first;
 #endif
 }
-CO_INLINE void l_store_rows(char *p, ptrdiff_t stride, vlanes a) {
-#if V_BITS == 512
-    _mm_storeu_si128(L_ROW(0), _mm512_castsi512_si128(a));
-    _mm_storeu_si128(L_ROW(1), _mm512_extracti32x4_epi32(a, 1));
-    _mm_storeu_si128(L_ROW(2), _mm512_extracti32x4_epi32(a, 2));
-    _mm_storeu_si128(L_ROW(3), _mm512_extracti32x4_epi32(a, 3));
-#elif V_BITS == 256
-    _mm_storeu_si128(L_ROW(0), _mm256_castsi256_si128(a));
-    _mm_storeu_si128(L_ROW(1), _mm256_extracti128_si256(a, 1));
-#else
-    (void)stride;
-    l_store(p, a);
-#endif
-}
-#define l_zip_lo(bits, a, b) V_I(_unpacklo, bits)(a, b)
-#define l_zip_hi(bits, a, b) V_I(_unpackhi, bits)(a, b)
-
-/* For a constant lane. */
 CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
 #if V_BITS == 512
     _mm_storeu_si128((void *)p, lane == 0   ? _mm512_castsi512_si128(a)
@@ -244,6 +226,8 @@ CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
     l_store(p, a);
 #endif
 }
+#define l_zip_lo(bits, a, b) V_I(_unpacklo, bits)(a, b)
+#define l_zip_hi(bits, a, b) V_I(_unpackhi, bits)(a, b)
 
 /* L_PICKS: byte i of each lane is the lane's byte pick[i]. */
 #if V_BITS == 128

@@ -53,7 +53,8 @@ def test_relu_has_no_negative_zeros_and_no_new_nans():
     x = np.array([[-np.inf, -1.0, 0.5, 3.0]], "float32")
     for layer in (ReLU(threshold=1.0), ReLU(threshold=1.0, max_value=2.0), ReLU(max_value=2.0)):
         y = layer(x)
-        assert_close(y, np.array([[0, 0, 0.5 * (layer.threshold == 0), layer.max_value or 3]]))
+        expected = [[0, 0, 0.5 * (layer.threshold == 0), layer.max_value or 3]]
+        assert_close(y, np.array(expected, "float32"))
         assert not np.signbit(y).any()
 
 

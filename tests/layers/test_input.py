@@ -30,7 +30,7 @@ def test_input():
         {"shape": (2.0,)},
         {"shape": "ab"},
         {"shape": (3,), "dtype": "nonsense"},
-        {"shape": (3,), "dtype": "a"},
+        {"shape": (3,), "dtype": "S"},
         {"shape": (3,), "dtype": [("x", "f4")]},
         {"shape": (3,), "dtype": {}},
         {"shape": (3,), "sparse": True},

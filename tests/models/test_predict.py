@@ -158,3 +158,29 @@ def test_an_interrupt_comes_out_at_once():
     assert calls == [32]
     with pytest.raises(KeyboardInterrupt):
         model.predict(np.ones((1000, 3), "float32"), verbose=0)
+
+
+def test_the_second_prediction_goes_straight_to_the_kernels(monkeypatch):
+    model = Sequential([Input((4,)), Dense(3)])
+    x = np.ones((2, 4), np.float32)
+    first = model.predict(x, verbose=0)
+    monkeypatch.setattr(model, "_predict", None)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), first)
+    assert model.predict(x[:0], verbose=0).shape == (0, 3)
+
+
+def test_weights_that_change_are_seen_by_the_next_prediction():
+    model = Sequential([Input((4,)), Dense(3)])
+    x = np.ones((2, 4), np.float32)
+    model.predict(x, verbose=0)
+    model.set_weights([np.ones((4, 3)), np.zeros(3)])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), np.full((2, 3), 4, np.float32))
+
+
+def test_a_prediction_does_not_hide_activity_penalties_from_a_call():
+    model = Sequential([Input((4,)), Dense(3, activity_regularizer="l2")])
+    x = np.ones((2, 4), np.float32)
+    model.predict(x, verbose=0)
+    model.predict(x, verbose=0)
+    model(x)
+    assert len(model.losses) == 1

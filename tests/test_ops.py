@@ -331,6 +331,9 @@ def test_indexing():
 def test_reshaping():
     x = np.arange(6.0, dtype="f4").reshape(2, 3)
     assert ops.reshape(x, (-1, 2)).shape == (3, 2)
+    assert ops.reshape(x, -1).shape == (6,)
+    with pytest.raises(ValueError, match="-2"):
+        ops.reshape(x, (-2, 2))
     assert ops.expand_dims(x, (0, -1)).shape == (1, 2, 3, 1)
     assert ops.squeeze(ops.expand_dims(x, 0)).shape == (2, 3)
     assert ops.repeat(x, 2, axis=1).shape == (2, 6)
@@ -395,6 +398,9 @@ def test_normalising(rng, dtype):
         rtol=8 * np.finfo(dtype).eps,
     )  # fmt: skip
     assert not np.any(ops.l2_normalize(np.zeros((2, 3), dtype), axis=1))
+    for order in (0, -1, "a", 1.5):
+        with pytest.raises(ValueError, match="order"):
+            ops.normalize(x, order=order)
     mean, var = ops.moments(x, axes=[0])
     np.testing.assert_allclose(mean, wide.mean(0), atol=4 * np.finfo(dtype).eps)
     np.testing.assert_allclose(var, wide.var(0), rtol=16 * np.finfo(dtype).eps)
@@ -489,3 +495,11 @@ def test_the_names_of_keras(keras):
             unfold vectorize view_as_complex view_as_real"""
         )
     )
+
+
+def test_trapezoid():
+    y = np.arange(12.0, dtype="f4").reshape(3, 4) ** 2
+    x = np.cumsum(np.arange(1.0, 13.0, dtype="f4").reshape(3, 4), axis=0)
+    for axis, steps in ((0, x), (1, x), (-1, x[0]), (0, x[:, 0]), (0, None)):
+        expected = np.trapezoid(y, steps, axis=axis)
+        np.testing.assert_allclose(ops.trapezoid(y, steps, axis=axis), expected, rtol=1e-6)

@@ -237,8 +237,9 @@ class PReLU(_Elementwise):
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
         if shared_axes is not None:
-            is_int = isinstance(shared_axes, (int, np.integer))
-            shared_axes = [int(shared_axes)] if is_int else list(shared_axes)
+            if isinstance(shared_axes, (int, np.integer)):
+                shared_axes = [int(shared_axes)]
+            shared_axes = list(shared_axes)
             self._require_ints(shared_axes=shared_axes)
         self.shared_axes = shared_axes
         self.alpha: Any = None

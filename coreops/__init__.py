@@ -10,7 +10,13 @@ The names, arguments and defaults are Keras 3's. NumPy is all that is needed to 
 
 import os
 
-from . import _kernels
+try:
+    from . import _kernels
+except ImportError as error:  # the working directory is a checkout: the installed package serves
+    from ._checkout import installed_package
+
+    __path__ = [installed_package(error)]
+    from . import _kernels
 from ._threads import default_threads, get_num_threads, set_num_threads
 
 _kernels.use_isa(os.environ.get("COREOPS_ISA") or None)

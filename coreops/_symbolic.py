@@ -25,6 +25,7 @@ class KerasTensor:
     """
 
     __slots__ = ("_origin", "dtype", "name", "shape")
+    sparse = ragged = False  # there are no other tensors here
     __array_priority__ = 1000  # NumPy's operators leave symbolic operands to us
 
     def __init__(

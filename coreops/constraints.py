@@ -108,6 +108,7 @@ def _norms(w: Any, axis: int | Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 max_norm, unit_norm, non_neg, min_max_norm = MaxNorm, UnitNorm, NonNeg, MinMaxNorm
+maxnorm, unitnorm, nonneg = MaxNorm, UnitNorm, NonNeg  # Keras 1
 
 for _cls in (MaxNorm, UnitNorm, NonNeg, MinMaxNorm):
     registry.add("constraints", _cls, to_snake_case(_cls.__name__))

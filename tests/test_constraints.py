@@ -118,7 +118,7 @@ def test_other_identifiers():
     assert constraints.get(None) is None
     assert constraints.get(np.abs) is np.abs
     assert isinstance(constraints.get(constraints.NonNeg), constraints.NonNeg)
-    assert constraints.max_norm(3).max_value == 3
+    assert constraints.max_norm(3).max_value == constraints.maxnorm(3).max_value == 3
     for identifier in ("max", "", 3):
         with pytest.raises(ValueError, match="Could not interpret constraint"):
             constraints.get(identifier)

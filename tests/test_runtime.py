@@ -1,6 +1,7 @@
 """What is decided at import: the tier, the threads, and how little is loaded."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,14 +12,17 @@ import coreops
 from coreops import _kernels, _threads
 
 
-def python(code, **env):
-    """Runs code in a new process, outside of any checkout."""
+ELSEWHERE = os.path.dirname(sys.executable)  # outside of any checkout
+
+
+def python(code, *flags, cwd=ELSEWHERE, **env):
+    """Runs code in a new process."""
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *flags, "-c", code],
         capture_output=True,
         text=True,
         env={**os.environ, **env},
-        cwd=os.path.dirname(sys.executable),
+        cwd=cwd,
         timeout=120,
     )
 
@@ -90,3 +94,19 @@ def test_version_is_the_distribution_s():
     from importlib.metadata import version
 
     assert coreops.__version__ == version("coreops")
+
+
+def test_a_checkout_uses_the_installed_kernels(tmp_path):
+    source = os.path.join(os.path.dirname(os.path.dirname(__file__)), "coreops")
+    shutil.copytree(source, tmp_path / "coreops", ignore=shutil.ignore_patterns("*.so"))
+    code = "import coreops; print(coreops.ops.relu([-1.0, 2.0]))"
+    result = python(code, cwd=tmp_path)
+    assert result.stdout.strip() == "[0. 2.]", result.stderr
+
+
+def test_a_checkout_without_an_installation_says_what_to_do(tmp_path):
+    source = os.path.join(os.path.dirname(os.path.dirname(__file__)), "coreops")
+    shutil.copytree(source, tmp_path / "coreops", ignore=shutil.ignore_patterns("*.so"))
+    result = python("import coreops", "-S", cwd=tmp_path)  # -S: without site-packages
+    assert "ImportError" in result.stderr
+    assert "pip install ." in result.stderr

@@ -98,8 +98,8 @@ class Reshape(Layer):
             return tuple(None if dim == -1 else dim for dim in target)
         size, known = prod(shape), prod(dim for dim in target if dim != -1)
         if -1 in target:
-            fits = size % known == 0 if known else size == 0
-            target = tuple((size // known if known else 0) if d == -1 else d for d in target)
+            fits = known > 0 and size % known == 0  # beside a 0, -1 could be anything
+            target = tuple(size // max(known, 1) if dim == -1 else dim for dim in target)
         else:
             fits = size == known
         if not fits:

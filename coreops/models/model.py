@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels, _plan
-from ..layers import Layer
+from ..layers import InputLayer, Layer
 from .progress import Progress
 
 _CHUNK_NS = 50e6  # estimated work of one call into the kernels: an interrupt waits for it
@@ -21,6 +21,8 @@ class Model(Layer):
     Args:
         **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
     """
+
+    _input_layer: InputLayer | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -64,7 +66,8 @@ class Model(Layer):
         """Return the outputs for all samples of `x`, computed batch by batch.
 
         Args:
-            x: an array, or nested lists of numbers, batch axis first.
+            x: an array (or a list that holds but this one), or nested lists of numbers; batch
+                axis first.
             batch_size: samples per step, by default 32. What runs in Python (a `Lambda`, a custom
                 layer) receives batches of this size; kernels take larger ones where that gains.
             verbose: 0 is silent, 1 draws a bar, 2 writes one line; "auto" draws a bar for work of
@@ -86,7 +89,7 @@ class Model(Layer):
             result = self._direct(x, _CHUNK_NS)
             if result is not None:
                 return result
-        array = _plan.as_array(x, f"the input of model '{self.name}'")
+        array = _plan.as_array(self._only_input(x), f"the input of model '{self.name}'")
         if array.ndim == 0:
             raise ValueError(f"Model '{self.name}': expected a batch of samples. Received: {x!r}")
         count = len(array) if steps is None else min(len(array), steps * batch_size)
@@ -120,12 +123,23 @@ class Model(Layer):
             progress.advance(-(-stop // batch_size))
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        return super()._call(*(self._only_input(x) for x in args), **kwargs)
+
+    def _only_input(self, x: Any) -> Any:
+        """Take the array out of a list of one input, as Keras' models do."""
+        source = self._input_layer
+        if source is not None and isinstance(x, (list, tuple)) and len(x) == 1:
+            return x[0] if getattr(x[0], "ndim", None) == len(source.batch_shape) else x
+        return x
+
     def _layer_shapes(self) -> list[Any]:
         """Return the output shapes of `layers`, None where one is not known."""
         return [None] * len(self.layers)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Return the outputs for one batch, computed at once."""
+        x = self._only_input(x)
         array = self._adapt(_plan.as_array(x, f"the input of model '{self.name}'"))
         return self._program(training=False, observe=False)(array)[0]
 

@@ -10,7 +10,8 @@
 #define TRANSPOSE_ELEMENTS(bits)                                                                   \
     static void transpose_elements_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {     \
         for (ptrdiff_t j = 0; j < n; j++)                                                          \
-            for (ptrdiff_t i = 0; i < m; i++) y[j * ldy + i] = x[i * ldx + j];                     \
+            for (ptrdiff_t i = 0; i < m; i++)                                                      \
+                memcpy((char *)(y + j * ldy + i), (const char *)(x + i * ldx + j), bits / 8);      \
     }
 
 #ifdef LL
@@ -109,7 +110,6 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
 #define TRANSPOSE_BLOCK 256
 #define TRANSPOSE_WIDE(bits)                                                                       \
     TRANSPOSE_AREA(bits, square, 4 * T##bits, 4 * T##bits)                                         \
-    TRANSPOSE_AREA(bits, tall, T##bits *LL, T##bits)                                               \
     TRANSPOSE_AREA(bits, flat, T##bits, T##bits *LL)                                               \
     TRANSPOSE_AREA(bits, lane, T##bits, T##bits)                                                   \
     static void transpose_flats_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
@@ -118,10 +118,25 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
         if (done) transpose_by_flat_x##bits(m, done, x, ldx, y, ldy);                              \
         if (done < n) transpose_by_lane_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);           \
     }                                                                                              \
+    /* The tall tiles of T columns: the longest run, so by pointers and not by indices. */         \
+    CO_INLINE void transpose_column_x##bits(ptrdiff_t m, TRANSPOSE_PARAMS(bits)) {                 \
+        for (ptrdiff_t left = m; left > 0; left -= T##bits * LL) {                                 \
+            if (left < T##bits * LL) {                                                             \
+                x -= (T##bits * LL - left) * ldx;                                                  \
+                y -= T##bits * LL - left;                                                          \
+            }                                                                                      \
+            transpose_tall_x##bits(x, ldx, y, ldy);                                                \
+            x += T##bits * LL * ldx;                                                               \
+            y += T##bits * LL;                                                                     \
+        }                                                                                          \
+    }                                                                                              \
     static void transpose_talls_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
         const ptrdiff_t done = transpose_tiled(m, T##bits * LL),                                   \
                         i = transpose_rest(m, done, T##bits);                                      \
-        if (done) transpose_by_tall_x##bits(done, n, x, ldx, y, ldy);                              \
+        for (ptrdiff_t j0 = 0; done && j0 < n; j0 += T##bits) {                                    \
+            const ptrdiff_t j = j0 + T##bits <= n ? j0 : n - T##bits;                              \
+            transpose_column_x##bits(done, x + j, ldx, y + j * ldy, ldy);                          \
+        }                                                                                          \
         if (done < m) transpose_flats_x##bits(m - i, n, x + i * ldx, ldx, y + i, ldy);             \
     }                                                                                              \
     static void transpose_squares_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {      \
@@ -134,7 +149,7 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
     static void transpose_wide_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {         \
         if (m >= 4 * T##bits && n >= 4 * T##bits)                                                  \
             transpose_squares_x##bits(m, n, x, ldx, y, ldy);                                       \
-        else if (LL > 1 && m >= T##bits * LL)                                                      \
+        else if (m >= 4 * T##bits)                                                                 \
             transpose_talls_x##bits(m, n, x, ldx, y, ldy);                                         \
         else if (LL > 1 && n >= T##bits * LL)                                                      \
             transpose_flats_x##bits(m, n, x, ldx, y, ldy);                                         \

@@ -57,7 +57,8 @@ def test_input_layer():
     }
     again = InputLayer.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
-    assert layer.sparse is layer.ragged is False
+    for described in (layer, layer.output):
+        assert described.sparse is described.ragged is False
     with pytest.warns(DeprecationWarning, match="input_shape"):
         assert InputLayer(input_shape=(3,)).batch_shape == (None, 3)
     with pytest.warns(DeprecationWarning, match="batch_input_shape"):

@@ -93,6 +93,8 @@ def test_zero_sizes():
     assert Reshape((0, 3))(np.ones((2, 0), "float32")).shape == (2, 0, 3)
     assert Reshape((-1, 3))(np.ones((2, 0), "float32")).shape == (2, 0, 3)
     assert Flatten()(np.ones((2, 0, 4), "float32")).shape == (2, 0)
+    with pytest.raises(ValueError, match="target_shape"):
+        Reshape((0, -1))(np.ones((2, 0), "float32"))
 
 
 def test_the_default_data_format_is_the_global_one():

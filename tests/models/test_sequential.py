@@ -215,6 +215,16 @@ def test_other_shapes_are_refused(shape):
             call(np.ones(shape, "float32"))
 
 
+def test_a_list_of_one_input_is_that_input():
+    model = net()
+    expected = model(X)
+    for x in ([X], (X,)):
+        for run in (model, model.predict_on_batch, model.predict):
+            np.testing.assert_array_equal(run(x), expected)
+    assert model([Input((3,))]).shape == (None, 1)
+    np.testing.assert_array_equal(model.predict([X[0]]), expected[:1])  # one sample
+
+
 def test_only_arrays():
     model = net("classifier")
     with pytest.raises(ValueError, match="classifier"):

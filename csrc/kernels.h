@@ -60,7 +60,8 @@ typedef struct co_stream {
            (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
             uint64_t threshold, double scale))                                                     \
     /* y[j * ldy + i] = x[i * ldx + j] for i < m, j < n, elements of 1, 2, 4 or 8 bytes,           \
-     * moved and not computed. Never in place; any alignment. */                                   \
+     * moved and not computed. Never in place; any alignment. x may be read anywhere between       \
+     * its first and its last element, also between rows. */                                       \
     KERNEL(transpose_x8, void,                                                                     \
            (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
     KERNEL(transpose_x16, void,                                                                    \

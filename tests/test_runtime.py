@@ -11,7 +11,6 @@ import pytest
 import coreops
 from coreops import _kernels, _threads
 
-
 ELSEWHERE = os.path.dirname(sys.executable)  # outside of any checkout
 
 

@@ -2,7 +2,14 @@
 
 Each case checks that both agree before either is timed. Read the ratio of the medians inside a
 group; absolute times are of one machine on one day. `--benchmark-json FILE` keeps the figures.
+
+Both use one thread unless OMP_NUM_THREADS says otherwise: in one process the threads of NumPy's
+BLAS, which spin for a while after each product, and ours take the cores from each other.
 """
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # NumPy's BLAS reads it when it is loaded
 
 import numpy as np
 import pytest

@@ -76,12 +76,14 @@ def get(identifier: Any) -> DTypePolicy:
     Raises:
         ValueError: if it stands for no policy.
     """
+    if identifier is None:
+        return config.dtype_policy()
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
         inner = identifier.get("config", identifier)
         identifier = inner.get("name", inner) if isinstance(inner, dict) else inner
-    elif identifier is not None and not isinstance(identifier, str):
+    elif not isinstance(identifier, str):
         identifier = getattr(identifier, "__name__", None) or str(identifier)
     return DTypePolicy(identifier)
 

@@ -193,7 +193,7 @@ def _reflect(op: Callable) -> Callable:
     return lambda self, other: op(other, self._value)
 
 
-# Arithmetic and ordering work on the value; == stays identity, so that variables can be keys.
+# Arithmetic and comparisons work on the value, == too, as in Keras; as a key a variable is itself.
 for _name in (
     "add",
     "sub",
@@ -209,6 +209,7 @@ for _name in (
 ):
     setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
     setattr(Variable, f"__r{_name}__", _reflect(getattr(operator, f"__{_name}__")))
-for _name in ("lt", "le", "gt", "ge", "neg", "pos", "invert", "abs"):
+for _name in ("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "invert", "abs"):
     setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
+Variable.__hash__ = object.__hash__  # type: ignore[method-assign]  # __eq__ came after the class
 del _name

@@ -17,6 +17,7 @@ _state: dict[str, Any] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "mask_policy": "raise",
+    "dtype_policy": None,
     "interactive_logging": True,
 }
 
@@ -104,6 +105,27 @@ def set_mask_policy(value: str) -> None:
         ValueError: for any other value.
     """
     _set("mask_policy", value, _MASK_POLICIES)
+
+
+def dtype_policy() -> Any:
+    """Return the `DTypePolicy` of layers that name none: the one set, else that of `floatx()`."""
+    from ._dtypes import DTypePolicy
+
+    return DTypePolicy(_state["dtype_policy"])
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the dtype policy of layers that name none.
+
+    Args:
+        policy: a `DTypePolicy`, its name or its config, or None for `floatx()` again.
+
+    Raises:
+        ValueError: if it stands for no policy.
+    """
+    from ._dtypes import get
+
+    _state["dtype_policy"] = None if policy is None else get(policy).name
 
 
 def enable_interactive_logging() -> None:

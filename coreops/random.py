@@ -43,11 +43,10 @@ class SeedGenerator:
         self._lock = threading.Lock()
 
     def next(self) -> int:
-        """Take the number of the stream's next draw: 0, 1, ..."""
+        """Take the number of the stream's next draw: 1, 2, ..."""
         with self._lock:
-            call = self.call
-            self.call = call + 1
-        return call
+            self.call += 1
+            return self.call
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self._initial_seed, "name": self.name}

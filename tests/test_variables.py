@@ -160,14 +160,6 @@ def test_arithmetic():
     assert (v + 1).dtype == np.float32
 
 
-def test_variables_are_equal_only_to_themselves():
-    a, b = Variable(np.zeros(2)), Variable(np.zeros(2))
-    assert a == a
-    assert a != b
-    assert [a, b].index(b) == 1
-    assert len({a, b}) == 2
-
-
 @pytest.mark.parametrize("value", [0.0, 1.0, [1.0, 2.0]])
 def test_variables_are_neither_true_nor_false(value):
     with pytest.raises(TypeError, match="truth value"):
@@ -274,7 +266,7 @@ def test_unknown_settings_list_the_legal_ones(setter, value, legal):
 
 def test_seed_generators_count_their_draws():
     a, b = random.SeedGenerator(3), random.SeedGenerator(3)
-    assert [a.next(), a.next(), a.call] == [0, 1, 2]
+    assert [a.next(), a.next(), a.call] == [1, 2, 2]
     x, y = random.normal((4,), seed=a), random.normal((4,), seed=a)
     assert not np.array_equal(x, y)
     b.next(), b.next()
@@ -287,7 +279,7 @@ def test_seed_generators_round_trip():
     assert random.SeedGenerator.from_config(a.get_config()).seed == 3
     a.next()
     b = pickle.loads(pickle.dumps(a))
-    assert (b.seed, b.next()) == (3, 1)
+    assert (b.seed, b.next()) == (3, 2)
 
 
 @pytest.mark.parametrize("seed", ["1", 1.5, [1]])
@@ -328,7 +320,7 @@ def test_draws_in_threads_are_all_different():
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(calls) == list(range(1600))
+    assert sorted(calls) == list(range(1, 1601))
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64", "bfloat16"])
@@ -397,3 +389,10 @@ def test_standardize_dtype():
     assert utils.standardize_dtype("bfloat16") == "bfloat16"
     with pytest.raises(ValueError, match="Unknown dtype"):
         utils.standardize_dtype("float33")
+
+
+def test_comparing_compares_elements_and_a_key_is_itself():
+    one, other = Variable(np.zeros(3)), Variable(np.zeros(3))
+    assert (one == 0).all()
+    assert not (one != np.zeros(3)).any()
+    assert len({one: 1, other: 2}) == 2

@@ -41,12 +41,14 @@ def call_layer(
     layer._check_ready()
     if not args:
         args, kwargs = _first_by_name(layer, kwargs)
-    _refuse_non_arrays(layer, args)
+    plain = len(args) == 1 and isinstance(args[0], np.ndarray) and not kwargs
+    if not plain:
+        _refuse_non_arrays(layer, args)
     if kwargs and not layer._python_call:
         raise TypeError(
             f"Layer '{layer.name}' was called with unexpected keyword arguments: {sorted(kwargs)}"
         )
-    if any(isinstance(leaf, KerasTensor) for leaf in leaves((args, kwargs))):
+    if not plain and any(isinstance(leaf, KerasTensor) for leaf in leaves((args, kwargs))):
         return _call_symbolic(layer, args)
 
     outer = _plan.current_training()
@@ -71,8 +73,8 @@ def _call_array(
     array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
     if array.dtype.kind == "c" and layer.integer_input == "cast":
         raise TypeError(f"Layer '{layer.name}' computes real numbers. Received: {array.dtype}")
-    check_inputs(layer.input_spec, [array.shape], [array.dtype.name], layer.name)
-    layer._prepare(_open_shape(array), array.dtype.name)
+    check_inputs(layer.input_spec, [array.shape], [array.dtype], layer.name)
+    layer._prepare(_open_shape(array), array.dtype)
     epoch = _kernels.epoch()  # what another thread changes after this is seen at the next call
     program = layer._program(training)
     y, mask = program(array, mask, out)
@@ -94,7 +96,7 @@ def _call_python(
         _refuse_mask(layer)
         mask = None
     args = map_structure(lambda x: _converted(layer, x), args)
-    dtypes = [x.dtype.name for x in leaves(args[0])]
+    dtypes = [x.dtype for x in leaves(args[0])]
     layer._prepare(map_structure(_open_shape, args[0]), dtypes)
     with _plan.python_scope(training):
         output, masks = layer._run(args, mask, training, kwargs)

@@ -72,7 +72,7 @@ class InputSpec:
     def from_config(cls, config: dict[str, Any]) -> InputSpec:
         return cls(**config)
 
-    def mismatch(self, shape: Shape, dtype: str | None = None) -> str | None:
+    def mismatch(self, shape: Shape, dtype: Any = None) -> str | None:
         """Return what is wrong with an input as "expected ..., found ...", or None."""
         rank = len(shape)
         if self.ndim is not None and rank != self.ndim and not self.allow_last_axis_squeeze:
@@ -81,7 +81,7 @@ class InputSpec:
             return f"expected max_ndim={self.max_ndim}, found ndim={rank}"
         if self.min_ndim is not None and rank < self.min_ndim:
             return f"expected min_ndim={self.min_ndim}, found ndim={rank}"
-        if self.dtype is not None and dtype is not None and dtype != self.dtype:
+        if self.dtype is not None and dtype is not None and str(dtype) != self.dtype:
             return f"expected dtype={self.dtype}, found dtype={dtype}"
         for axis, size in self.axes.items():
             if size is not None and not -rank <= axis < rank:
@@ -103,14 +103,14 @@ class InputSpec:
 
 
 def check_inputs(
-    spec: InputSpec | Sequence[InputSpec] | None, shapes: list[Shape], dtypes: list[str], owner: str
+    spec: InputSpec | Sequence[InputSpec] | None, shapes: list[Shape], dtypes: list[Any], owner: str
 ) -> None:
     """Check the shapes and dtypes of a layer's inputs against its `input_spec`.
 
     Args:
         spec: the layer's `input_spec`; None accepts everything.
         shapes: one shape per input, batch axis first.
-        dtypes: one dtype name per input.
+        dtypes: one dtype, or its name, per input.
         owner: name of the layer, for the message.
 
     Raises:

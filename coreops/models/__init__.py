@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..layers import Layer
 from ..saving import registry
 from .model import Model
 from .sequential import Sequential
 
-__all__ = ["Model", "Sequential", "load_model", "model_from_json"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"]
 
 registry.add("models", Sequential, module="keras")
 
@@ -25,6 +26,11 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     from ..saving import deserialize_keras_object
 
     return deserialize_keras_object(json.loads(json_string), custom_objects)
+
+
+def clone_model(model: Model) -> Layer:
+    """Return a new model of the same class and configuration, with weights of its own."""
+    return type(model).from_config(model.get_config())
 
 
 def load_model(filepath: Any, *args: Any, **kwargs: Any) -> Model:

@@ -24,6 +24,14 @@ class Model(Layer):
 
     _input_layer: InputLayer | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args or {"inputs", "outputs"} & kwargs.keys():
+            raise TypeError(
+                f"{type(self).__name__}(inputs, outputs): graphs of layers are not supported. Use "
+                "Sequential, or a subclass with a `call(inputs)`."
+            )
+        super().__init__(**kwargs)
+
     @property
     def layers(self) -> list[Layer]:
         """The layers directly inside the model."""

@@ -191,7 +191,7 @@ class Sequential(Model):
         """
         source = self._input_layer
         if source is None or not self._layers:
-            self._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype.name)
+            self._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype)
             source = self._input_layer
             assert source is not None  # building made it
         shape = source.fit(array.shape, self.name)

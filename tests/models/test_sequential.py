@@ -408,3 +408,29 @@ def test_keras_reads_our_config(keras):
     again = keras.models.model_from_json(model.to_json())
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
     assert again.output_shape == model.output_shape
+
+
+def test_clone_model_has_weights_of_its_own():
+    model = Sequential([Input((3,)), Dense(2)], name="one")
+    twin = coreops.models.clone_model(model)
+    assert twin.get_config() == model.get_config()
+    twin.set_weights([np.zeros((3, 2)), np.zeros(2)])
+    assert model.get_weights()[0].any()
+
+
+def test_graphs_are_refused_with_a_way_out():
+    x = Input((3,))
+    with pytest.raises(TypeError, match="graphs of layers are not supported"):
+        coreops.Model(inputs=x, outputs=Dense(2)(x))
+    with pytest.raises(TypeError, match="Use Sequential"):
+        coreops.Model(x, Dense(2)(x))
+
+
+def test_the_dtype_policy_of_layers_that_name_none():
+    coreops.config.set_dtype_policy("float64")
+    try:
+        assert coreops.config.dtype_policy().name == "float64"
+        assert Dense(2)(np.ones((1, 3))).dtype == np.float64
+    finally:
+        coreops.config.set_dtype_policy(None)
+    assert Dense(2)(np.ones((1, 3))).dtype == np.float32

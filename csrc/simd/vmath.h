@@ -88,8 +88,11 @@ CO_INLINE vreal v_log1p_unit(vreal x) {
 }
 
 CO_INLINE vreal v_tanh(vreal x) {
+    vreal n;
     const vreal a = v_min(V(TANH_ONE), v_abs(x));
-    const vreal m = v_expm1(v_add(a, a));
+    const vreal p = v_exp_parts(v_add(a, a), V(0), &n);
+    const vreal t = v_pow2(n);
+    const vreal m = v_fma(t, p, v_sub(t, V(1))); /* expm1(2 a), which is far from overflow */
     return v_copysign(v_div(m, v_add(m, V(2))), x);
 }
 

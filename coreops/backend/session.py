@@ -160,37 +160,9 @@ def dropout(
     return _random.dropout(x, level, noise_shape, seed)
 
 
-def random_normal(
-    shape: Sequence[int],
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: str | None = None,
-    seed: int | None = None,
-) -> np.ndarray:
-    """Draw from the normal distribution."""
-    return _random.normal(shape, mean, stddev, dtype, seed)
-
-
-def truncated_normal(
-    shape: Sequence[int],
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: str | None = None,
-    seed: int | None = None,
-) -> np.ndarray:
-    """Draw from the normal distribution within two standard deviations."""
-    return _random.truncated_normal(shape, mean, stddev, dtype, seed)
-
-
-def random_uniform(
-    shape: Sequence[int],
-    minval: float = 0.0,
-    maxval: float = 1.0,
-    dtype: str | None = None,
-    seed: int | None = None,
-) -> np.ndarray:
-    """Draw from [minval, maxval)."""
-    return _random.uniform(shape, minval, maxval, dtype, seed)
+random_normal = _random.normal
+random_uniform = _random.uniform
+truncated_normal = _random.truncated_normal
 
 
 def random_bernoulli(

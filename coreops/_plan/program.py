@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         def _add_activity_loss(self, output: np.ndarray) -> None: ...
 
 
+_MOST_SEGMENTS = 32  # that a program keeps: each shape of input has a copy of the packed weights
 _scope = threading.local()
 _COMPUTE = {"float64": np.dtype(np.float64)}
 
@@ -122,11 +123,6 @@ class Program:
             return None
         return segment.plan
 
-    @property
-    def has_seams(self) -> bool:
-        """Whether any segment compiled so far ends in a seam."""
-        return any(s.seam is not None for s in self._segments.values())
-
     def _run(
         self, segment: Segment, x: np.ndarray, mask: np.ndarray | None, out: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -152,7 +148,10 @@ class Program:
         key = (index, x.shape[1:], x.dtype, masked, _kernels.isa())
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
-            segment = self._segments[key] = self._compile(index, x, mask)
+            segment = self._compile(index, x, mask)
+            while len(self._segments) >= _MOST_SEGMENTS:
+                self._segments.pop(next(iter(self._segments)), None)  # the oldest
+            self._segments[key] = segment
         return segment
 
     def _compile(self, index: int, x: np.ndarray, mask: np.ndarray | None) -> Segment:

@@ -434,3 +434,10 @@ def test_the_dtype_policy_of_layers_that_name_none():
     finally:
         coreops.config.set_dtype_policy(None)
     assert Dense(2)(np.ones((1, 3))).dtype == np.float32
+
+
+def test_many_shapes_do_not_pile_up():
+    model = Sequential([Input((None, 4)), Dense(8)])
+    for steps in range(1, 100):
+        assert model(np.ones((2, steps, 4), np.float32)).shape == (2, steps, 8)
+    assert len(model._program(False)._segments) <= 32

@@ -149,8 +149,8 @@ class Program:
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
             segment = self._compile(index, x, mask)
-            while len(self._segments) >= _MOST_SEGMENTS:
-                self._segments.pop(next(iter(self._segments)), None)  # the oldest
+            for oldest in list(self._segments)[: 1 - _MOST_SEGMENTS]:
+                self._segments.pop(oldest, None)
             self._segments[key] = segment
         return segment
 

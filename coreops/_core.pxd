@@ -42,6 +42,7 @@ cdef extern from "coreops.h" nogil:
     int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
     int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
     co_status co_plan_finish(co_plan *, int, int)
+    ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)
     ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
     co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, int)

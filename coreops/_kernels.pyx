@@ -12,11 +12,11 @@ cimport numpy as cnp
 import numpy as np
 
 from coreops._core cimport (
-    CO_NO_MEMORY, CO_OK, co_act, co_cpu_features, co_parallel_init, co_parallel_runtime, co_plan,
-    co_plan_act, co_plan_arena, co_plan_cost, co_plan_create, co_plan_dense, co_plan_destroy,
-    co_plan_dropout, co_plan_finish, co_plan_masking, co_plan_permute, co_plan_prelu,
-    co_plan_repeat, co_plan_run, co_plan_softmax, co_status, co_stream, co_tier_count,
-    co_tier_kernels, co_tier_name, co_tier_supported,
+    CO_BAD_PLAN, CO_NO_MEMORY, CO_OK, co_act, co_cpu_features, co_parallel_init,
+    co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
+    co_plan_dense, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
+    co_plan_permute, co_plan_prelu, co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax,
+    co_stream, co_status, co_tier_count, co_tier_kernels, co_tier_name, co_tier_supported,
 )
 
 cnp.import_array()
@@ -195,18 +195,34 @@ cdef class Callable:
 
 # ------------------------------------------------------------------------------------ the plan
 
-cdef int _item_bytes(object dtype):
+cdef enum:
+    MOST_AXES = 64  # of a step
+
+
+cdef int _words(object dtype) except -1:
+    """As how many items of at most 8 bytes an element moves."""
     cdef int size = dtype.itemsize
-    return size if size <= 8 else 8
+    if dtype.kind not in "biufc" or not (size in (1, 2, 4) or size % 8 == 0):
+        raise TypeError(f"a plan takes numbers of 1, 2, 4, 8, 16 or 32 bytes, received {dtype}")
+    return size // 8 if size > 8 else 1
+
+
+cdef object _product(tuple shape):
+    product = 1
+    for n in shape:
+        if n < 0:
+            raise ValueError(f"expected sizes of at least 0, received {shape}")
+        product *= n
+    return product
 
 
 cdef class Plan:
     """A compiled list of steps: one call takes a batch from the input to the output.
 
-    dtype: the NumPy dtype of the input; float32 and float64 compute, every other of 1, 2, 4, 8 or
-    16 bytes is moved. shape: one sample's shape, without the batch axis. Building methods take and
-    return values (small ints, 0 is the input); `finish` ends the building, after which the plan
-    is immutable and any number of threads may run it.
+    dtype: the NumPy dtype of the input; float32 and float64 compute, other numbers are moved.
+    shape: one sample's shape, without the batch axis. Building methods take and return values
+    (small ints, 0 is the input); `finish` ends the building, after which the plan is immutable
+    and any number of threads may run it.
     """
 
     cdef co_plan *_c
@@ -226,16 +242,15 @@ cdef class Plan:
         self.in_shape = shape
         if len(shape) > 30:
             raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")
-        # An item of 16 bytes moves as two of 8.
-        self._words = 2 if self.dtype.itemsize == 16 else 1
-        cdef ptrdiff_t size = self._words
+        self._words = _words(self.dtype)
+        cdef ptrdiff_t size = _product(shape) * self._words
         for i, n in enumerate(shape):
             self._in_dims[i + 1] = n
-            size *= n
         self._in_rank = len(shape) + 1
         self._type_num = self.dtype.num
         cdef int bits = 64 if self.dtype == np.float64 else 32
-        self._c = co_plan_create(co_tier_kernels(_tier, bits), _item_bytes(self.dtype), size)
+        cdef int item = self.dtype.itemsize // self._words
+        self._c = co_plan_create(co_tier_kernels(_tier, bits), item, size)
         if self._c == NULL:
             raise MemoryError("no memory for a plan")
 
@@ -248,6 +263,21 @@ cdef class Plan:
         if value < 0:
             raise ValueError("internal error: a plan's step does not fit its operand")
         return value
+
+    cdef int _building(self, bint computes) except -1:
+        """Whether a step may be appended: raises if not."""
+        if self._ready:
+            raise ValueError("internal error: a step for a plan that is finished")
+        if computes and self._type_num not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64):
+            raise TypeError(f"a plan computes float32 or float64, received {self.dtype}")
+        return 0
+
+    cdef int _axes(self, tuple shape, tuple other) except -1:
+        """How many axes the shape has; raises if they are too many, or not those of the other."""
+        if len(shape) > MOST_AXES or len(shape) != len(other):
+            raise ValueError(f"a step takes at most {MOST_AXES} axes, and as many on both sides, "
+                             f"received {len(shape)} and {len(other)}")
+        return len(shape)
 
     cdef const void *_real(self, object array, ptrdiff_t size) except? NULL:
         """The data of a C-contiguous array of the plan's dtype and of that size."""
@@ -262,6 +292,7 @@ cdef class Plan:
 
     def dense(self, int x, ptrdiff_t positions, kernel, bias=None):
         """x as (positions, k) times kernel (k, n) plus bias (n,)."""
+        self._building(True)
         cdef ptrdiff_t k = kernel.shape[0], n = kernel.shape[1]
         cdef const void *b = NULL
         if bias is not None:
@@ -270,29 +301,34 @@ cdef class Plan:
 
     def act(self, int x, str kind, double p=0.0, double q=0.0, double r=0.0):
         """An activation of csrc/activation.h, elementwise."""
+        self._building(True)
         cdef co_act act = co_act(ACTIVATIONS[kind], p, q, r)
         return self._check(co_plan_act(self._c, x, act))
 
     def softmax(self, int x, ptrdiff_t n, bint log=False):
         """Softmax, or its logarithm, over each run of n elements."""
+        self._building(True)
         return self._check(co_plan_softmax(self._c, x, n, log))
 
     def prelu(self, int x, alpha):
         """Parametric relu; alpha's elements repeat over x."""
+        self._building(True)
         cdef ptrdiff_t n = alpha.size
         return self._check(co_plan_prelu(self._c, x, n, self._real(alpha, n)))
 
     def masking(self, int x, ptrdiff_t positions, ptrdiff_t n, double value):
         """x as (positions, n): the masked x, and the value of the mask."""
+        self._building(True)
         cdef int mask = -1
         y = self._check(co_plan_masking(self._c, x, positions, n, value, &mask))
         return y, mask
 
     def dropout(self, int x, double rate, tuple shape, tuple noise, bint share_batch):
         """Inverted dropout with the next stream of `run`; noise has 1 or the axis's size."""
-        cdef ptrdiff_t sizes[32]
-        cdef ptrdiff_t draws[32]
-        cdef int rank = len(shape)
+        self._building(True)
+        cdef ptrdiff_t sizes[MOST_AXES]
+        cdef ptrdiff_t draws[MOST_AXES]
+        cdef int rank = self._axes(shape, noise)
         for i in range(rank):
             sizes[i] = shape[i]
             draws[i] = noise[i]
@@ -303,28 +339,33 @@ cdef class Plan:
 
     def permute(self, int x, tuple shape, tuple axes):
         """Axis i of the result is axis axes[i], from 0, of x read with this shape."""
-        cdef ptrdiff_t sizes[33]
-        cdef int order[33]
-        cdef int rank = len(shape)
+        self._building(False)
+        cdef ptrdiff_t sizes[MOST_AXES + 1]
+        cdef int order[MOST_AXES + 1]
+        cdef int rank = self._axes(shape, axes)
         for i in range(rank):
             sizes[i] = shape[i]
             order[i] = axes[i]
-        if self._words == 2:
-            sizes[rank] = 2
+        if self._words > 1:
+            sizes[rank] = self._words
             order[rank] = rank
             rank += 1
         return self._check(co_plan_permute(self._c, x, rank, sizes, order))
 
     def repeat(self, int x, ptrdiff_t n, ptrdiff_t times):
         """Each run of n elements `times` times over."""
+        self._building(False)
         return self._check(co_plan_repeat(self._c, x, n * self._words, times))
 
     def finish(self, int y, tuple shape, int mask=-1, tuple mask_shape=()):
         """Ends the building: value y, read with this shape, is the result, and so is the mask."""
-        cdef co_status status = co_plan_finish(self._c, y, mask)
-        self._check(status)
+        self._building(False)
         if len(shape) > 30:
             raise ValueError(f"a plan makes samples of at most 30 axes, received {len(shape)}")
+        if (_product(shape) * self._words != co_plan_size(self._c, y)
+                or (mask >= 0 and _product(mask_shape) != co_plan_size(self._c, mask))):
+            self._check(CO_BAD_PLAN)
+        self._check(co_plan_finish(self._c, y, mask))
         self.out_shape = shape
         self.masked = mask >= 0
         self._mask_shape = mask_shape

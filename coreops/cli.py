@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from . import __version__
 from ._exit import (
     BAD_INPUT,
     BAD_MODEL,
+    CANNOT_WRITE,
     FAILED,
     INTERRUPTED,
     NEEDS_PACKAGE,
@@ -19,6 +22,7 @@ from ._exit import (
     OK,
     CommandError,
 )
+from .models.progress import fit
 
 _EXIT_CODES = """\
 exit codes:
@@ -44,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = _parser().parse_args(argv)
+    arguments.own_process = argv is None
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -58,6 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
         sys.stdout = None
         return FAILED
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        sys.stdout = None  # or its rest would fail once more at the exit
+        reason = error.strerror or error
+        return _complain(f"cannot write to the standard output: {reason}", CANNOT_WRITE)
     return OK
 
 
@@ -65,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="coreops", description="Keras models on compiled CPU kernels, without Keras."
     )
+    parser.add_argument("--version", action="version", version=f"coreops {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     demo = commands.add_parser("demo", help="classify the shipped handwritten digits")
@@ -85,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("output", metavar="OUT", help=".npy, .npz or .csv; replaced if it exists")
     predict.add_argument("--key", help="name of the input array inside an .npz file")
     predict.add_argument(
-        "--batch-size", type=_positive, default=4096, metavar="N", help="samples at once (4096)"
+        "--batch-size", type=_positive, default=256, metavar="N", help="samples at once (256)"
     )
     predict.add_argument("--quiet", action="store_true", help="no progress, no closing line")
     predict.set_defaults(run=_predict)
@@ -99,9 +111,14 @@ def _positive(text: str) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
+    _need_h5py()
+    if arguments.own_process and "OMP_NUM_THREADS" not in os.environ:
+        # One thread each, as in bench/: the two libraries' threads would take the cores from each
+        # other. NumPy's BLAS reads the variable when it is loaded, so the process starts anew.
+        os.environ["OMP_NUM_THREADS"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     from ._demo import run
 
-    _need_h5py()
     run()
 
 
@@ -123,7 +140,8 @@ def _predict(arguments: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     write_array(arguments.output, y)
     if not arguments.quiet:
-        print(f"{len(x):,} samples in {seconds:.3g} s -> {arguments.output} {y.shape}")
+        noun = "sample" if len(x) == 1 else "samples"
+        print(f"{len(x):,} {noun} in {seconds:.3g} s -> {arguments.output} {y.shape}")
 
 
 def _load(path: str) -> Any:
@@ -157,16 +175,19 @@ def _check_shape(path: str, x: Any, model: Any) -> None:
     if wanted is None:  # a model without an Input takes its shape from the data
         return
     sample = ", ".join("any" if size is None else str(size) for size in wanted[1:])
-    fits = x.ndim == len(wanted) and all(
-        size is None or size == got for size, got in zip(wanted[1:], x.shape[1:], strict=True)
-    )
-    if not fits:
+    if not _fits(x.shape[1:], wanted[1:]):
         hint = ""
-        if x.ndim == len(wanted) - 1:
+        if _fits(x.shape, wanted[1:]):
             hint = " For a single sample, add a leading axis of 1."
         raise CommandError(
             f"{path} has shape {x.shape}, but the model takes (samples, {sample}).{hint}", BAD_INPUT
         )
+
+
+def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(shape) == len(wanted) and all(
+        size is None or size == got for size, got in zip(wanted, shape, strict=True)
+    )
 
 
 def _run(model: Any, x: Any, arguments: argparse.Namespace) -> Any:
@@ -217,12 +238,16 @@ class Progress:
         left = (now - self.started) * (1 - share) / share
         bar = "#" * int(share * self.WIDTH)
         text = f"[{bar:<{self.WIDTH}}] {done:,} of {self.total:,}, {left:.0f} s left"
-        print(f"\r{text:<79}", end="", file=sys.stderr, flush=True)
+        self._draw(f"{text:<79}")
 
     def close(self) -> None:
         """Wipe the line."""
         if self.on_screen:
-            print(f"\r{'':<79}\r", end="", file=sys.stderr, flush=True)
+            self._draw(" " * 79)
+            print("\r", end="", file=sys.stderr, flush=True)
+
+    def _draw(self, line: str) -> None:
+        print(f"\r{fit(line, sys.stderr)}", end="", file=sys.stderr, flush=True)
 
 
 def _complain(message: str, code: int) -> int:

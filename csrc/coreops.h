@@ -12,9 +12,11 @@
  *
  * Sizes are elements per sample. Building functions return a value (>= 0) or a
  * negative co_status, and pass a negative value on, so that a chain needs one
- * check. After co_plan_finish a plan never changes: any number of threads may
- * run it at once. Results do not depend, in bits, on the number of threads, on
- * the place of a row in the batch or on the batch's size.
+ * check. A step whose sizes do not fit the value it reads is CO_BAD_PLAN, one
+ * whose result is beyond any memory CO_NO_MEMORY. After co_plan_finish a plan
+ * never changes: any number of threads may run it at once. Results do not
+ * depend, in bits, on the number of threads, on the place of a row in the batch
+ * or on the batch's size.
  *
  * Aliasing: no buffer of a run overlaps another. Weights are copied (packed)
  * while building; buffers need the alignment of their element only. */
@@ -37,7 +39,8 @@ enum { CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFERS };
 
 /* A new plan whose value 0 is its input of input_size elements of item_bytes
  * each (1, 2, 4 or 8). Steps that compute need kernels->real_bits to be
- * 8 * item_bytes; steps that move do not care. NULL if memory is short. */
+ * 8 * item_bytes; steps that move do not care. NULL if memory is short, or would
+ * be for any input of that size. */
 co_plan *co_plan_create(const co_kernels *kernels, int item_bytes, ptrdiff_t input_size);
 void co_plan_destroy(co_plan *plan);
 
@@ -65,6 +68,8 @@ int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times);
 /* The plan's result, and the mask that goes with it (-1: none). */
 co_status co_plan_finish(co_plan *plan, int y, int mask);
 
+/* The elements per sample of a value; CO_BAD_PLAN if there is no such value. */
+ptrdiff_t co_plan_size(const co_plan *plan, int value);
 /* A rough estimate of one sample's time on one thread, in nanoseconds. */
 double co_plan_cost(const co_plan *plan);
 /* The bytes of scratch that a run of `batch` samples takes on one thread. */

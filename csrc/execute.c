@@ -39,7 +39,7 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
     const ptrdiff_t item = plan->item_bytes;
     const ptrdiff_t x_unit = plan->values[step->x].size / plan->units;
     const ptrdiff_t n = units * (plan->values[step->y].size / plan->units);
-    const ptrdiff_t positions = units * step->positions / plan->units;
+    const ptrdiff_t positions = units * (step->positions / plan->units);
     const char *x = locate(job, arena, step->x, first);
     char *y = locate(job, arena, step->y, first);
 
@@ -116,8 +116,9 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
     if (team > 1 || job.arena_bytes > CO_STACK_ARENA) {
         /* The last run may have left one; it is large enough for any run of this size. */
         co_plan *shared = (co_plan *)plan;
-        spare = atomic_exchange(&shared->spare, NULL);
-        ptrdiff_t need = job.arena_bytes * team, *header = spare;
+        if (job.arena_bytes > (PTRDIFF_MAX - CO_LINE) / team) return CO_NO_MEMORY;
+        ptrdiff_t need = job.arena_bytes * team;
+        ptrdiff_t *header = spare = atomic_exchange(&shared->spare, NULL);
         if (!header || header[0] < need) {
             free(spare);
             spare = header = aligned_alloc(CO_LINE, (size_t)(need + CO_LINE));

@@ -6,6 +6,15 @@
 /* An axis of the result: its size and its strides, in elements, in x and y. */
 typedef co_loop axis_t;
 
+static int is_permutation(int rank, const int *axes) {
+    for (int i = 0; i < rank; i++) {
+        if (axes[i] < 0 || axes[i] >= rank) return 0;
+        for (int j = 0; j < i; j++)
+            if (axes[j] == axes[i]) return 0;
+    }
+    return 1;
+}
+
 /* The result's axes without those of size 1, neighbours that stay together merged.
  * Returns how many are left, or -1 if they are too many. */
 static int merge(int rank, const ptrdiff_t *shape, const int *axes, axis_t *out) {
@@ -48,6 +57,7 @@ static int widen(co_permutation *p, axis_t *out, int count) {
 co_status co_permutation_init(co_permutation *p, ptrdiff_t *positions, int item_bytes, int rank,
                               const ptrdiff_t *shape, const int *axes) {
     axis_t out[CO_MAX_RANK];
+    if (!is_permutation(rank, axes)) return CO_BAD_PLAN;
     int count = merge(rank, shape, axes, out), first = 0;
     if (count < 0) return CO_BAD_PLAN;
     *p = (co_permutation){.item_bytes = item_bytes, .n = 1};

@@ -30,7 +30,37 @@ static void step_free(co_step *step) {
     }
 }
 
+/* The most bytes of a value in a sample, or of a step's weights: more than any machine has, and so
+ * few that no sum over a plan's values overflows. */
+#define CO_MOST_BYTES (PTRDIFF_MAX >> 16)
+
+/* a * b of sizes, or PTRDIFF_MAX where that overflows. */
+static ptrdiff_t product(ptrdiff_t a, ptrdiff_t b) {
+    return a && b > PTRDIFF_MAX / a ? PTRDIFF_MAX : a * b;
+}
+
+/* Whether a * b is size, for any a and b. */
+static int is_product(ptrdiff_t a, ptrdiff_t b, ptrdiff_t size) {
+    return a >= 0 && b >= 0 && product(a, b) == size;
+}
+
+/* Whether a shape is of so many elements, and its axes other than zeros of no more than any value
+ * can have. */
+static int is_shape(int rank, const ptrdiff_t *shape, ptrdiff_t size) {
+    ptrdiff_t elements = 1;
+    int empty = 0;
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] < 0) return 0;
+        if (shape[i])
+            elements = product(elements, shape[i]);
+        else
+            empty = 1;
+    }
+    return elements <= CO_MOST_BYTES && (empty ? 0 : elements) == size;
+}
+
 co_plan *co_plan_create(const co_kernels *kernels, int item_bytes, ptrdiff_t input_size) {
+    if (input_size < 0 || input_size > CO_MOST_BYTES / item_bytes) return NULL;
     co_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return NULL;
     plan->kernels = kernels;
@@ -56,6 +86,7 @@ void co_plan_destroy(co_plan *plan) {
 }
 
 static int add_value(co_plan *plan, ptrdiff_t size, int item_bytes) {
+    if (size > CO_MOST_BYTES / item_bytes) return CO_NO_MEMORY;
     co_value *values = realloc(plan->values, (size_t)(plan->n_values + 1) * sizeof *values);
     if (!values) return CO_NO_MEMORY;
     plan->values = values;
@@ -76,20 +107,30 @@ static int add_step(co_plan *plan, co_step step, ptrdiff_t out_size) {
     return step.y;
 }
 
+/* The size of x as the operand of a step, or a status: masks are no operands. */
+static ptrdiff_t operand(const co_plan *plan, int x) {
+    if (x < 0) return x;
+    if (x >= plan->n_values || plan->values[x].item_bytes != plan->item_bytes) return CO_BAD_PLAN;
+    return plan->values[x].size;
+}
+
 /* The number of runs of n elements in x, or a status. */
 static ptrdiff_t positions_of(const co_plan *plan, int x, ptrdiff_t n) {
-    if (x < 0) return x;
-    if (x >= plan->n_values || n < 0) return CO_BAD_PLAN;
-    ptrdiff_t size = plan->values[x].size;
+    const ptrdiff_t size = operand(plan, x);
+    if (size < 0) return size;
+    if (n < 0) return CO_BAD_PLAN;
     if (n == 0) return size == 0 ? 0 : CO_BAD_PLAN;
     return size % n == 0 ? size / n : CO_BAD_PLAN;
 }
 
 int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
                   const void *kernel, const void *bias) {
-    if (x < 0) return x;
-    if (positions * k != plan->values[x].size) return CO_BAD_PLAN;
+    const ptrdiff_t size = operand(plan, x);
+    if (size < 0) return (int)size;
+    if (!is_product(positions, k, size) || n < 0) return CO_BAD_PLAN;
     const ptrdiff_t nr = plan->kernels->gemm_nr, item = plan->item_bytes;
+    const ptrdiff_t most = CO_MOST_BYTES / item;
+    if (n > most || product(k, n + nr) > most) return CO_NO_MEMORY;
     size_t packed = (size_t)((n + nr - 1) / nr * nr * k * item);
     co_step step = {
         .op = CO_OP_DENSE, .x = x, .mask = -1, .positions = positions, .u.dense = {.k = k, .n = n}};
@@ -101,13 +142,13 @@ int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdif
         return CO_NO_MEMORY;
     }
     plan->kernels->gemm_pack(k, n, kernel, n, step.u.dense.kernel);
-    return add_step(plan, step, positions * n);
+    return add_step(plan, step, product(positions, n));
 }
 
 int co_plan_act(co_plan *plan, int x, co_act act) {
-    if (x < 0) return x;
-    return add_step(plan, (co_step){.op = CO_OP_ACT, .x = x, .mask = -1, .u.act = act},
-                    plan->values[x].size);
+    const ptrdiff_t size = operand(plan, x);
+    if (size < 0) return (int)size;
+    return add_step(plan, (co_step){.op = CO_OP_ACT, .x = x, .mask = -1, .u.act = act}, size);
 }
 
 int co_plan_softmax(co_plan *plan, int x, ptrdiff_t n, int log) {
@@ -134,8 +175,9 @@ int co_plan_prelu(co_plan *plan, int x, ptrdiff_t n, const void *alpha) {
 
 int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, double value,
                     int *mask) {
-    if (x < 0) return x;
-    if (positions * n != plan->values[x].size) return CO_BAD_PLAN;
+    const ptrdiff_t size = operand(plan, x);
+    if (size < 0) return (int)size;
+    if (!is_product(positions, n, size)) return CO_BAD_PLAN;
     *mask = add_value(plan, positions, 1);
     if (*mask < 0) return *mask;
     return add_step(plan,
@@ -144,27 +186,29 @@ int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, doub
                               .mask = *mask,
                               .positions = positions,
                               .u.masking = {n, value}},
-                    positions * n);
+                    size);
 }
 
 int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, const ptrdiff_t *shape,
                     const ptrdiff_t *noise, int share_batch) {
-    if (x < 0) return x;
+    const ptrdiff_t size = operand(plan, x);
+    if (size < 0) return (int)size;
+    if (!is_shape(rank, shape, size)) return CO_BAD_PLAN;
     co_step step = {.op = CO_OP_DROPOUT, .x = x, .mask = -1, .u.noise = malloc(sizeof(co_noise))};
     if (!step.u.noise) return CO_NO_MEMORY;
     co_status status =
         co_noise_init(step.u.noise, &step.positions, rate, stream, rank, shape, noise, share_batch);
-    if (status == CO_OK && step.u.noise->size != plan->values[x].size) status = CO_BAD_PLAN;
     if (status != CO_OK) {
         step_free(&step);
         return status;
     }
-    if (stream >= plan->n_streams) plan->n_streams = stream + 1;
-    return add_step(plan, step, plan->values[x].size);
+    return add_step(plan, step, size);
 }
 
 int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes) {
-    if (x < 0) return x;
+    const ptrdiff_t size = operand(plan, x);
+    if (size < 0) return (int)size;
+    if (!is_shape(rank, shape, size)) return CO_BAD_PLAN;
     co_step step = {
         .op = CO_OP_PERMUTE, .x = x, .mask = -1, .u.permutation = malloc(sizeof(co_permutation))};
     if (!step.u.permutation) return CO_NO_MEMORY;
@@ -174,17 +218,18 @@ int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, cons
         step_free(&step);
         return status;
     }
-    return add_step(plan, step, plan->values[x].size);
+    return add_step(plan, step, size);
 }
 
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times) {
     ptrdiff_t positions = positions_of(plan, x, n);
     if (positions < 0) return (int)positions;
+    if (times < 0) return CO_BAD_PLAN;
     return add_step(
         plan,
         (co_step){
             .op = CO_OP_REPEAT, .x = x, .mask = -1, .positions = positions, .u.repeat = {n, times}},
-        positions * times * n);
+        product(plan->values[x].size, times));
 }
 
 /* The number of steps that read each value, and the last of them. The result is
@@ -330,7 +375,9 @@ static void choose_block(co_plan *plan) {
 }
 
 co_status co_plan_finish(co_plan *plan, int y, int mask) {
-    if (y < 0) return (co_status)y;
+    if (operand(plan, y) < 0) return y < 0 ? (co_status)y : CO_BAD_PLAN;
+    if (mask >= plan->n_values || (mask >= 0 && plan->values[mask].item_bytes != 1))
+        return CO_BAD_PLAN;
     fuse(plan, y);
     if (y == 0) { /* nothing computes: the result is a copy, for it never aliases the input */
         y = add_step(plan, (co_step){.op = CO_OP_COPY, .mask = -1}, plan->values[0].size);
@@ -343,6 +390,10 @@ co_status co_plan_finish(co_plan *plan, int y, int mask) {
     co_status status = lay_out_arena(plan);
     if (status == CO_OK) choose_block(plan);
     return status;
+}
+
+ptrdiff_t co_plan_size(const co_plan *plan, int value) {
+    return value >= 0 && value < plan->n_values ? plan->values[value].size : CO_BAD_PLAN;
 }
 
 double co_plan_cost(const co_plan *plan) { return plan->ns * (double)plan->units; }

@@ -92,7 +92,7 @@ enum { CO_LINE = 64 }; /* bytes of a cache line, and of the widest vector */
 struct co_plan {
     const co_kernels *kernels;
     int item_bytes;
-    int n_steps, n_values, n_streams;
+    int n_steps, n_values;
     co_step *steps;
     co_value *values;
     /* Set by co_plan_finish. The sample is cut into `units` equal parts that
@@ -106,7 +106,8 @@ struct co_plan {
 };
 
 /* permute.c. Axes that lead in x and in the result make no loop: *positions is
- * their product, the permutation is that of one position. */
+ * their product, the permutation is that of one position. The shape's product
+ * does not overflow, even without its zeros; the same holds for co_noise_init. */
 co_status co_permutation_init(co_permutation *p, ptrdiff_t *positions, int item_bytes, int rank,
                               const ptrdiff_t *shape, const int *axes);
 void co_permute(const co_kernels *kernels, const co_permutation *p, const char *x, char *y);

@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
 from keras_cases import FILES, expected, h5py  # noqa: F401 - fixtures
 
+import coreops
 from coreops import _arrayfile, _exit, cli
 
 MODEL = str(FILES / "leaky_and_elu.keras")  # six features in, six out
@@ -128,12 +130,69 @@ class TestPredict:
             ("x.csv", b"1,2\n3\n"),
             ("x.csv", b"1,2\n3,x\n"),
             ("x.csv", b"\xff\xfe\n"),
+            ("x.csv", b"1,2,x\n3,4,5\n"),
+            ("x.csv", b"1,2,\n3,4,5\n"),
+            ("x.npz", b"PK\x05\x06" + bytes(18)),
         ],
     )
     def test_unreadable_input(self, tmp_path, capsys, name, content):
         (tmp_path / name).write_bytes(content)
         assert run("predict", MODEL, tmp_path / name, tmp_path / "y.npy") == _exit.BAD_INPUT
         assert name in complaint(capsys)
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            ("a,b\n\n1,2\n3,x\n", "line 4, column 2 is not a number: 'x'"),
+            ("1,2\n3,4,5\n", "line 2 has 3 columns, those before it have 2"),
+            ("0.5,\n1,2\n", "line 1, column 2 is not a number: ''"),
+        ],
+    )
+    def test_faults_of_a_csv_have_a_place(self, tmp_path, capsys, content, told):
+        (tmp_path / "x.csv").write_text(content)
+        assert run("predict", MODEL, tmp_path / "x.csv", tmp_path / "y.npy") == _exit.BAD_INPUT
+        assert told in complaint(capsys)
+
+    def test_blank_lines_before_a_header(self, tmp_path):
+        (tmp_path / "x.csv").write_text("\n\na,b,c,d,e,f\n1,2,3,4,5,6\n\n")
+        np.testing.assert_array_equal(
+            _arrayfile.read_array(str(tmp_path / "x.csv")), [[1, 2, 3, 4, 5, 6]]
+        )
+
+    def test_archives_that_hold_no_array(self, samples, tmp_path, capsys):
+        path = tmp_path / "x.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("notes.txt", "hello")
+        assert run("predict", MODEL, path, tmp_path / "y.npy") == _exit.BAD_INPUT
+        assert "'notes.txt' in it is no array" in complaint(capsys)
+        np.savez_compressed(path, x=np.random.default_rng(0).normal(size=(500, 6)))
+        content = bytearray(path.read_bytes())
+        content[200:2000:7] = bytes(len(range(200, 2000, 7)))
+        path.write_bytes(content)
+        assert run("predict", MODEL, path, tmp_path / "y.npy") == _exit.BAD_INPUT
+        complaint(capsys)
+        np.savez(tmp_path / "x", x=np.zeros((2, 6)))
+        os.replace(path, tmp_path / "zip.npy")
+        assert run("predict", MODEL, tmp_path / "zip.npy", tmp_path / "y.npy") == _exit.BAD_INPUT
+        assert "not an .npy file" in complaint(capsys)
+
+    @pytest.mark.parametrize(
+        "shape", ["(-1, 6)", "(99999999999999999999, 6)", "(999999, 6)", "(2, 6", "2 6"]
+    )
+    def test_headers_that_lie(self, tmp_path, capsys, shape):
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+        (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\1\0\x76\0" + header.encode() + bytes(48))
+        assert run("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy") == _exit.BAD_INPUT
+        complaint(capsys)
+
+    def test_one_sample_alone(self, tmp_path, capsys):
+        np.save(tmp_path / "x.npy", np.zeros((1, 6)))
+        assert run("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy") == 0
+        assert capsys.readouterr().out.startswith("1 sample in ")
+        for size, told in ((6, True), (7, False)):
+            np.save(tmp_path / "x.npy", np.zeros(size))
+            assert run("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy") == _exit.BAD_INPUT
+            assert ("leading axis" in complaint(capsys)) is told
 
     def test_input_of_objects_or_text(self, tmp_path, capsys):
         for array in (np.array([["a"] * 6]), np.array([[None] * 6], dtype=object)):
@@ -212,6 +271,16 @@ def test_missing_h5py(tmp_path, capsys, monkeypatch):
     assert run("demo") == _exit.NEEDS_PACKAGE
 
 
+def test_progress_fits_a_narrow_terminal(capsys, monkeypatch):
+    now = iter(range(100))
+    monkeypatch.setattr(cli.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(cli, "fit", lambda line, stream: line[:39])
+    progress = cli.Progress(2000, shown=True)
+    progress.show(500)
+    progress.close()
+    assert [len(part) for part in capsys.readouterr().err.split("\r")] == [0, 39, 39, 0]
+
+
 def test_progress_draws_and_wipes_one_line(capsys, monkeypatch):
     now = iter(range(100))
     monkeypatch.setattr(cli.time, "monotonic", lambda: next(now))
@@ -245,6 +314,26 @@ def test_info():
         assert word in result.stdout.lower()
 
 
+def test_version():
+    result = spawn("--version")
+    assert (result.returncode, result.stdout) == (0, f"coreops {coreops.__version__}\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_standard_output_that_is_full():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-P", "-m", "coreops", "info"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert result.returncode == _exit.CANNOT_WRITE
+    assert result.stderr.startswith("coreops: cannot write to the standard output: No space left")
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("predict", "only-one")])
 def test_usage(arguments):
     result = spawn(*arguments)
@@ -260,7 +349,7 @@ def test_help_tells_the_exit_codes():
 
 @pytest.mark.usefixtures("h5py")
 def test_demo():
-    result = spawn("demo")
+    result = spawn("demo", env={k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"})
     assert result.returncode == 0, result.stderr
     text = result.stdout
     accuracy = re.search(r"accuracy +(\S+) +\(Keras: (\S+)\)", text)
@@ -269,7 +358,14 @@ def test_demo():
     assert "450 of 450" in text
     assert float(re.search(r"largest difference +(\S+)", text)[1]) < 1e-5
     assert re.search(r"one at a time +\S+ us +\S+ us +\S+ x", text)
-    assert re.search(r"tier \w+, \d+ thread", text)
+    assert re.search(r"tier \w+, 1 thread;", text)
+
+
+@pytest.mark.usefixtures("h5py")
+def test_demo_on_as_many_threads_as_the_environment_says():
+    result = spawn("demo", env={**os.environ, "OMP_NUM_THREADS": "2"})
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"tier \w+, 2 threads;", result.stdout)
 
 
 @pytest.mark.usefixtures("h5py")
@@ -285,5 +381,5 @@ def test_no_room_for_the_output(tmp_path):
 
     result = spawn("predict", MODEL, tmp_path / "x.npy", tmp_path / "y.npy", preexec_fn=small_files)
     assert result.returncode == _exit.CANNOT_WRITE, result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr.endswith(f"y.npy: {os.strerror(errno.EFBIG)}\n")
     assert os.listdir(tmp_path) == ["x.npy"]

@@ -194,7 +194,9 @@ def test_philox_known_answers():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("item", ["int8", "int16", "float32", "float64", "complex128", "bool"])
+@pytest.mark.parametrize(
+    "item", ["int8", "int16", "float32", "float64", "complex128", "clongdouble", "bool"]
+)
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_permute(item, data):
@@ -239,7 +241,7 @@ def test_transpose_of_rows_apart(isa, rng, item, m):
 
 @pytest.mark.parametrize("n", [0, 1, 3, 64])
 @pytest.mark.parametrize("times", [1, 2, 7])
-@pytest.mark.parametrize("item", ["int16", "float32", "complex128"])
+@pytest.mark.parametrize("item", ["int16", "float32", "complex128", "clongdouble"])
 def test_repeat(rng, n, times, item):
     x = rng.integers(0, 100, (5, n)).astype(item)
     y = run(item, x, lambda p: p.repeat(0, n, times), (times, n))

@@ -186,14 +186,86 @@ def test_an_input_that_does_not_fit(rng):
             plan.run(x)
 
 
-def test_steps_that_do_not_fit():
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda plan: plan.dense(0, 1, np.zeros((7, 3), np.float32)),
+        lambda plan: plan.dense(0, 2**61, np.zeros((8, 3), np.float32)),
+        lambda plan: plan.dense(0, -1, np.zeros((8, 3), np.float32)),
+        lambda plan: plan.act(1, "relu"),
+        lambda plan: plan.softmax(0, 3),
+        lambda plan: plan.masking(0, -2, -4, 0.0),
+        lambda plan: plan.dropout(0, 0.5, (8,), (4,), False),
+        lambda plan: plan.dropout(0, 0.5, (8, 2**62), (8, 2**62), False),
+        lambda plan: plan.permute(0, (3, 3), (1, 0)),
+        lambda plan: plan.permute(0, (2, 4), (1, 1)),
+        lambda plan: plan.permute(0, (2, 4), (1, 2)),
+        lambda plan: plan.repeat(0, 8, -1),
+        lambda plan: plan.finish(0, (9,)),
+        lambda plan: plan.finish(7, (8,)),
+        lambda plan: plan.finish(0, (8,), 0, (8,)),
+        lambda plan: plan.act(plan.masking(0, 4, 2, 0.0)[1], "relu"),
+    ],
+)
+def test_steps_that_do_not_fit(step):
+    with pytest.raises(ValueError, match="does not fit"):
+        step(_kernels.Plan("float32", (8,)))
+
+
+def test_steps_with_wrong_axes():
     plan = _kernels.Plan("float32", (8,))
-    with pytest.raises(ValueError, match="does not fit"):
-        plan.dense(0, 1, np.zeros((7, 3), np.float32))
-    with pytest.raises(ValueError, match="does not fit"):
-        plan.softmax(0, 3)
-    with pytest.raises(ValueError, match="does not fit"):
-        plan.dropout(0, 0.5, (8,), (4,), False)
+    for shape, other in (((2, 4), (1,)), ((1,) * 64 + (8,), (1,) * 64 + (8,))):
+        with pytest.raises(ValueError, match="at most 64 axes"):
+            plan.dropout(0, 0.5, shape, other, False)
+        with pytest.raises(ValueError, match="at most 64 axes"):
+            plan.permute(0, shape, other)
+
+
+@pytest.mark.parametrize("axes", [31, 40, 64])
+def test_steps_of_many_axes(rng, axes):
+    """More than a NumPy array on either side of the plan has: reshapes lie between."""
+    shape = (1,) * (axes - 2) + (4, 2)
+    x = rng.normal(size=(3, 8)).astype(np.float32)
+    plan = _kernels.Plan("float32", (8,))
+    value = plan.permute(0, shape, tuple(reversed(range(axes))))
+    value = plan.dropout(value, 0.5, shape, (1,) * axes, False)
+    y = plan.finish(value, (8,)).run(x, streams=[(5, 6)])[0]
+    moved = x.reshape(3, 4, 2).transpose(0, 2, 1).reshape(3, 8)
+    np.testing.assert_array_equal(y, reference.dropout(moved, 0.5, 5, 6, (3, 1)))
+
+
+def test_values_beyond_any_memory():
+    with pytest.raises(MemoryError):
+        _kernels.Plan("float32", (2**47,))
+    plan = _kernels.Plan("float32", (8,))
+    for times in (2**44, 2**59, 2**60, 2**62, 2**63 - 1):
+        with pytest.raises(MemoryError):
+            plan.repeat(0, 8, times)
+    empty = _kernels.Plan("float32", (0,))
+    with pytest.raises(MemoryError):
+        empty.dense(0, 2**62, np.zeros((0, 4), np.float32))
+
+
+def test_a_finished_plan_takes_no_more_steps():
+    plan = _kernels.Plan("float32", (8,)).finish(0, (8,))
+    for step in (lambda: plan.act(0, "relu"), lambda: plan.finish(0, (8,))):
+        with pytest.raises(ValueError, match="finished"):
+            step()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "complex64", "complex128", "float16"])
+def test_only_reals_are_computed(dtype):
+    plan = _kernels.Plan(dtype, (8,))
+    with pytest.raises(TypeError, match="computes float32 or float64"):
+        plan.act(0, "relu")
+    with pytest.raises(TypeError, match="computes float32 or float64"):
+        plan.dense(0, 1, np.zeros((8, 3), dtype))
+
+
+@pytest.mark.parametrize("dtype", ["O", "S3", "U2", "V12"])
+def test_only_numbers_are_moved(dtype):
+    with pytest.raises(TypeError, match="takes numbers"):
+        _kernels.Plan(dtype, (8,))
 
 
 def test_many_python_threads_run_one_plan(rng):

@@ -77,6 +77,8 @@ def test_import_loads_numpy_and_little_else():
     result = python(code)
     assert result.returncode == 0, result.stderr
     heavy = {"h5py", "zipfile", "argparse", "keras", "multiprocessing", "asyncio", "subprocess"}
+    if any(type(finder).__name__ == "ScikitBuildRedirectingFinder" for finder in sys.meta_path):
+        heavy.remove("subprocess")  # with it an editable installation rebuilds the kernels
     assert not heavy & {name.split(".")[0] for name in result.stdout.split()}
 
 

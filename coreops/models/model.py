@@ -79,7 +79,7 @@ class Model(Layer):
             batch_size: samples per step, by default 32. What runs in Python (a `Lambda`, a custom
                 layer) receives batches of this size; kernels take larger ones where that gains.
             verbose: 0 is silent, 1 draws a bar, 2 writes one line; "auto" draws a bar for work of
-                more than a second.
+                more than a second, in a terminal or a notebook.
             steps: at most so many steps.
             callbacks: None.
 
@@ -135,10 +135,18 @@ class Model(Layer):
         return super()._call(*(self._only_input(x) for x in args), **kwargs)
 
     def _only_input(self, x: Any) -> Any:
-        """Take the array out of a list of one input, as Keras' models do."""
+        """Take the array out of a list of one input, as Keras' models do; read nested lists of
+        numbers, which for a layer could be several inputs, as the one array that they are here."""
         source = self._input_layer
-        if source is not None and isinstance(x, (list, tuple)) and len(x) == 1:
-            return x[0] if getattr(x[0], "ndim", None) == len(source.batch_shape) else x
+        if source is None or not isinstance(x, (list, tuple)):
+            return x
+        if len(x) == 1 and getattr(x[0], "ndim", None) == len(source.batch_shape):
+            return x[0]
+        first: Any = x
+        while isinstance(first, (list, tuple)) and first:
+            first = first[0]
+        if isinstance(first, (bool, int, float)):
+            return _plan.as_array(x, f"the input of model '{self.name}'")
         return x
 
     def _layer_shapes(self) -> list[Any]:

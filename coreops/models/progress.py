@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TextIO
@@ -19,7 +20,8 @@ class Progress:
     Args:
         total: number of steps.
         verbose: 0 shows nothing; 1 a bar on the standard output; 2 one line at the end; "auto" a
-            bar on the standard error, only for work of more than a second.
+            bar on the standard error, only for work of more than a second and only where a
+            terminal or a notebook shows it.
     """
 
     def __init__(self, total: int, verbose: int | str) -> None:
@@ -34,7 +36,9 @@ class Progress:
         """Show that `done` of the steps are finished."""
         now = time.monotonic()
         elapsed = now - self._start
-        if self._verbose == "auto" and not config.is_interactive_logging_enabled():
+        if self._verbose == "auto" and not (
+            config.is_interactive_logging_enabled() and _is_watched(self._stream)
+        ):
             return
         patience = _PATIENCE if self._verbose == "auto" else 0.0
         if self._verbose not in (1, "auto") or (elapsed < patience and not self._drawn):
@@ -46,7 +50,7 @@ class Progress:
         bar = "━" * (_WIDTH * done // max(self.total, 1))
         left = elapsed if done == self.total else elapsed / max(done, 1) * (self.total - done)
         line = f"{done}/{self.total} {bar:<{_WIDTH}} {_duration(left)} {self._pace(elapsed, done)}"
-        self._stream.write(f"\r{line:<72}")
+        self._stream.write("\r" + fit(f"{line:<72}", self._stream))
         self._stream.flush()
 
     def close(self) -> None:
@@ -57,6 +61,8 @@ class Progress:
             self._stream.write(f"{self.total}/{self.total} - {_duration(elapsed)} - {pace}\n")
         elif self._drawn:
             self._stream.write("\n")
+        else:
+            return
         self._stream.flush()
 
     @property
@@ -70,6 +76,20 @@ class Progress:
             if step >= scale:
                 return f"{step / scale:.0f}{unit}/step"
         return f"{step * 1e6:.0f}us/step"
+
+
+def fit(line: str, stream: TextIO) -> str:
+    """Cut a line to the width of the terminal: a longer one would wrap at every redrawing."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError, AttributeError):  # no terminal
+        return line
+    return line[: columns - 1] if columns else line
+
+
+def _is_watched(stream: TextIO | None) -> bool:
+    """Whether somebody sees a line that is redrawn: in a terminal or, which is none, a notebook."""
+    return stream is not None and (stream.isatty() or "ipykernel" in sys.modules)
 
 
 def _duration(seconds: float) -> str:

@@ -1,5 +1,8 @@
 """Model.predict: batches, chunks, progress, interrupts."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -131,6 +134,7 @@ def test_verbose(capsys, model):
 def test_a_bar_appears_for_long_work(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_PATIENCE", 0.0)
     monkeypatch.setattr(progress, "_INTERVAL", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     model = recording([])
     model.predict(np.ones((100, 3), "float32"))
     captured = capsys.readouterr()
@@ -143,6 +147,30 @@ def test_a_bar_appears_for_long_work(capsys, monkeypatch):
     finally:
         coreops.config.enable_interactive_logging()
     assert capsys.readouterr().err == ""
+
+
+def test_no_bar_goes_into_a_log(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    recording([]).predict(np.ones((100, 3), "float32"))
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setitem(sys.modules, "ipykernel", None)  # a notebook shows it
+    recording([]).predict(np.ones((100, 3), "float32"))
+    assert "4/4" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_cuts_the_bar(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
+    monkeypatch.setattr(progress.os, "get_terminal_size", lambda _: os.terminal_size((20, 5)))
+    recording([]).predict(np.ones((100, 3), "float32"), verbose=1)
+    pictures = capsys.readouterr().out.rstrip("\n").split("\r")[1:]
+    assert pictures[-1].startswith("4/4 ━━━")
+    assert {len(picture) for picture in pictures} == {19}
+
+
+def test_a_process_without_streams_can_predict(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    model = recording([])
+    assert model.predict(np.ones((3, 3), "float32")).shape == (3, 4)
 
 
 def test_an_interrupt_comes_out_at_once():

@@ -227,8 +227,9 @@ def test_a_list_of_one_input_is_that_input():
 
 def test_only_arrays():
     model = net("classifier")
-    with pytest.raises(ValueError, match="classifier"):
-        model([[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(model(X.tolist()), model(X))
+    with pytest.raises(ValueError, match=r"classifier.*ragged"):
+        model([[1.0, 2.0, 3.0], [1.0]])
     with pytest.raises(TypeError, match="classifier"):
         model(np.array([["a", "b", "c"]]))
     with pytest.raises(ValueError, match="classifier"):

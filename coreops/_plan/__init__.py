@@ -4,7 +4,7 @@ description (`Program`)."""
 from .arrays import KerasArray, as_array, mask_of
 from .eager import apply_activation, apply_permute, apply_softmax
 from .flow import Flow, Seam, Value
-from .program import Program, current_training, python_scope
+from .program import Program, current_training, python_scope, refuse_mask
 
 __all__ = [
     "Flow",
@@ -19,4 +19,5 @@ __all__ = [
     "current_training",
     "mask_of",
     "python_scope",
+    "refuse_mask",
 ]

@@ -184,7 +184,7 @@ class Program:
         """One layer's steps, and what every layer has in common around them."""
         layer._prepare((None, *x.shape))
         if x.mask is not None and not layer.takes_mask:
-            self._refuse_mask(layer, x.mask)
+            refuse_mask(layer, x.mask.source, self._mask_policy)
             x = x._replace(mask=None)
         flow.layer = layer.name
         made = layer.emit(flow, x)
@@ -192,21 +192,24 @@ class Program:
             made = _observed(layer, made)
         return made
 
-    def _refuse_mask(self, layer: Leaf, mask: Mask) -> None:
-        if (self._mask_policy or config.mask_policy()) == "warn":
-            warnings.warn(
-                f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a "
-                "mask attached to it. However, this layer does not support masking and will "
-                "therefore destroy the mask information.",
-                UserWarning,
-                stacklevel=5,
-            )
-            return
-        raise ValueError(
-            f"Layer '{layer.name}' ({type(layer).__name__}) does not support masking, and received "
-            f"the mask of '{mask.source}'. Remove one of the two, or let the mask be dropped with "
-            'coreops.config.set_mask_policy("warn").'
+
+def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:
+    """What happens when the mask of `source` reaches a layer that cannot take one: a ValueError
+    naming both, or under the policy "warn" (None: the global one) Keras' warning."""
+    if (policy or config.mask_policy()) == "warn":
+        warnings.warn(
+            f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a "
+            "mask attached to it. However, this layer does not support masking and will "
+            "therefore destroy the mask information.",
+            UserWarning,
+            stacklevel=5,
         )
+        return
+    raise ValueError(
+        f"Layer '{layer.name}' ({type(layer).__name__}) does not support masking, and received "
+        f"the mask of '{source}'. Remove one of the two, or let the mask be dropped with "
+        'coreops.config.set_mask_policy("warn").'
+    )
 
 
 def _wanted_dtype(layer: Leaf, dtype: np.dtype) -> np.dtype:

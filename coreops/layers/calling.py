@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _kernels, _plan, config
+from .. import _kernels, _plan
 from .._symbolic import KerasTensor, is_shape, leaves, map_structure
 from .input_spec import check_inputs
 from .signatures import call_parameters
@@ -93,7 +92,7 @@ def _call_python(
         masks = map_structure(_plan.mask_of, args[0])
         mask = masks if leaves(masks) else None
     if mask is not None and not layer.takes_mask:
-        _refuse_mask(layer)
+        _plan.refuse_mask(layer, "the input", layer._mask_policy)
         mask = None
     args = map_structure(lambda x: _converted(layer, x), args)
     dtypes = [x.dtype for x in leaves(args[0])]
@@ -196,16 +195,3 @@ def _converted(layer: Layer, x: Any) -> np.ndarray:
     array = _plan.as_array(x, f"an input of layer '{layer.name}'")
     kinds = "biuf" if layer.integer_input == "cast" else "f"
     return array.astype(layer.compute_dtype if array.dtype.kind in kinds else array.dtype)
-
-
-def _refuse_mask(layer: Layer) -> None:
-    text = (
-        f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a mask "
-        "attached to it. However, this layer does not support masking and will therefore destroy "
-        "the mask information."
-    )
-    if (layer._mask_policy or config.mask_policy()) == "raise":
-        raise ValueError(
-            f'{text} To let it pass with a warning: coreops.config.set_mask_policy("warn").'
-        )
-    warnings.warn(text, UserWarning, stacklevel=4)

@@ -5,9 +5,12 @@ from libc.stdint cimport uint64_t
 
 
 cdef extern from "dispatch.h":
+    ctypedef struct co_matmul:
+        const char *name
     ctypedef struct co_kernels:
         const char *isa
         int real_bits, gemm_mr, gemm_nr
+        const co_matmul **matmul
     int co_tier_count()
     const char *co_tier_name(int tier)
     int co_tier_supported(int tier)
@@ -30,8 +33,12 @@ cdef extern from "coreops.h" nogil:
         pass
     ctypedef enum co_status:
         CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
-    enum: CO_BUFFERS
-    co_plan *co_plan_create(const co_kernels *, int, ptrdiff_t)
+    ctypedef enum co_precision:
+        CO_HIGHEST, CO_HIGH, CO_MEDIUM
+    enum: CO_BUFFERS, CO_BATCH_INVARIANT
+    ctypedef struct co_how:
+        int threads, flags
+    co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
     int co_plan_dense(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *)
     int co_plan_act(co_plan *, int, co_act)
@@ -45,4 +52,4 @@ cdef extern from "coreops.h" nogil:
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)
     ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
-    co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, int)
+    co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, co_how)

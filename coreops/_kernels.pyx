@@ -12,7 +12,8 @@ cimport numpy as cnp
 import numpy as np
 
 from coreops._core cimport (
-    CO_BAD_PLAN, CO_NO_MEMORY, CO_OK, co_act, co_cpu_features, co_parallel_init,
+    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, co_act, co_cpu_features, co_how,
+    co_matmul, co_parallel_init, co_precision,
     co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
     co_plan_dense, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
     co_plan_permute, co_plan_prelu, co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax,
@@ -109,6 +110,31 @@ def set_num_threads(int count):
 def get_num_threads():
     """The most threads that a call may use."""
     return _threads
+
+
+# ------------------------------------------------------------------------- how products are made
+
+PRECISIONS = ("highest", "high", "medium")  # in the order of co_precision
+
+cdef int _flags = 0
+
+
+def set_batch_invariant(bint value):
+    """Whether a sample's result has the same bits in a batch of any size."""
+    global _flags
+    _flags = CO_BATCH_INVARIANT if value else 0
+
+
+def is_batch_invariant():
+    """Whether a sample's result has the same bits in a batch of any size."""
+    return _flags != 0
+
+
+def matmul_name(str precision):
+    """What the tier multiplies large batches of float32 with at this precision."""
+    cdef int keeps = PRECISIONS.index(precision)
+    cdef const co_matmul *matmul = co_tier_kernels(_tier, 32).matmul[keeps]
+    return "fma" if matmul == NULL else matmul.name.decode()
 
 
 # ------------------------------------------------------------------------------ the fast path
@@ -220,7 +246,8 @@ cdef class Plan:
     """A compiled list of steps: one call takes a batch from the input to the output.
 
     dtype: the NumPy dtype of the input; float32 and float64 compute, other numbers are moved.
-    shape: one sample's shape, without the batch axis. Building methods take and return values
+    shape: one sample's shape, without the batch axis. precision: the least that products of
+    float32 keep, one of PRECISIONS. Building methods take and return values
     (small ints, 0 is the input); `finish` ends the building, after which the plan is immutable
     and any number of threads may run it.
     """
@@ -237,7 +264,7 @@ cdef class Plan:
     cdef bint _ready
     cdef double _ns
 
-    def __cinit__(self, dtype, tuple shape):
+    def __cinit__(self, dtype, tuple shape, str precision="highest"):
         self.dtype = np.dtype(dtype)
         self.in_shape = shape
         if len(shape) > 30:
@@ -250,7 +277,8 @@ cdef class Plan:
         self._type_num = self.dtype.num
         cdef int bits = 64 if self.dtype == np.float64 else 32
         cdef int item = self.dtype.itemsize // self._words
-        self._c = co_plan_create(co_tier_kernels(_tier, bits), item, size)
+        cdef int keeps = PRECISIONS.index(precision)
+        self._c = co_plan_create(co_tier_kernels(_tier, bits), <co_precision>keeps, item, size)
         if self._c == NULL:
             raise MemoryError("no memory for a plan")
 
@@ -427,13 +455,13 @@ cdef class Plan:
 
     cdef int _run(self, ptrdiff_t batch, void *const *buffers, const co_stream *streams) except -1:
         cdef co_status status
-        cdef int threads = _threads
+        cdef co_how how = co_how(_threads, _flags)
         # To release the lock costs about 0.1 us: not worth it for work of a microsecond or two.
         if self._ns * batch < 5e3:
-            status = co_plan_run(self._c, batch, buffers, streams, threads)
+            status = co_plan_run(self._c, batch, buffers, streams, how)
         else:
             with nogil:
-                status = co_plan_run(self._c, batch, buffers, streams, threads)
+                status = co_plan_run(self._c, batch, buffers, streams, how)
         if status != CO_OK:
             raise MemoryError(f"no memory for the scratch of a batch of {batch}")
         return 0

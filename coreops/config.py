@@ -1,12 +1,14 @@
 """Process-wide settings: default float type, fuzz factor, image layout, mask policy.
 
-The names are those of ``keras.config``; ``mask_policy`` is ours. A setting affects what is
-built or called after it was changed.
+The names are those of ``keras.config``; ``mask_policy``, ``matmul_precision`` and
+``batch_invariant`` are ours. A setting affects what is built or called after it was changed.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from . import _kernels
 
 _FLOATX = ("float16", "bfloat16", "float32", "float64")
 _DATA_FORMATS = ("channels_last", "channels_first")
@@ -17,6 +19,7 @@ _state: dict[str, Any] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "mask_policy": "raise",
+    "matmul_precision": "highest",
     "dtype_policy": None,
     "interactive_logging": True,
 }
@@ -105,6 +108,43 @@ def set_mask_policy(value: str) -> None:
         ValueError: for any other value.
     """
     _set("mask_policy", value, _MASK_POLICIES)
+
+
+def matmul_precision() -> str:
+    """Return the least precision that products of float32 keep."""
+    return _state["matmul_precision"]
+
+
+def set_matmul_precision(value: str) -> None:
+    """Set the least precision that products of float32 keep in models that name none.
+
+    The words are those of JAX and PyTorch. A lower precision is used only on large batches and
+    only where the CPU has something faster for it; sums are float32 always.
+
+    Args:
+        value: "highest" (all of float32), "high" (operands keep at least 16 of their 24 bits) or
+            "medium" (8 bits, as bfloat16 has).
+
+    Raises:
+        ValueError: for any other value.
+    """
+    _set("matmul_precision", value, _kernels.PRECISIONS)
+    _kernels.bump_epoch()
+
+
+def is_batch_invariant() -> bool:
+    """Return whether a sample's result has the same bits in a batch of any size."""
+    return _kernels.is_batch_invariant()
+
+
+def set_batch_invariant(value: bool) -> None:
+    """Choose whether a sample's result has the same bits in a batch of any size.
+
+    Without it (the default) large batches may be multiplied by another unit of the CPU than small
+    ones, to the same accuracy but with other roundings. The bits never depend on the number of
+    threads or on a sample's place in its batch.
+    """
+    _kernels.set_batch_invariant(bool(value))
 
 
 def dtype_policy() -> Any:

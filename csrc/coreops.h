@@ -15,8 +15,9 @@
  * check. A step whose sizes do not fit the value it reads is CO_BAD_PLAN, one
  * whose result is beyond any memory CO_NO_MEMORY. After co_plan_finish a plan
  * never changes: any number of threads may run it at once. Results do not
- * depend, in bits, on the number of threads, on the place of a row in the batch
- * or on the batch's size.
+ * depend, in bits, on the number of threads or on the place of a row in the
+ * batch; nor on the batch's size, unless the tier has a faster product for large
+ * batches (co_matmul) and the run does not ask for CO_BATCH_INVARIANT.
  *
  * Aliasing: no buffer of a run overlaps another. Weights are copied (packed)
  * while building; buffers need the alignment of their element only. */
@@ -38,10 +39,11 @@ typedef struct co_plan co_plan;
 enum { CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFERS };
 
 /* A new plan whose value 0 is its input of input_size elements of item_bytes
- * each (1, 2, 4 or 8). Steps that compute need kernels->real_bits to be
- * 8 * item_bytes; steps that move do not care. NULL if memory is short, or would
- * be for any input of that size. */
-co_plan *co_plan_create(const co_kernels *kernels, int item_bytes, ptrdiff_t input_size);
+ * each (1, 2, 4 or 8). precision is the least that its dense steps keep. Steps that compute need
+ * kernels->real_bits to be 8 * item_bytes; steps that move do not care. NULL if memory is short, or
+ * would be for any input of that size. */
+co_plan *co_plan_create(const co_kernels *kernels, co_precision precision, int item_bytes,
+                        ptrdiff_t input_size);
 void co_plan_destroy(co_plan *plan);
 
 /* x as (positions, k) times kernel[k,n] plus bias[n] (NULL: none). */
@@ -75,10 +77,16 @@ double co_plan_cost(const co_plan *plan);
 /* The bytes of scratch that a run of `batch` samples takes on one thread. */
 ptrdiff_t co_plan_arena(const co_plan *plan, ptrdiff_t batch);
 
+/* How a run is done. */
+enum { CO_BATCH_INVARIANT = 1 }; /* a sample has the same bits in a batch of any size */
+typedef struct co_how {
+    int threads; /* at most; small work stays on the caller's */
+    int flags;
+} co_how;
+
 /* Runs the plan over batch samples. streams: one for each dropout step, NULL if
- * there is none. At most `threads` threads work; small work stays on the
- * caller's. */
+ * there is none. */
 co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[CO_BUFFERS],
-                      const co_stream *streams, int threads);
+                      const co_stream *streams, co_how how);
 
 #endif

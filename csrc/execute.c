@@ -13,8 +13,10 @@ typedef struct co_job {
     void *const *buffers;
     const co_stream *streams;
     ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
+    int flags;
     char *arena;
-    ptrdiff_t arena_bytes; /* of one worker */
+    ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
+    ptrdiff_t scratch;     /* where that starts */
 } co_job;
 
 /* Where `value` lies for the block that starts at unit `first`. */
@@ -30,6 +32,39 @@ static void repeat(const co_step *step, ptrdiff_t positions, ptrdiff_t item, con
     const size_t bytes = (size_t)(step->u.repeat.n * item);
     for (ptrdiff_t i = 0; i < positions; i++, x += bytes)
         for (ptrdiff_t t = 0; t < step->u.repeat.times; t++, y += bytes) memcpy(y, x, bytes);
+}
+
+/* Whether a dense step goes by the plan's matmul. The rows of the whole call decide, so that all of
+ * them are treated alike. */
+static int by_matmul(const co_job *job, const co_step *step) {
+    const co_matmul *matmul = job->plan->matmul;
+    return matmul && step->op == CO_OP_DENSE && !(job->flags & CO_BATCH_INVARIANT) &&
+           job->units * (step->positions / job->plan->units) >= matmul->rows &&
+           matmul->bytes(step->u.dense.k, step->u.dense.n) > 0;
+}
+
+/* Packs the weights for the plan's matmul, unless another run has. */
+static co_status pack(co_step *step, const co_matmul *matmul) {
+    const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
+    if (atomic_load(&step->u.dense.packed)) return CO_OK;
+    const size_t lines = (size_t)matmul->bytes(k, n) / CO_LINE + 1;
+    void *packed = aligned_alloc(CO_LINE, lines * CO_LINE), *none = NULL;
+    if (!packed) return CO_NO_MEMORY;
+    matmul->pack(k, n, step->u.dense.kernel, packed);
+    if (!atomic_compare_exchange_strong(&step->u.dense.packed, &none, packed)) free(packed);
+    return CO_OK;
+}
+
+static void dense(const co_job *job, const co_step *step, ptrdiff_t m, const char *x, char *y,
+                  char *scratch) {
+    const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
+    if (by_matmul(job, step))
+        job->plan->matmul->run(m, n, k, x, k, step->u.dense.kernel,
+                               atomic_load(&step->u.dense.packed), step->u.dense.bias, y, n,
+                               &step->u.dense.act, scratch);
+    else
+        job->plan->kernels->gemm(m, n, k, x, k, step->u.dense.kernel, step->u.dense.bias, y, n,
+                                 &step->u.dense.act);
 }
 
 static void run_step(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -48,9 +83,7 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
         memcpy(y, x, (size_t)(n * item));
         break;
     case CO_OP_DENSE:
-        kernels->gemm(positions, step->u.dense.n, step->u.dense.k, x, step->u.dense.k,
-                      step->u.dense.kernel, step->u.dense.bias, y, step->u.dense.n,
-                      &step->u.dense.act);
+        dense(job, step, positions, x, y, arena + job->scratch);
         break;
     case CO_OP_ACT:
         kernels->vact(n, x, y, &step->u.act);
@@ -90,50 +123,93 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
         run_step(job, &job->plan->steps[i], arena, first, left < job->block ? left : job->block);
 }
 
-/* Units of a chunk: a plan's block, or less when that leaves threads without work. */
-static ptrdiff_t chunk_of(const co_plan *plan, ptrdiff_t units, int team) {
-    ptrdiff_t block = plan->block < units ? plan->block : units;
-    if (team > 1) {
-        const ptrdiff_t mr = plan->kernels->gemm_mr;
-        ptrdiff_t share = (units + 4 * team - 1) / (4 * team); /* four chunks a thread */
-        share = (share + mr - 1) / mr * mr;
-        if (share < block) block = share;
+/* The bytes of scratch that a block of so many units takes. */
+static ptrdiff_t scratch_of(const co_job *job, ptrdiff_t block) {
+    const co_matmul *matmul = job->plan->matmul;
+    ptrdiff_t most = 0;
+    for (int i = 0; matmul && i < job->plan->n_steps; i++) {
+        const co_step *step = &job->plan->steps[i];
+        if (!by_matmul(job, step)) continue;
+        const ptrdiff_t rows = block * (step->positions / job->plan->units);
+        const ptrdiff_t bytes = matmul->scratch(rows, step->u.dense.k, step->u.dense.n);
+        if (bytes > most) most = bytes;
     }
-    return block > 0 ? block : 1;
+    return (most + CO_LINE - 1) / CO_LINE * CO_LINE;
 }
 
-co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[CO_BUFFERS],
-                      const co_stream *streams, int threads) {
-    _Alignas(CO_LINE) char stack[CO_STACK_ARENA];
-    const ptrdiff_t units = batch * plan->units;
-    if (units == 0) return CO_OK;
-    int team = co_team(units, plan->ns * (double)units, threads);
-    co_job job = {plan, buffers, streams, units, chunk_of(plan, units, team), stack, 0};
-    const ptrdiff_t chunks = (units + job.block - 1) / job.block;
-    if (chunks < team) team = (int)chunks;
-    job.arena_bytes = plan->arena * job.block;
-    void *spare = NULL;
-    if (team > 1 || job.arena_bytes > CO_STACK_ARENA) {
-        /* The last run may have left one; it is large enough for any run of this size. */
-        co_plan *shared = (co_plan *)plan;
-        if (job.arena_bytes > (PTRDIFF_MAX - CO_LINE) / team) return CO_NO_MEMORY;
-        ptrdiff_t need = job.arena_bytes * team;
-        ptrdiff_t *header = spare = atomic_exchange(&shared->spare, NULL);
-        if (!header || header[0] < need) {
-            free(spare);
-            spare = header = aligned_alloc(CO_LINE, (size_t)(need + CO_LINE));
-            if (!header) return CO_NO_MEMORY;
-            header[0] = need;
+/* Cuts the call into chunks of units and says how many threads are to work on them: a plan's block
+ * is a chunk, or less when that would leave threads without work. */
+static int cut(co_job *job, int threads) {
+    const co_plan *plan = job->plan;
+    const co_matmul *matmul = NULL;
+    ptrdiff_t grain = plan->kernels->gemm_mr, block = plan->block;
+    double ns = plan->ns * (double)job->units;
+    for (int i = 0; plan->matmul && i < plan->n_steps; i++)
+        if (by_matmul(job, &plan->steps[i])) {
+            matmul = plan->matmul;
+            ns -= plan->steps[i].ns * (double)job->units * (1 - 1 / matmul->speed);
         }
-        job.arena = (char *)header + CO_LINE;
-        co_parallel(chunks, team, run_chunk, &job);
-        free(atomic_exchange(&shared->spare, spare));
-    } else {
-        co_parallel(chunks, 1, run_chunk, &job);
+    if (matmul) {
+        grain = matmul->mr;
+        if (block < matmul->block) block = matmul->block;
+    }
+    int team = co_team(job->units, ns, threads);
+    if (team > 1) {
+        ptrdiff_t share = (job->units + 4 * team - 1) / (4 * team); /* four chunks a thread */
+        share = (share + grain - 1) / grain * grain;
+        if (share < block) block = share;
+    }
+    job->block = block < job->units ? block : job->units;
+    const ptrdiff_t chunks = job->block ? (job->units + job->block - 1) / job->block : 0;
+    job->scratch = plan->arena * job->block;
+    job->arena_bytes = job->scratch + scratch_of(job, job->block);
+    return chunks < team ? (int)chunks : team;
+}
+
+static co_status pack_all(const co_job *job) {
+    for (int i = 0; job->plan->matmul && i < job->plan->n_steps; i++) {
+        co_step *step = &job->plan->steps[i];
+        if (by_matmul(job, step) && pack(step, job->plan->matmul) != CO_OK) return CO_NO_MEMORY;
     }
     return CO_OK;
 }
 
+co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[CO_BUFFERS],
+                      const co_stream *streams, co_how how) {
+    _Alignas(CO_LINE) char stack[CO_STACK_ARENA];
+    co_job job = {.plan = plan,
+                  .buffers = buffers,
+                  .streams = streams,
+                  .units = batch * plan->units,
+                  .flags = how.flags,
+                  .arena = stack};
+    if (job.units == 0) return CO_OK;
+    const int team = cut(&job, how.threads);
+    const ptrdiff_t chunks = (job.units + job.block - 1) / job.block;
+    if (pack_all(&job) != CO_OK) return CO_NO_MEMORY;
+    if (team == 1 && job.arena_bytes <= CO_STACK_ARENA) {
+        co_parallel(chunks, 1, run_chunk, &job);
+        return CO_OK;
+    }
+    /* The last run may have left an arena; it is large enough for any run of this size. */
+    co_plan *shared = (co_plan *)plan;
+    if (job.arena_bytes > (PTRDIFF_MAX - CO_LINE) / team) return CO_NO_MEMORY;
+    const ptrdiff_t need = job.arena_bytes * team;
+    ptrdiff_t *header = atomic_exchange(&shared->spare, NULL);
+    if (!header || header[0] < need) {
+        free(header);
+        header = aligned_alloc(CO_LINE, (size_t)(need + CO_LINE));
+        if (!header) return CO_NO_MEMORY;
+        header[0] = need;
+    }
+    job.arena = (char *)header + CO_LINE;
+    co_parallel(chunks, team, run_chunk, &job);
+    free(atomic_exchange(&shared->spare, header));
+    return CO_OK;
+}
+
 ptrdiff_t co_plan_arena(const co_plan *plan, ptrdiff_t batch) {
-    return plan->arena * chunk_of(plan, batch * plan->units, 1);
+    co_job job = {.plan = plan, .units = batch * plan->units};
+    cut(&job, 1);
+    return job.arena_bytes;
 }

@@ -27,6 +27,28 @@ typedef struct co_stream {
     uint64_t seed, call;
 } co_stream;
 
+/* The least that a product of float32 keeps: all of float32, about 16 bits, about 8 bits. */
+typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_precision;
+
+/* Another way to multiply by weights than gemm, for batches that are large enough: it converts the
+ * rows of a into scratch before it multiplies. packed and scratch are 64-byte aligned.
+ *   pack      from gemm's panels to bytes(k, n) bytes
+ *   run       as gemm; scratch has scratch(m, k, n) bytes; rows for which its arithmetic does not
+ *             do (kernels/ says which) are computed as gemm does, from the panels */
+typedef struct co_matmul {
+    const char *name;
+    ptrdiff_t rows;  /* fewer rows than this are gemm's */
+    ptrdiff_t mr;    /* rows of a tile */
+    ptrdiff_t block; /* rows that use the weights often enough to pay for their way from memory */
+    double speed;    /* times gemm's, roughly */
+    ptrdiff_t (*bytes)(ptrdiff_t k, ptrdiff_t n);
+    void (*pack)(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed);
+    ptrdiff_t (*scratch)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t n);
+    void (*run)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
+                const void *panels, const void *packed, const void *bias, void *c, ptrdiff_t ldc,
+                const co_act *act, void *scratch);
+} co_matmul;
+
 #define CO_KERNEL_LIST(KERNEL)                                                                     \
     /* Packs a k by n row-major matrix of reals into ceil(n / NR) panels of k rows by NR           \
      * columns each (the table's gemm_nr); missing columns are zero. packed: 64-byte aligned,      \
@@ -75,9 +97,10 @@ typedef struct co_stream {
 #define CO_SLOT(slot, ret, params) .slot = slot,
 
 typedef struct co_kernels {
-    const char *isa;      /* "baseline", "avx2", ... */
-    int real_bits;        /* 32 or 64 */
-    int gemm_mr, gemm_nr; /* the register tile: rows of a, columns of b */
+    const char *isa;                        /* "baseline", "avx2", ... */
+    int real_bits;                          /* 32 or 64 */
+    int gemm_mr, gemm_nr;                   /* the register tile: rows of a, columns of b */
+    const co_matmul *matmul[CO_PRECISIONS]; /* NULL: gemm is the best there is */
     CO_KERNEL_LIST(CO_FIELD)
 } co_kernels;
 

@@ -1,4 +1,4 @@
-/* plan.h - what plan.c builds and execute.c runs. */
+/* plan.h - what plan.c builds, layout.c arranges and execute.c runs. */
 #ifndef COREOPS_PLAN_H
 #define COREOPS_PLAN_H
 
@@ -52,10 +52,12 @@ typedef struct co_step {
     co_op op;
     int x, y, mask;      /* values; mask -1: none */
     ptrdiff_t positions; /* independent parts of a sample; 0: any split will do */
+    double ns;           /* estimate for a unit */
     union {
         struct {
             ptrdiff_t k, n;
-            void *kernel, *bias; /* packed; owned */
+            void *kernel, *bias;    /* packed for gemm; owned */
+            _Atomic(void *) packed; /* for the plan's matmul, by the first run that uses it */
             co_act act;
         } dense;
         co_act act;
@@ -91,6 +93,7 @@ enum { CO_LINE = 64 }; /* bytes of a cache line, and of the widest vector */
 
 struct co_plan {
     const co_kernels *kernels;
+    const co_matmul *matmul; /* what large batches are multiplied by instead of gemm, or NULL */
     int item_bytes;
     int n_steps, n_values;
     co_step *steps;
@@ -104,6 +107,10 @@ struct co_plan {
     double ns;             /* estimate for a unit */
     _Atomic(void *) spare; /* an arena that the last run left behind */
 };
+
+/* layout.c. Everything that is left to do once the steps are there and the result has its buffer.
+ */
+co_status co_layout(co_plan *plan, int result);
 
 /* permute.c. Axes that lead in x and in the result make no loop: *positions is
  * their product, the permutation is that of one position. The shape's product

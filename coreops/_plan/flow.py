@@ -55,11 +55,19 @@ class Seam(NamedTuple):
 
 
 class Flow:
-    """Builds one plan. training: whether the layers behave as in training."""
+    """Builds one plan. training: whether the layers behave as in training. precision: the least
+    that products of float32 keep."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, *, training: bool = False) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        *,
+        training: bool = False,
+        precision: str = "highest",
+    ) -> None:
         self.training = training
-        self.plan = _kernels.Plan(dtype, shape)
+        self.plan = _kernels.Plan(dtype, shape, precision)
         self.layer = ""  # the name of the layer that is emitting
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""

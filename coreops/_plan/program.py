@@ -75,6 +75,7 @@ class Program:
     Plans are compiled at the first call for each shape and dtype, and again when a weight has
     changed. observe: whether activity penalties are added to the layers' losses. mask_policy: what
     happens when a mask meets a layer that cannot take it ("raise", "warn", None: the global one).
+    precision: the least that products of float32 keep (None: the global one).
     """
 
     def __init__(
@@ -84,11 +85,13 @@ class Program:
         training: bool = False,
         observe: bool = True,
         mask_policy: str | None = None,
+        precision: str | None = None,
     ) -> None:
         self._leaves = tuple(leaves)
         self._training = training
         self._observe = observe
         self._mask_policy = mask_policy
+        self._precision = precision
         self._segments: dict[tuple[Any, ...], Segment] = {}
 
     def __call__(
@@ -145,20 +148,23 @@ class Program:
 
     def _segment(self, index: int, x: np.ndarray, mask: np.ndarray | None) -> Segment:
         masked = None if mask is None else mask.shape[1:]
-        key = (index, x.shape[1:], x.dtype, masked, _kernels.isa())
+        precision = self._precision or config.matmul_precision()
+        key = (index, x.shape[1:], x.dtype, masked, precision, _kernels.isa())
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
-            segment = self._compile(index, x, mask)
+            segment = self._compile(index, x, mask, precision)
             for oldest in list(self._segments)[: 1 - _MOST_SEGMENTS]:
                 self._segments.pop(oldest, None)
             self._segments[key] = segment
         return segment
 
-    def _compile(self, index: int, x: np.ndarray, mask: np.ndarray | None) -> Segment:
+    def _compile(
+        self, index: int, x: np.ndarray, mask: np.ndarray | None, precision: str
+    ) -> Segment:
         dtype = np.dtype(x.dtype).newbyteorder("=")
         if index < len(self._leaves):
             dtype = _wanted_dtype(self._leaves[index], dtype)
-        flow = Flow(x.shape[1:], dtype, training=self._training)
+        flow = Flow(x.shape[1:], dtype, training=self._training, precision=precision)
         incoming = None if mask is None else Mask(None, mask.shape[1:], "the input")
         value = Value(0, x.shape[1:], dtype, incoming)
         seam = None

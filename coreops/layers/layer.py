@@ -40,6 +40,7 @@ class Layer(LayerState):
     integer_input = "keep"  # or "cast": what happens to inputs that are not floating
     _stateless = False  # built from the start
     _mask_policy: str | None = None  # None: the global one
+    _precision: str | None = None  # of float32 products; None: the global one
     _attach = staticmethod(_plan.KerasArray.attach)  # of the fast path
 
     def __init__(
@@ -296,7 +297,11 @@ class Layer(LayerState):
             for leaf in parts:
                 leaf.__dict__["_compiled"] = True
             program = _plan.Program(
-                parts, training=training, observe=observe, mask_policy=self._mask_policy
+                parts,
+                training=training,
+                observe=observe,
+                mask_policy=self._mask_policy,
+                precision=self._precision,
             )
             made = self._programs[training, observe] = (stamp, program)
         return made[1]

@@ -22,6 +22,19 @@ def call_parameters(cls: type[Layer]) -> dict[str, Any]:
     return known
 
 
+def check_takes_one_input(layer: Layer) -> None:
+    """Raise ValueError if a user's layer cannot stand in a Sequential."""
+    if not layer._python_call:
+        return
+    parameters = list(call_parameters(type(layer)).values())[1:]
+    needed = [p.name for p in parameters if p.default is p.empty and "VAR" not in p.kind.name]
+    if not parameters or len(needed) > 1:
+        raise ValueError(
+            f"Layer '{layer.name}' cannot be added to a Sequential: its `call` must take one "
+            f"input. Received: {type(layer).__name__}.call with inputs {needed}"
+        )
+
+
 def init_arguments(layer: Layer) -> dict[str, Any]:
     """Return the arguments that a user's layer was made with, as plain values."""
     from inspect import signature

@@ -19,18 +19,42 @@ class Model(Layer):
     """Base class of models; subclass it with layers as attributes and a `call(inputs)`.
 
     Args:
+        precision: the least that products of float32 keep in a call of this model; see the property.
         **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
     """
 
     _input_layer: InputLayer | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, precision: str | None = None, **kwargs: Any) -> None:
         if args or {"inputs", "outputs"} & kwargs.keys():
             raise TypeError(
                 f"{type(self).__name__}(inputs, outputs): graphs of layers are not supported. Use "
                 "Sequential, or a subclass with a `call(inputs)`."
             )
         super().__init__(**kwargs)
+        self.precision = precision
+
+    @property
+    def precision(self) -> str | None:
+        """The least precision of float32 products in a call of this model: "highest", "high",
+        "medium", or None for what `config.set_matmul_precision` says. A choice of how to run, not
+        a part of the model: no file keeps it, and a model inside another follows the outer one.
+
+        Raises:
+            ValueError: set to anything else.
+        """
+        return self._precision
+
+    @precision.setter
+    def precision(self, value: str | None) -> None:
+        if value is not None and value not in _kernels.PRECISIONS:
+            raise ValueError(
+                f"Model '{self.name}': precision must be one of {list(_kernels.PRECISIONS)} or "
+                f"None. Received: {value!r}"
+            )
+        self._precision = value
+        self._programs.clear()
+        _kernels.bump_epoch()
 
     @property
     def layers(self) -> list[Layer]:

@@ -11,7 +11,7 @@ from .. import _plan
 from .._symbolic import KerasTensor, Shape, as_shape
 from ..layers import InputLayer, Layer
 from ..layers.building import build_lock, path_scope
-from ..layers.signatures import call_parameters
+from ..layers.signatures import check_takes_one_input
 from .model import Model
 
 
@@ -25,6 +25,7 @@ class Sequential(Model):
         layers: layers to add.
         trainable: whether the weights are trained.
         name: without "/"; by default "sequential", numbered.
+        precision: the least that products of float32 keep, as in `Model.precision`.
 
     Raises:
         TypeError: `layers` is not iterable.
@@ -32,9 +33,13 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
+        self,
+        layers: Iterable[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        precision: str | None = None,
     ) -> None:
-        super().__init__(trainable=trainable, name=name)
+        super().__init__(trainable=trainable, name=name, precision=precision)
         self._input_layer: InputLayer | None = None
         self._layers: list[Layer] = []
         self._symbolic: list[KerasTensor] = []  # outputs of the layers, as far as they are known
@@ -73,7 +78,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             self._set_input(layer)
             return
-        _check_takes_one_input(layer)
+        check_takes_one_input(layer)
         present = [self._input_layer, *self._layers]
         if any(own is not None and own.name == layer.name and own is not layer for own in present):
             raise ValueError(
@@ -302,7 +307,8 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers without the checks and casts around a call."""
-        program = _plan.Program(Sequential.leaves(self), training=bool(training))
+        leaves = Sequential.leaves(self)
+        program = _plan.Program(leaves, training=bool(training), precision=self._precision)
         y, mask = program(np.ascontiguousarray(inputs), mask)
         return _plan.KerasArray.attach(y, mask)
 
@@ -313,15 +319,3 @@ def _declared_shape(layer: Layer) -> Shape | None:
         source = layer._input_layer if layer._layers else None
         return None if source is None else source.batch_shape
     return layer._declared_shape
-
-
-def _check_takes_one_input(layer: Layer) -> None:
-    if not layer._python_call:
-        return
-    parameters = list(call_parameters(type(layer)).values())[1:]
-    needed = [p.name for p in parameters if p.default is p.empty and "VAR" not in p.kind.name]
-    if not parameters or len(needed) > 1:
-        raise ValueError(
-            f"Layer '{layer.name}' cannot be added to a Sequential: its `call` must take one "
-            f"input. Received: {type(layer).__name__}.call with inputs {needed}"
-        )

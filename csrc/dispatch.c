@@ -10,8 +10,9 @@
 TIER_DECLARE(baseline);
 TIER_DECLARE(avx2);
 TIER_DECLARE(avx512);
+TIER_DECLARE(amx);
 
-/* The widest last. An amx tier is one more row, with a level of its own in cpu.h. */
+/* The widest last. */
 static const struct {
     int level;
     const co_kernels *f32, *f64;
@@ -22,6 +23,11 @@ static const struct {
 #endif
 #ifdef CO_HAVE_AVX512
     TIER(avx512, CO_LEVEL_X86_64_V4),
+#endif
+#ifdef CO_EMULATE_TILES
+    TIER(amx, CO_LEVEL_BASELINE),
+#elif defined(CO_HAVE_AMX)
+    TIER(amx, CO_LEVEL_AMX),
 #endif
 };
 #define TIERS ((int)(sizeof tiers / sizeof *tiers))

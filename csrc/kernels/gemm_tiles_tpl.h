@@ -126,16 +126,24 @@ typedef struct tiles_block {
     real floor;
 } tiles_block;
 
-CO_INLINE void tiles_finish(const tiles_block *b) {
+/* Its rows from `first` on, so many of them, as far as there are any. */
+CO_INLINE void tiles_finish(const tiles_block *b, ptrdiff_t first, ptrdiff_t rows) {
     const vreal floor = v_set1(b->floor);
-    for (ptrdiff_t j = 0; j < b->columns; j += VL) {
-        const ptrdiff_t lanes = v_lanes(b->columns - j);
-        const vreal shift = b->bias ? v_load_tail(b->bias + j, lanes) : V(-0.0);
-        for (ptrdiff_t i = 0; i < b->rows; i++) {
-            const vreal sum = v_load(b->sums[i] + j);
-            if (v_any(v_ne(v_sub(sum, sum), V(0)))) b->is_gemms[i] = 1; /* inf or NaN */
-            v_store_tail(b->c + i * b->ldc + j, v_max(floor, v_add(sum, shift)), lanes);
+    const ptrdiff_t end = first + rows < b->rows ? first + rows : b->rows;
+    vreal shift[TB / VL];
+    CO_UNROLL
+    for (int v = 0; v < TB / VL; v++)
+        shift[v] = b->bias ? v_load_tail(b->bias + v * VL, v_lanes(b->columns - v * VL)) : V(-0.0);
+    for (ptrdiff_t i = first; i < end; i++) {
+        vreal zero = V(0); /* 0 * inf and 0 * NaN are NaN */
+        CO_UNROLL
+        for (int v = 0; v < TB / VL; v++) {
+            const vreal sum = v_load(b->sums[i] + v * VL);
+            zero = v_add(zero, v_mul(sum, V(0)));
+            v_store_tail(b->c + i * b->ldc + v * VL, v_max(floor, v_add(sum, shift[v])),
+                         v_lanes(b->columns - v * VL));
         }
+        if (v_any(v_ne(zero, V(0)))) b->is_gemms[i] = 1;
     }
 }
 
@@ -153,15 +161,17 @@ CO_INLINE void tiles_finish(const tiles_block *b) {
     if (tall && wide) t_dot_bf16(t, 3, 5, 7)
 
 /* The sums of a block over all of k: the products of each TILE_K in an order in which neighbours
- * share a part and the largest comes last. tall, wide: whether there are lower, right tiles. */
+ * share a part. tall, wide: whether there are lower, right tiles. While the tile unit works, the
+ * rows of the block before are finished, some in each step. */
 CO_INLINE void tiles_sums(t_file *t, const int parts, const int tall, const int wide,
-                          ptrdiff_t steps, const char *a, const char *b) {
+                          ptrdiff_t steps, const char *a, const char *b, const tiles_block *last) {
+    const ptrdiff_t rows = (TB + steps - 1) / steps;
     (void)t;
     t_zero(t, 0);
     t_zero(t, 1);
     t_zero(t, 2);
     t_zero(t, 3);
-    for (; steps > 0; steps--, a += parts * 2 * TILE_BYTES, b += parts * 2 * TILE_BYTES) {
+    for (ptrdiff_t s = 0; s < steps; s++) {
         TILES_A(0);
         if (parts > 2) {
             TILES_B(2);
@@ -177,6 +187,7 @@ CO_INLINE void tiles_sums(t_file *t, const int parts, const int tall, const int 
         }
         TILES_B(0);
         TILES_DOT;
+        tiles_finish(last, s * rows, rows);
         if (parts > 2) {
             TILES_A(2);
             TILES_DOT;
@@ -185,19 +196,22 @@ CO_INLINE void tiles_sums(t_file *t, const int parts, const int tall, const int 
             TILES_A(0);
             TILES_DOT;
         }
+        a += parts * 2 * TILE_BYTES;
+        b += parts * 2 * TILE_BYTES;
     }
 }
 
 CO_INLINE void tiles_block_sums(t_file *t, const int parts, const tiles_block *block,
-                                ptrdiff_t steps, const char *a, const char *b) {
+                                ptrdiff_t steps, const char *a, const char *b,
+                                const tiles_block *last) {
     if (block->rows > TILE_ROWS && block->columns > TILE_ROWS)
-        tiles_sums(t, parts, 1, 1, steps, a, b);
+        tiles_sums(t, parts, 1, 1, steps, a, b, last);
     else if (block->rows > TILE_ROWS)
-        tiles_sums(t, parts, 1, 0, steps, a, b);
+        tiles_sums(t, parts, 1, 0, steps, a, b, last);
     else if (block->columns > TILE_ROWS)
-        tiles_sums(t, parts, 0, 1, steps, a, b);
+        tiles_sums(t, parts, 0, 1, steps, a, b, last);
     else
-        tiles_sums(t, parts, 0, 0, steps, a, b);
+        tiles_sums(t, parts, 0, 0, steps, a, b, last);
 }
 
 CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a,
@@ -225,7 +239,6 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
                  in_tile ? act : &linear);
             continue;
         }
-        /* Each block is finished while the tile unit works on the next one. */
         for (ptrdiff_t i = 0; i < m; i += TB, parity ^= 1) {
             const tiles_block block = {m - i < TB ? m - i : TB,
                                        columns,
@@ -235,8 +248,7 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
                                        c + i * ldc + j,
                                        is_gemms + i,
                                        act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
-            tiles_block_sums(t, parts, &block, steps, split + i / TB * strip, panel->tiles);
-            tiles_finish(&last);
+            tiles_block_sums(t, parts, &block, steps, split + i / TB * strip, panel->tiles, &last);
             t_store(t, 0, block.sums[0], TB * sizeof(real));
             t_store(t, 1, block.sums[0] + TILE_ROWS, TB * sizeof(real));
             t_store(t, 2, block.sums[TILE_ROWS], TB * sizeof(real));
@@ -245,7 +257,7 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
         }
     }
     t_end(t);
-    tiles_finish(&last);
+    tiles_finish(&last, 0, TB);
     for (ptrdiff_t i = 0; i < m; i++)
         if (is_gemms[i])
             gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, act);
@@ -257,15 +269,17 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
  * from L3 as seldom as can be. */
 #define TILES_SPLIT_BYTES (1024 * 1024)
 
-#define TILES_MATMUL(precision, parts, gain)                                                       \
+/* Where it pays was measured: splitting a row costs as much as 20 columns, and the epilogue of a
+ * block needs two steps to hide in. */
+#define TILES_MATMUL(precision, parts, gain, fewest)                                               \
     static ptrdiff_t tiles_bytes_##precision(ptrdiff_t k, ptrdiff_t n) {                           \
-        return k < TILE_K || n < TILE_ROWS ? 0 : tiles_bytes(parts, k, n);                         \
+        return k < 2 * TILE_K || n < parts * TILE_ROWS ? 0 : tiles_bytes(parts, k, n);             \
     }                                                                                              \
     static void tiles_pack_##precision(ptrdiff_t k, ptrdiff_t n, const void *panels,               \
                                        void *packed) {                                             \
         tiles_pack(parts, k, n, panels, packed);                                                   \
     }                                                                                              \
-    static ptrdiff_t tiles_block_##precision(ptrdiff_t k) {                                        \
+    static ptrdiff_t tiles_rows_##precision(ptrdiff_t k) {                                         \
         const ptrdiff_t rows = TILES_SPLIT_BYTES / (2 * parts) / (k + 1) / TB * TB;                \
         return rows < TB ? TB : rows > 8 * TB ? 8 * TB : rows;                                     \
     }                                                                                              \
@@ -278,17 +292,17 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
                                       void *scratch) {                                             \
         tiles_gemm(parts, m, n, k, a, lda, panels, packed, bias, c, ldc, act, scratch);            \
     }                                                                                              \
-    static const co_matmul tiles_##precision = {"amx-bf16x" #parts,                                \
-                                                TILE_ROWS,                                         \
-                                                TB,                                                \
-                                                gain,                                              \
-                                                tiles_bytes_##precision,                           \
-                                                tiles_pack_##precision,                            \
-                                                tiles_block_##precision,                           \
-                                                tiles_scratch_##precision,                         \
-                                                tiles_run_##precision};
-TILES_MATMUL(highest, 3, 2)
-TILES_MATMUL(high, 2, 4)
-TILES_MATMUL(medium, 1, 8)
+    static const co_matmul tiles_##precision = {.name = "amx-bf16x" #parts,                        \
+                                                .rows = fewest,                                    \
+                                                .mr = TB,                                          \
+                                                .speed = gain,                                     \
+                                                .bytes = tiles_bytes_##precision,                  \
+                                                .pack = tiles_pack_##precision,                    \
+                                                .block = tiles_rows_##precision,                   \
+                                                .scratch = tiles_scratch_##precision,              \
+                                                .run = tiles_run_##precision};
+TILES_MATMUL(highest, 3, 2, 12)
+TILES_MATMUL(high, 2, 3, 8)
+TILES_MATMUL(medium, 1, 7, 4)
 
 #endif

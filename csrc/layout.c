@@ -133,8 +133,10 @@ static double estimate(const co_plan *plan, const co_step *step) {
     }
 }
 
-/* Half a typical L2: what is left serves the weights that stream through. */
-enum { CO_BLOCK_BYTES = 384 * 1024 };
+/* Half a typical L2: what is left serves the weights that stream through. Weights that do not fit
+ * in there come from further away, once for each block: it is then at least so many rows of gemm's
+ * tiles. */
+enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 16 };
 
 static void choose_block(co_plan *plan) {
     ptrdiff_t bytes = plan->arena;
@@ -142,6 +144,14 @@ static void choose_block(co_plan *plan) {
         if (plan->values[v].buffer >= 0)
             bytes += plan->values[v].size / plan->units * plan->values[v].item_bytes;
     ptrdiff_t block = CO_BLOCK_BYTES / (bytes ? bytes : 1), mr = plan->kernels->gemm_mr;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        if (step->op != CO_OP_DENSE || step->positions == 0 ||
+            step->u.dense.k * step->u.dense.n * plan->item_bytes <= CO_BLOCK_BYTES)
+            continue;
+        const ptrdiff_t least = CO_BLOCK_TILES * mr * plan->units / step->positions;
+        if (block < least) block = least;
+    }
     plan->block = block > mr ? block / mr * mr : block > 0 ? block : 1;
     plan->ns = 0;
     for (int i = 0; i < plan->n_steps; i++) {

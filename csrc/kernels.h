@@ -32,7 +32,8 @@ typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_p
 
 /* Another way to multiply by weights than gemm, for batches that are large enough: it converts the
  * rows of a into scratch before it multiplies. packed and scratch are 64-byte aligned.
- *   bytes     of the packed weights, 0 where gemm is better whatever the batch
+ *   suits     whether it beats gemm, with rows enough
+ *   bytes     of the packed weights
  *   pack      from gemm's panels
  *   block     the rows that the caller should let it have at once
  *   scratch   bytes of scratch for m rows
@@ -41,8 +42,10 @@ typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_p
 typedef struct co_matmul {
     const char *name;
     ptrdiff_t rows; /* fewer rows than this are gemm's */
-    ptrdiff_t mr;   /* rows of a tile */
+    ptrdiff_t mr;   /* rows of a block of c */
+    ptrdiff_t nr;   /* its columns: packed weights of j columns, j a multiple, are a prefix */
     double speed;   /* times gemm's, roughly */
+    int (*suits)(ptrdiff_t k, ptrdiff_t n);
     ptrdiff_t (*bytes)(ptrdiff_t k, ptrdiff_t n);
     void (*pack)(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed);
     ptrdiff_t (*block)(ptrdiff_t k);

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -61,6 +62,18 @@ def test_the_bits_do_not_depend_on_threads(isa, rng, threads):
         results.append(plan.run(x)[0])
     for result in results[1:]:
         assert np.array_equal(results[0], result)
+
+
+@pytest.mark.parametrize("batch", [1, 5, 40])
+def test_threads_that_share_columns_give_the_same_bits(isa, rng, threads, batch):
+    plan, _ = chain(rng, (700, 3001, 700, 5))
+    x = rng.normal(size=(batch, 700)).astype(np.float32)
+    threads(1)
+    one = plan.run(x)[0]
+    for count in (2, 3, 8) * 3:  # a region that did not pay is followed by calls without a team
+        threads(count)
+        assert np.array_equal(plan.run(x)[0], one)
+        time.sleep(0.002)
 
 
 def test_the_bits_do_not_depend_on_the_batch(isa, rng, batch_invariant):

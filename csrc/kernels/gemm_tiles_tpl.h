@@ -272,8 +272,11 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
 /* Where it pays was measured: splitting a row costs as much as 20 columns, and the epilogue of a
  * block needs two steps to hide in. */
 #define TILES_MATMUL(precision, parts, gain, fewest)                                               \
+    static int tiles_suits_##precision(ptrdiff_t k, ptrdiff_t n) {                                 \
+        return k >= 2 * TILE_K && n >= parts * TILE_ROWS;                                          \
+    }                                                                                              \
     static ptrdiff_t tiles_bytes_##precision(ptrdiff_t k, ptrdiff_t n) {                           \
-        return k < 2 * TILE_K || n < parts * TILE_ROWS ? 0 : tiles_bytes(parts, k, n);             \
+        return tiles_bytes(parts, k, n);                                                           \
     }                                                                                              \
     static void tiles_pack_##precision(ptrdiff_t k, ptrdiff_t n, const void *panels,               \
                                        void *packed) {                                             \
@@ -295,7 +298,9 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
     static const co_matmul tiles_##precision = {.name = "amx-bf16x" #parts,                        \
                                                 .rows = fewest,                                    \
                                                 .mr = TB,                                          \
+                                                .nr = TB,                                          \
                                                 .speed = gain,                                     \
+                                                .suits = tiles_suits_##precision,                  \
                                                 .bytes = tiles_bytes_##precision,                  \
                                                 .pack = tiles_pack_##precision,                    \
                                                 .block = tiles_rows_##precision,                   \

@@ -2,10 +2,11 @@
 #ifndef COREOPS_CPU_H
 #define COREOPS_CPU_H
 
-/* Levels of the x86-64 psABI; each includes those before it. */
-enum { CO_LEVEL_BASELINE, CO_LEVEL_X86_64_V3, CO_LEVEL_X86_64_V4 };
+/* Sets of features, each what some tiers need: the levels of the x86-64 psABI (what is new in
+ * them), and extensions. */
+enum { CO_CPU_V3 = 1, CO_CPU_V4 = 2, CO_CPU_AVXVNNI = 4, CO_CPU_AVX512VNNI = 8 };
 
-/* The highest level whose every feature is present: the compiler may use any of them. */
-int co_cpu_level(void);
+/* The sets whose every feature is present: the compiler may use any of them. */
+int co_cpu_sets(void);
 
 #endif

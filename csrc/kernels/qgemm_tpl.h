@@ -9,14 +9,13 @@
 #include "../simd/dot.h"
 #include "gemm_tpl.h"
 
-#define QGEMM_NR (GEMM_NV * DL)         /* columns of a panel */
+#define QGEMM_NR (GEMM_NV * DL)                             /* columns of a panel */
+#define QGEMM_START (QGEMM_NR * (ptrdiff_t)sizeof(int32_t)) /* bytes of what its sums start at */
 #define QGEMM_STEP (QGEMM_NR * D_GROUP) /* bytes of its weights for a group of k */
 
 /* A panel is what its sums start at, one int32 a column, and then its weights. */
 static ptrdiff_t qgemm_groups(ptrdiff_t k) { return (k + D_GROUP - 1) / D_GROUP; }
-static ptrdiff_t qgemm_panel(ptrdiff_t k) {
-    return QGEMM_NR * (ptrdiff_t)sizeof(int32_t) + qgemm_groups(k) * QGEMM_STEP;
-}
+static ptrdiff_t qgemm_panel(ptrdiff_t k) { return QGEMM_START + qgemm_groups(k) * QGEMM_STEP; }
 
 /* dacts of a quantized row: whole vectors are stored, whole groups read */
 static ptrdiff_t qgemm_stride(ptrdiff_t k) { return (k + 63) / 64 * 64; }
@@ -48,8 +47,7 @@ static void qgemm_pack(ptrdiff_t k, ptrdiff_t n, const int8_t *b, ptrdiff_t ldb,
         for (ptrdiff_t lane = n % QGEMM_NR; lane < QGEMM_NR; lane++) {
             memset(last + lane * (ptrdiff_t)sizeof(int32_t), 0, sizeof(int32_t));
             for (ptrdiff_t g = 0; g < groups; g++)
-                memset(last + QGEMM_NR * sizeof(int32_t) + g * QGEMM_STEP + lane * D_GROUP, 0,
-                       D_GROUP);
+                memset(last + QGEMM_START + g * QGEMM_STEP + lane * D_GROUP, 0, D_GROUP);
         }
     }
 }
@@ -88,61 +86,25 @@ static real qgemm_quantize(ptrdiff_t k, const real *x, dact *q) {
     return result[0];
 }
 
-/* What a tile needs beside its own place: of a, its quantized rows and their scales. */
+/* What a tile needs beside its own place: distances in the quantized rows and between panels. */
 typedef struct qgemm_shape {
-    ptrdiff_t groups, panel, lda, ldc;
-    real floor; /* 0 for relu, else -inf */
+    ptrdiff_t groups, panel, lda;
 } qgemm_shape;
 
-typedef struct qgemm_part {
-    const dact *a;
-    const real *row_scale;
-    const char *b;
-    const real *scale, *bias;
-    real *c;
-} qgemm_part;
-
-/* Inlined with constant mr and nv, as in gemm_tpl.h: mr rows by nv vectors of sums. */
-typedef vdot qgemm_acc[GEMM_MR][4 * GEMM_NV];
-
-CO_INLINE void qgemm_finish(const int mr, const int nv, const int whole, const qgemm_shape *s,
-                            ptrdiff_t n, qgemm_acc acc, const qgemm_part *p) {
-    const vreal floor = v_set1(s->floor);
-    CO_UNROLL
-    for (int v = 0; v < nv * (DL / VL); v++) {
-        const ptrdiff_t j = v * VL, lanes = whole ? VL : v_lanes(n - j);
-        if (lanes == 0) return;
-        const vreal scale = whole ? v_load(p->scale + j) : v_load_tail(p->scale + j, lanes);
-        vreal shift = V(-0.0);
-        if (p->bias) shift = whole ? v_load(p->bias + j) : v_load_tail(p->bias + j, lanes);
-        CO_UNROLL
-        for (int i = 0; i < mr; i++) {
-            const vreal sum = d_real(acc[i][v / (DL / VL)], v % (DL / VL));
-            const vreal y = v_div(sum, v_mul(scale, v_set1(p->row_scale[i])));
-            const vreal z = v_max(floor, v_add(y, shift));
-            real *at = p->c + i * s->ldc + j;
-            if (whole)
-                v_store(at, z);
-            else
-                v_store_tail(at, z, lanes);
-        }
-    }
-}
-
-CO_INLINE void qgemm_tile(const int mr, const int nv, const qgemm_shape *s, ptrdiff_t n,
-                          const qgemm_part *p) {
+/* The tiles below are inlined with constant mr and nv, as in gemm_tpl.h: mr rows of a by nv vectors
+ * of b, which may be a part of a panel or several panels. Row i of the sums is nv DL apart. */
+CO_INLINE void qgemm_tile(const int mr, const int nv, const qgemm_shape *s, const dact *a,
+                          const char *b, int32_t *sums) {
     const ptrdiff_t lda = s->lda, panel = s->panel;
-    const dact *a = p->a;
-    const char *b = p->b;
-    qgemm_acc acc;
+    vdot acc[GEMM_MR][4 * GEMM_NV];
     CO_UNROLL
     for (int v = 0; v < nv; v++) {
-        const vdot start =
-            d_load((const int32_t *)(const void *)(b + v / GEMM_NV * panel) + v % GEMM_NV * DL);
+        const char *start = b + v / GEMM_NV * panel;
         CO_UNROLL
-        for (int i = 0; i < mr; i++) acc[i][v] = start;
+        for (int i = 0; i < mr; i++)
+            acc[i][v] = d_load((const int32_t *)(const void *)start + v % GEMM_NV * DL);
     }
-    b += QGEMM_NR * sizeof(int32_t);
+    b += QGEMM_START;
     for (ptrdiff_t g = 0; g < s->groups; g++, a += D_GROUP, b += QGEMM_STEP) {
         vweights w[4 * GEMM_NV];
         CO_UNROLL
@@ -155,17 +117,19 @@ CO_INLINE void qgemm_tile(const int mr, const int nv, const qgemm_shape *s, ptrd
             for (int v = 0; v < nv; v++) acc[i][v] = d_dot(acc[i][v], x, w[v]);
         }
     }
-    if (n >= nv * DL)
-        qgemm_finish(mr, nv, 1, s, n, acc, p);
-    else
-        qgemm_finish(mr, nv, 0, s, n, acc, p);
+    CO_UNROLL
+    for (int i = 0; i < mr; i++) {
+        CO_UNROLL
+        for (int v = 0; v < nv; v++) d_store(sums + (i * nv + v) * DL, acc[i][v]);
+    }
 }
 
-typedef void qgemm_ukr(const qgemm_shape *s, ptrdiff_t n, const qgemm_part *p);
+typedef void qgemm_ukr(const qgemm_shape *s, const dact *a, const char *b, int32_t *sums);
 
 #define QGEMM_UKR(mr, nv, suffix)                                                                  \
-    static void qgemm_ukr_##mr##suffix(const qgemm_shape *s, ptrdiff_t n, const qgemm_part *p) {   \
-        qgemm_tile(mr, nv, s, n, p);                                                               \
+    static void qgemm_ukr_##mr##suffix(const qgemm_shape *s, const dact *a, const char *b,         \
+                                       int32_t *sums) {                                            \
+        qgemm_tile(mr, nv, s, a, b, sums);                                                         \
     }
 #define QGEMM_UKR_PAIR(mr)                                                                         \
     QGEMM_UKR(mr, GEMM_NV, )                                                                       \
@@ -177,65 +141,80 @@ QGEMM_UKR(1, 4 * GEMM_NV, _wide)
 QGEMM_UKR(2, 2 * GEMM_NV, _wide)
 QGEMM_UKR(3, 2 * GEMM_NV, _wide)
 static qgemm_ukr *const qgemm_wide[] = {qgemm_ukr_1_wide, qgemm_ukr_2_wide, qgemm_ukr_3_wide};
-static const int qgemm_wide_columns[] = {4 * QGEMM_NR, 2 * QGEMM_NR, 2 * QGEMM_NR};
+static const int qgemm_wide_panels[] = {4, 2, 2};
+#define QGEMM_MOST (GEMM_MR > 6 ? GEMM_MR : 6) /* rows by panels of a tile */
 
 GEMM_EACH_MR(QGEMM_UKR_PAIR)
 static qgemm_ukr *const qgemm_full[] = {GEMM_EACH_MR(QGEMM_UKR_NAME)};
 static qgemm_ukr *const qgemm_narrow[] = {GEMM_EACH_MR(QGEMM_UKR_NARROW)};
 
-/* mr rows of c, n columns. */
-static void qgemm_rows(int mr, ptrdiff_t n, const qgemm_shape *s, const qgemm_part *p) {
-    qgemm_part part = *p;
-    while (n > 0) {
-        qgemm_ukr *ukr = n <= DL ? qgemm_narrow[mr - 1] : qgemm_full[mr - 1];
-        ptrdiff_t width = QGEMM_NR;
-        if (mr <= GEMM_WIDE_ROWS && n > qgemm_wide_columns[mr - 1] - QGEMM_NR) {
-            ukr = qgemm_wide[mr - 1];
-            width = qgemm_wide_columns[mr - 1];
-        }
-        ukr(s, n < width ? n : width, &part);
-        part.b += width / QGEMM_NR * s->panel;
-        part.scale += width;
-        if (part.bias) part.bias += width;
-        part.c += width;
-        n -= width;
+/* VL columns of mr rows, or fewer: lanes. sums is row i's at i * width, and so on. */
+CO_INLINE void qgemm_finish(ptrdiff_t mr, ptrdiff_t lanes, const int32_t *sums, ptrdiff_t width,
+                            const real *row_scale, vreal scale, vreal shift, real *c, ptrdiff_t ldc,
+                            vreal floor) {
+    for (ptrdiff_t i = 0; i < mr; i++, sums += width, c += ldc) {
+        const vreal by = v_mul(scale, v_set1(row_scale[i]));
+        const vreal y = v_max(floor, v_add(v_div(d_real(sums), by), shift));
+        if (lanes == VL)
+            v_store(c, y);
+        else
+            v_store_tail(c, y, lanes);
     }
+}
+
+/* What came out of a tile: mr rows of n columns, width apart. */
+static void qgemm_scale(ptrdiff_t mr, ptrdiff_t n, const int32_t *sums, ptrdiff_t width,
+                        const real *row_scale, const real *scale, const real *bias, real *c,
+                        ptrdiff_t ldc, const co_act *act) {
+    const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
+    const vreal floor = v_set1(act->kind == CO_ACT_RELU ? 0 : -REAL_INF);
+    ptrdiff_t j = 0;
+    for (; j + VL <= n; j += VL)
+        qgemm_finish(mr, VL, sums + j, width, row_scale, v_load(scale + j),
+                     bias ? v_load(bias + j) : V(-0.0), c + j, ldc, floor);
+    if (j < n)
+        qgemm_finish(mr, n - j, sums + j, width, row_scale, v_load_tail(scale + j, n - j),
+                     bias ? v_load_tail(bias + j, n - j) : V(-0.0), c + j, ldc, floor);
+    for (ptrdiff_t i = 0; !in_tile && i < mr; i++) vact(n, c + i * ldc, c + i * ldc, act);
 }
 
 static void qgemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                   const void *packed, const void *scale, const void *bias, void *c, ptrdiff_t ldc,
                   const co_act *act, void *scratch) {
-    const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const ptrdiff_t stride = qgemm_stride(k), panel = qgemm_panel(k);
-    const qgemm_shape s = {qgemm_groups(k), panel, stride, ldc,
-                           act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const qgemm_shape s = {qgemm_groups(k), qgemm_panel(k), qgemm_stride(k)};
     dact *q = scratch;
-    real *row_scale = (real *)(void *)(q + m * stride);
+    real *row_scale = (real *)(void *)(q + m * s.lda);
     for (ptrdiff_t i = 0; i < m; i++)
-        row_scale[i] = qgemm_quantize(k, (const real *)a + i * lda, q + i * stride);
+        row_scale[i] = qgemm_quantize(k, (const real *)a + i * lda, q + i * s.lda);
 
     const ptrdiff_t tiles = (m + GEMM_MR - 1) / GEMM_MR;
     ptrdiff_t nc = n;
     if (tiles > 1) {
-        nc = GEMM_NC_BYTES / panel * QGEMM_NR;
+        nc = GEMM_NC_BYTES / s.panel * QGEMM_NR;
         if (nc < QGEMM_NR) nc = QGEMM_NR;
     }
-    for (ptrdiff_t j = 0; j < n; j += nc) {
-        const ptrdiff_t columns = n - j < nc ? n - j : nc;
-        for (ptrdiff_t t = 0, i = 0; t < tiles; t++) {
-            const int mr = (int)((m - i) / (tiles - t)); /* shared out evenly */
-            real *ci = (real *)c + i * ldc + j;
-            const qgemm_part part = {q + i * stride,
-                                     row_scale + i,
-                                     (const char *)packed + j / QGEMM_NR * panel,
-                                     (const real *)scale + j,
-                                     bias ? (const real *)bias + j : NULL,
-                                     ci};
-            qgemm_rows(mr, columns, &s, &part);
-            if (!in_tile)
-                for (int row = 0; row < mr; row++)
-                    vact(columns, ci + row * ldc, ci + row * ldc, act);
-            i += mr;
+    for (ptrdiff_t first = 0; first < n; first += nc) {
+        const ptrdiff_t end = n - first < nc ? n : first + nc;
+        for (ptrdiff_t t = 0, i = 0, mr; t < tiles; t++, i += mr) {
+            mr = (m - i) / (tiles - t); /* rows shared out evenly: no short tile at the end */
+            for (ptrdiff_t j = first, width; j < end; j += width) {
+                int32_t sums[QGEMM_MOST * QGEMM_NR];
+                qgemm_ukr *ukr = qgemm_full[mr - 1];
+                width = QGEMM_NR;
+                if (n - j <= DL) {
+                    ukr = qgemm_narrow[mr - 1];
+                    width = DL;
+                } else if (mr <= GEMM_WIDE_ROWS &&
+                           end - j > (qgemm_wide_panels[mr - 1] - 1) * QGEMM_NR) {
+                    ukr = qgemm_wide[mr - 1];
+                    width = qgemm_wide_panels[mr - 1] * QGEMM_NR;
+                }
+                ukr(&s, q + i * s.lda, (const char *)packed + j / QGEMM_NR * s.panel, sums);
+                const ptrdiff_t columns = end - j < width ? end - j : width;
+                qgemm_scale(mr, columns, sums, width, row_scale + i, (const real *)scale + j,
+                            bias ? (const real *)bias + j : NULL, (real *)c + i * ldc + j, ldc,
+                            act);
+            }
         }
     }
 }

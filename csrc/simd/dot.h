@@ -18,17 +18,15 @@ typedef int8_t dact;
 typedef int32_t vdot, vgroup, vweights;
 
 CO_INLINE vdot d_load(const int32_t *p) { return *p; }
+CO_INLINE void d_store(int32_t *p, vdot sum) { *p = sum; }
 CO_INLINE vgroup d_group(const dact *p) { return *p; }
 CO_INLINE vweights d_weights(const int8_t *p) { return *p; }
 
 /* Adds to each sum the products of its D_GROUP weights with those of the group. */
 CO_INLINE vdot d_dot(vdot sum, vgroup a, vweights w) { return sum + a * w; }
 
-/* VL of the sums as reals, rounded once: those from lane part * VL on. */
-CO_INLINE vreal d_real(vdot sum, int part) {
-    (void)part;
-    return (real)sum;
-}
+/* VL sums as reals, rounded once. */
+CO_INLINE vreal d_real(const int32_t *p) { return (real)*p; }
 
 /* Stores VL reals of magnitude below 127.5 as the nearest integers, ties to even. */
 CO_INLINE void d_store_acts(dact *p, vreal x) {

@@ -9,6 +9,7 @@ typedef int8_t dact;
 typedef int32x4_t vdot;
 
 CO_INLINE vdot d_load(const int32_t *p) { return vld1q_s32(p); }
+CO_INLINE void d_store(int32_t *p, vdot sum) { vst1q_s32(p, sum); }
 
 #ifdef __ARM_FEATURE_DOTPROD
 #define D_GROUP 4
@@ -32,12 +33,11 @@ CO_INLINE vweights d_weights(const int8_t *p) { return vld1_s8(p); }
 CO_INLINE vdot d_dot(vdot sum, vgroup a, vweights w) { return vpadalq_s16(sum, vmull_s8(a, w)); }
 #endif
 
-CO_INLINE vreal d_real(vdot sum, int part) {
+CO_INLINE vreal d_real(const int32_t *p) {
 #if CO_REAL_BITS == 32
-    (void)part;
-    return vcvtq_f32_s32(sum);
+    return vcvtq_f32_s32(vld1q_s32(p));
 #else
-    return vcvtq_f64_s64(vmovl_s32(part ? vget_high_s32(sum) : vget_low_s32(sum)));
+    return vcvtq_f64_s64(vmovl_s32(vld1_s32(p)));
 #endif
 }
 

@@ -8,6 +8,7 @@
 typedef vint vdot, vgroup, vweights;
 
 CO_INLINE vdot d_load(const int32_t *p) { return V_SI(_loadu)((const void *)p); }
+CO_INLINE void d_store(int32_t *p, vdot sum) { V_SI(_storeu)((void *)p, sum); }
 
 #if (V_BITS == 512 && defined(__AVX512VNNI__)) || (V_BITS == 256 && defined(__AVXVNNI__))
 #define D_GROUP 4
@@ -46,18 +47,15 @@ CO_INLINE vgroup d_group(const dact *p) {
     return V_I(_set1, 32)(word);
 }
 
-CO_INLINE vreal d_real(vdot sum, int part) {
+CO_INLINE vreal d_real(const int32_t *p) {
 #if CO_REAL_BITS == 32
-    (void)part;
-    return V_PASTE(V_PREFIX, _cvtepi32_ps, , , , )(sum);
+    return V_PASTE(V_PREFIX, _cvtepi32_ps, , , , )(d_load(p));
 #elif V_BITS == 512
-    return _mm512_cvtepi32_pd(part ? _mm512_extracti64x4_epi64(sum, 1)
-                                   : _mm512_castsi512_si256(sum));
+    return _mm512_cvtepi32_pd(_mm256_loadu_si256((const void *)p));
 #elif V_BITS == 256
-    return _mm256_cvtepi32_pd(part ? _mm256_extracti128_si256(sum, 1)
-                                   : _mm256_castsi256_si128(sum));
+    return _mm256_cvtepi32_pd(_mm_loadu_si128((const void *)p));
 #else
-    return _mm_cvtepi32_pd(part ? _mm_unpackhi_epi64(sum, sum) : sum);
+    return _mm_cvtepi32_pd(_mm_loadl_epi64((const void *)p));
 #endif
 }
 

@@ -31,6 +31,7 @@ from . import (  # noqa: E402 - the tier is chosen before anything can make a pl
     layers,
     models,
     ops,
+    quantizers,
     random,
     regularizers,
     saving,
@@ -44,6 +45,7 @@ from .constraints import Constraint  # noqa: E402
 from .initializers import Initializer  # noqa: E402
 from .layers import Input, InputSpec, Layer  # noqa: E402
 from .models import Model, Sequential  # noqa: E402
+from .quantizers import Quantizer  # noqa: E402
 from .regularizers import Regularizer  # noqa: E402
 from .saving import from_keras  # noqa: E402
 
@@ -58,6 +60,7 @@ __all__ = [
     "KerasTensor",
     "Layer",
     "Model",
+    "Quantizer",
     "Regularizer",
     "Sequential",
     "Variable",
@@ -71,6 +74,7 @@ __all__ = [
     "layers",
     "models",
     "ops",
+    "quantizers",
     "random",
     "regularizers",
     "runtime_info",

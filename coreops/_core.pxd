@@ -35,7 +35,7 @@ cdef extern from "coreops.h" nogil:
         CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
     ctypedef enum co_precision:
         CO_HIGHEST, CO_HIGH, CO_MEDIUM
-    enum: CO_BUFFERS, CO_BATCH_INVARIANT
+    enum: CO_BUFFERS, CO_BATCH_INVARIANT, CO_QGEMM_DEPTH
     ctypedef struct co_how:
         int threads, flags
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)

@@ -104,7 +104,7 @@ class QuantizedDTypePolicy(DTypePolicy):
     __slots__ = ("_mode", "_source")
 
     def __init__(self, mode: str, source_name: str | None = None) -> None:
-        source_name = source_name or config.dtype_policy().name
+        source_name = config.dtype_policy().name if source_name is None else source_name
         check_mode(mode)
         check_source(mode, source_name)
         self._mode = mode

@@ -153,7 +153,7 @@ def test_a_chain_with_steps_of_reals(isa, rng):
     ],
 )
 def test_operands_are_checked(kernel, scale, bias):
-    with pytest.raises(ValueError, match="expected|does not fit"):
+    with pytest.raises(ValueError, match=r"expected|does not fit"):
         _kernels.Plan("float32", (4,)).dense_int8(0, 1, kernel, scale, bias)
     with pytest.raises(TypeError, match="float32 or float64"):
         _kernels.Plan("int32", (4,)).dense_int8(0, 1, kernel, scale, bias)

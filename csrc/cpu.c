@@ -1,6 +1,7 @@
 /* cpu.c - CPUID, and XGETBV for what the operating system saves of the wide registers. */
 #include "cpu.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,14 +10,17 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
-enum { EAX, EBX, ECX, EDX, REGISTERS };
+enum { EAX, EBX, ECX, EDX };
 
 typedef struct cpu_feature {
     const char *name;
     uint32_t leaf, subleaf;
-    int reg, bit;
-    int set; /* the set that needs it */
+    int reg, bit, set; /* the set that needs it */
 } cpu_feature;
 
 /* All that the tiers' flags in CMakeLists.txt let a compiler use. */
@@ -44,33 +48,56 @@ static const cpu_feature features[] = {
     {"avx512vl", 7, 0, EBX, 31, CO_CPU_V4},
     {"avx512vnni", 7, 0, ECX, 11, CO_CPU_AVX512VNNI},
     {"avxvnni", 7, 1, EAX, 4, CO_CPU_AVXVNNI},
+    {"avx512bf16", 7, 1, EAX, 5, CO_CPU_AMX},
+    {"amx-bf16", 7, 0, EDX, 22, CO_CPU_AMX},
+    {"amx-tile", 7, 0, EDX, 24, CO_CPU_AMX},
+    {"amx-int8", 7, 0, EDX, 25, CO_CPU_AMX},
 };
 #define FEATURES (sizeof features / sizeof *features)
-#define FEATURES_TEXT 192
+#define FEATURES_TEXT 224
 
 static int has(const cpu_feature *f) {
-    uint32_t reg[REGISTERS] = {0}; /* a leaf has zeros where a CPU does not know the subleaf */
-    if (!__get_cpuid_count(f->leaf, f->subleaf, reg + EAX, reg + EBX, reg + ECX, reg + EDX))
+    uint32_t reg[4] = {0};
+    if (!__get_cpuid_count(f->leaf, f->subleaf, &reg[EAX], &reg[EBX], &reg[ECX], &reg[EDX]))
         return 0;
     return (reg[f->reg] >> f->bit) & 1;
 }
 
-/* The sets whose registers the operating system saves: 0x6 is SSE and AVX, 0xe0 the masks and
- * the upper halves and numbers of AVX-512. XGETBV itself exists where osxsave is set. */
+/* Linux lets a process use the tiles' 8 KiB of state (component 18) once it has asked. */
+static int tiles_allowed(void) {
+#if defined(__linux__)
+    enum { REQUEST = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+    return 0;
+#endif
+}
+
+/* The register state that the operating system saves: 0x6 is SSE and AVX, 0xe0 the masks and
+ * the upper halves and numbers of AVX-512, 0x60000 tiles. XGETBV itself exists where osxsave is
+ * set. */
 static int saved_sets(void) {
     uint32_t eax, ebx, ecx, edx;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx >> 27 & 1)) return 0;
     __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-    if ((eax & 0x6) != 0x6) return 0;
-    if ((eax & 0xe6) != 0xe6) return CO_CPU_V3 | CO_CPU_AVXVNNI;
-    return CO_CPU_V3 | CO_CPU_AVXVNNI | CO_CPU_V4 | CO_CPU_AVX512VNNI;
+    int sets = 0;
+    if ((eax & 0x6) == 0x6) sets |= CO_CPU_V3 | CO_CPU_AVXVNNI;
+    if ((eax & 0xe6) == 0xe6) sets |= CO_CPU_V4 | CO_CPU_AVX512VNNI;
+    if ((eax & 0x600e6) == 0x600e6) sets |= CO_CPU_AMX;
+    return sets;
+}
+
+static int find_sets(void) {
+    int sets = saved_sets();
+    for (size_t i = 0; i < FEATURES; i++)
+        if ((sets & features[i].set) && !has(&features[i])) sets &= ~features[i].set;
+    return (sets & CO_CPU_AMX) && !tiles_allowed() ? sets & ~CO_CPU_AMX : sets;
 }
 
 int co_cpu_sets(void) {
-    int sets = saved_sets();
-    for (size_t i = 0; i < FEATURES; i++)
-        if (sets & features[i].set && !has(&features[i])) sets &= ~features[i].set;
-    return sets;
+    static atomic_int known = -1;
+    if (atomic_load(&known) < 0) atomic_store(&known, find_sets());
+    return atomic_load(&known);
 }
 
 const char *co_cpu_features(void) {

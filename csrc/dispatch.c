@@ -14,8 +14,9 @@ TIER_DECLARE(avx2);
 TIER_DECLARE(avx2vnni);
 TIER_DECLARE(avx512);
 TIER_DECLARE(avx512vnni);
+TIER_DECLARE(amx);
 
-/* The best last. An amx tier is one more row, with a set of its own in cpu.h. */
+/* The best last. */
 static const struct {
     int needs; /* sets of cpu.h */
     const co_kernels *f32, *f64;
@@ -32,6 +33,11 @@ static const struct {
 #endif
 #ifdef CO_HAVE_AVX512VNNI
     TIER_F32(avx512vnni, avx512, CO_CPU_V3 | CO_CPU_V4 | CO_CPU_AVX512VNNI),
+#endif
+#ifdef CO_EMULATE_TILES
+    TIER_F32(amx, baseline, 0),
+#elif defined(CO_HAVE_AMX)
+    TIER_F32(amx, avx512, CO_CPU_V3 | CO_CPU_V4 | CO_CPU_AVX512VNNI | CO_CPU_AMX),
 #endif
 };
 #define TIERS ((int)(sizeof tiers / sizeof *tiers))

@@ -139,7 +139,7 @@ static ptrdiff_t scratch_of(const co_job *job, ptrdiff_t block) {
         if (step->op == CO_OP_DENSE_INT8)
             bytes = job->plan->kernels->qgemm_scratch(rows, step->u.dense.k);
         else if (by_matmul(job, step))
-            bytes = matmul->scratch(rows, step->u.dense.k, step->u.dense.n);
+            bytes = matmul->scratch(rows, step->u.dense.k);
         if (bytes > most) most = bytes;
     }
     return (most + CO_LINE - 1) / CO_LINE * CO_LINE;
@@ -149,17 +149,16 @@ static ptrdiff_t scratch_of(const co_job *job, ptrdiff_t block) {
  * is a chunk, or less when that would leave threads without work. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
-    const co_matmul *matmul = NULL;
     ptrdiff_t grain = plan->kernels->gemm_mr, block = plan->block;
     double ns = plan->ns * (double)job->units;
-    for (int i = 0; plan->matmul && i < plan->n_steps; i++)
-        if (by_matmul(job, &plan->steps[i])) {
-            matmul = plan->matmul;
-            ns -= plan->steps[i].ns * (double)job->units * (1 - 1 / matmul->speed);
-        }
-    if (matmul) {
-        grain = matmul->mr;
-        if (block < matmul->block) block = matmul->block;
+    for (int i = 0, found = 0; plan->matmul && i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        if (!by_matmul(job, step)) continue;
+        const ptrdiff_t rows = plan->matmul->block(step->u.dense.k);
+        const ptrdiff_t units = rows * plan->units / step->positions;
+        if (!found++ || units < block) block = units > 0 ? units : 1;
+        grain = plan->matmul->mr;
+        ns -= step->ns * (double)job->units * (1 - 1 / plan->matmul->speed);
     }
     int team = co_team(job->units, ns, threads);
     if (team > 1) {

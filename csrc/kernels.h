@@ -32,18 +32,21 @@ typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_p
 
 /* Another way to multiply by weights than gemm, for batches that are large enough: it converts the
  * rows of a into scratch before it multiplies. packed and scratch are 64-byte aligned.
- *   pack      from gemm's panels to bytes(k, n) bytes
- *   run       as gemm; scratch has scratch(m, k, n) bytes; rows for which its arithmetic does not
- *             do (kernels/ says which) are computed as gemm does, from the panels */
+ *   bytes     of the packed weights, 0 where gemm is better whatever the batch
+ *   pack      from gemm's panels
+ *   block     the rows that the caller should let it have at once
+ *   scratch   bytes of scratch for m rows
+ *   run       as gemm; rows for which its arithmetic does not do (kernels/ says which) are computed
+ *             as gemm does, from the panels */
 typedef struct co_matmul {
     const char *name;
-    ptrdiff_t rows;  /* fewer rows than this are gemm's */
-    ptrdiff_t mr;    /* rows of a tile */
-    ptrdiff_t block; /* rows that use the weights often enough to pay for their way from memory */
-    double speed;    /* times gemm's, roughly */
+    ptrdiff_t rows; /* fewer rows than this are gemm's */
+    ptrdiff_t mr;   /* rows of a tile */
+    double speed;   /* times gemm's, roughly */
     ptrdiff_t (*bytes)(ptrdiff_t k, ptrdiff_t n);
     void (*pack)(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed);
-    ptrdiff_t (*scratch)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t n);
+    ptrdiff_t (*block)(ptrdiff_t k);
+    ptrdiff_t (*scratch)(ptrdiff_t m, ptrdiff_t k);
     void (*run)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                 const void *panels, const void *packed, const void *bias, void *c, ptrdiff_t ldc,
                 const co_act *act, void *scratch);
@@ -123,7 +126,11 @@ typedef struct co_kernels {
     CO_KERNEL_LIST(CO_FIELD)
 } co_kernels;
 
-/* The last line of every isa file: the table that its objects export. */
+/* The last line of every isa file: the table that its objects export. A file whose tier has
+ * co_matmuls defines CO_MATMULS as their list. */
+#ifndef CO_MATMULS
+#define CO_MATMULS {NULL}
+#endif
 #define CO_CAT_(a, b, c) a##b##_f##c
 #define CO_CAT(a, b, c) CO_CAT_(a, b, c)
 #define CO_STR_(x) #x
@@ -134,6 +141,7 @@ typedef struct co_kernels {
                                                                 .real_bits = CO_REAL_BITS,         \
                                                                 .gemm_mr = GEMM_MR,                \
                                                                 .gemm_nr = GEMM_NR,                \
+                                                                .matmul = CO_MATMULS,              \
                                                                 CO_KERNEL_LIST(CO_SLOT)};
 
 #endif

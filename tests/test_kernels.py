@@ -87,7 +87,7 @@ def test_a_fused_activation_is_the_activation(isa, dtype, rng, kind):
     assert np.array_equal(fused, apart)
 
 
-def test_a_row_does_not_depend_on_its_batch(isa, dtype, rng):
+def test_a_row_does_not_depend_on_its_batch(isa, dtype, rng, batch_invariant):
     kernel = rng.normal(size=(61, 45)).astype(dtype)
     x = rng.normal(size=(33, 61)).astype(dtype)
     together = dense(dtype, x, kernel)

@@ -1,0 +1,121 @@
+/* tiles.h - the tile vocabulary: eight registers T0..T7 of 16 rows by 64 bytes, and their products.
+ *
+ * Backends: AMX, and plain C by the definition in Intel's manual (CO_EMULATE_TILES), which lets the
+ * kernels on it be tested everywhere. A product of bfloat16 treats subnormals as zero, in and out,
+ * sums its 32 terms from zero in two chains, those of even and of odd k, and adds them to the
+ * register; all roundings are to nearest.
+ *
+ * t_peel takes 32 floats x[]: it stores the nearest bfloat16 of each (subnormals: zero) at half and
+ * leaves in x what is missing. float32 only. */
+#ifndef COREOPS_SIMD_TILES_H
+#define COREOPS_SIMD_TILES_H
+
+#include "vec.h"
+
+enum { TILE_ROWS = 16, TILE_LINE = 64, TILE_BYTES = 1024, TILE_K = 32 /* bfloat16 of a row */ };
+
+#ifdef CO_EMULATE_TILES
+
+typedef union t_tile {
+    uint32_t word[16][16];
+    float real[16][16];
+    uint16_t half[16][32];
+} t_tile;
+typedef struct t_file {
+    t_tile tile[8];
+} t_file;
+
+CO_INLINE void t_begin(t_file *t) { memset(t, 0, sizeof *t); }
+CO_INLINE void t_end(t_file *t) { (void)t; }
+CO_INLINE float t_wide(uint32_t half) {
+    const uint32_t bits = half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+CO_INLINE float t_flush(float x) { return fabsf(x) < REAL_MIN ? copysignf(0, x) : x; }
+CO_INLINE void t_zero_(t_tile *c) { memset(c, 0, sizeof *c); }
+CO_INLINE void t_load_(t_tile *a, const void *p) { memcpy(a, p, sizeof *a); }
+CO_INLINE void t_store_(const t_tile *a, void *p, ptrdiff_t stride) {
+    for (int i = 0; i < 16; i++) memcpy((char *)p + i * stride, a->word[i], 64);
+}
+CO_INLINE void t_dot_bf16_(t_tile *c, const t_tile *a, const t_tile *b) {
+    for (int i = 0; i < 16; i++) {
+        float even[16] = {0}, odd[16] = {0};
+        for (int p = 0; p < 16; p++) {
+            const float x = t_flush(t_wide(a->half[i][2 * p]));
+            const float y = t_flush(t_wide(a->half[i][2 * p + 1]));
+            for (int j = 0; j < 16; j++) {
+                even[j] = t_flush(fmaf(x, t_flush(t_wide(b->half[p][2 * j])), even[j]));
+                odd[j] = t_flush(fmaf(y, t_flush(t_wide(b->half[p][2 * j + 1])), odd[j]));
+            }
+        }
+        for (int j = 0; j < 16; j++) c->real[i][j] = t_flush(c->real[i][j] + (even[j] + odd[j]));
+    }
+}
+#define t_zero(t, c) t_zero_(&(t)->tile[c])
+#define t_load(t, a, p) t_load_(&(t)->tile[a], p)
+#define t_store(t, a, p, stride) t_store_(&(t)->tile[a], p, stride)
+#define t_dot_bf16(t, c, a, b) t_dot_bf16_(&(t)->tile[c], &(t)->tile[a], &(t)->tile[b])
+
+CO_INLINE void t_peel(vreal *x, void *half) {
+    float all[TILE_K];
+    uint16_t top[TILE_K];
+    for (int i = 0; i < TILE_K; i += VL) v_store(all + i, x[i / VL]);
+    for (int i = 0; i < TILE_K; i++) {
+        uint32_t bits;
+        memcpy(&bits, &all[i], sizeof bits);
+        if (fabsf(all[i]) < REAL_MIN)
+            bits &= 0x80000000u;
+        else if (all[i] == all[i])
+            bits += 0x7fff + (bits >> 16 & 1);
+        top[i] = (uint16_t)(bits >> 16);
+        all[i] -= t_wide(top[i]);
+    }
+    memcpy(half, top, sizeof top);
+    for (int i = 0; i < TILE_K; i += VL) x[i / VL] = v_load(all + i);
+}
+
+#else
+#include <immintrin.h>
+
+typedef struct t_file {
+    char none; /* the registers are the CPU's */
+} t_file;
+
+/* Palette 1: bytes of a row at 16, rows at 48. */
+CO_INLINE void t_begin(t_file *t) {
+    _Alignas(64) static const uint8_t all[64] = {
+        [0] = 1,   [16] = 64, [18] = 64, [20] = 64, [22] = 64, [24] = 64,
+        [26] = 64, [28] = 64, [30] = 64, [48] = 16, [49] = 16, [50] = 16,
+        [51] = 16, [52] = 16, [53] = 16, [54] = 16, [55] = 16};
+    (void)t;
+    _tile_loadconfig(all);
+}
+CO_INLINE void t_end(t_file *t) {
+    (void)t;
+    _tile_release();
+}
+
+/* Compilers do not know that these read and write memory. */
+#define T_FENCE __asm__ volatile("" ::: "memory")
+#define t_zero(t, c) _tile_zero(c)
+#define t_load(t, a, p) _tile_loadd(a, p, 64)
+#define t_store(t, a, p, stride)                                                                   \
+    do {                                                                                           \
+        _tile_stored(a, p, stride);                                                                \
+        T_FENCE;                                                                                   \
+    } while (0)
+#define t_dot_bf16(t, c, a, b) _tile_dpbf16ps(c, a, b)
+
+CO_INLINE void t_peel(vreal *x, void *half) {
+    const __m512i top = (__m512i)_mm512_cvtne2ps_pbh(x[1], x[0]);
+    const __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(top));
+    const __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(top, 1));
+    _mm512_storeu_si512(half, top);
+    x[0] = _mm512_sub_ps(x[0], _mm512_castsi512_ps(_mm512_slli_epi32(low, 16)));
+    x[1] = _mm512_sub_ps(x[1], _mm512_castsi512_ps(_mm512_slli_epi32(high, 16)));
+}
+
+#endif
+#endif

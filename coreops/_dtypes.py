@@ -154,8 +154,9 @@ def get(identifier: Any) -> DTypePolicy:
         identifier = inner.get("name", inner) if isinstance(inner, dict) else inner
     elif not isinstance(identifier, str):
         identifier = getattr(identifier, "__name__", None) or str(identifier)
-    mode, separator, source = identifier.partition("_from_")
-    return QuantizedDTypePolicy(mode, source) if separator else DTypePolicy(identifier)
+    if isinstance(identifier, str) and "_from_" in identifier:
+        return QuantizedDTypePolicy(*identifier.split("_from_", 1))
+    return DTypePolicy(identifier)
 
 
 def serialize(policy: DTypePolicy) -> dict[str, Any]:

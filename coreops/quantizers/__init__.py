@@ -46,6 +46,11 @@ def get_config(identifier: Any) -> QuantizationConfig | None:
         TypeError, ValueError: for anything else, or a config of a mode that is not available.
     """
     config = deserialize(identifier) if isinstance(identifier, dict) else identifier
+    if not (config is None or isinstance(config, QuantizationConfig)):
+        raise ValueError(
+            "`quantization_config` must be an instance of `QuantizationConfig` or None. "
+            f"Received: {identifier!r}"
+        )
     return None if config is None else resolve(None, config)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._dtypes import check_mode
 from ..saving import objects, registry
-from .quantizers import AbsMaxQuantizer
+from .quantizers import AbsMaxQuantizer, Quantizer
 
 
 class QuantizationConfig:
@@ -38,9 +38,17 @@ class QuantizationConfig:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> QuantizationConfig:
-        """Return a new config like the one that `get_config` described."""
-        names = ("weight_quantizer", "activation_quantizer")
-        return cls(**{name: objects.deserialize_keras_object(config.get(name)) for name in names})
+        """Return a new config like the one that `get_config` described.
+
+        Raises:
+            TypeError: it describes something else than quantizers.
+        """
+        made = {}
+        for name in ("weight_quantizer", "activation_quantizer"):
+            made[name] = objects.deserialize_keras_object(config.get(name))
+            if not (made[name] is None or isinstance(made[name], Quantizer)):
+                raise TypeError(f"{name} is no quantizer: {config[name]!r}")
+        return cls(**made)
 
 
 class Int8QuantizationConfig(QuantizationConfig):

@@ -130,6 +130,11 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
     case CO_OP_DENSE:
         run_dense(job, step, positions, x, y, arena);
         break;
+    case CO_OP_DENSE_INT8:
+        kernels->qgemm(positions, step->u.dense.n, step->u.dense.k, x, step->u.dense.k,
+                       step->u.dense.kernel, step->u.dense.scale, step->u.dense.bias, y,
+                       step->u.dense.n, &step->u.dense.act, arena + job->scratch);
+        break;
     case CO_OP_ACT:
         kernels->vact(n, x, y, &step->u.act);
         break;
@@ -172,11 +177,14 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
 static ptrdiff_t scratch_of(const co_job *job, ptrdiff_t block) {
     const co_matmul *matmul = job->plan->matmul;
     ptrdiff_t most = 0;
-    for (int i = 0; matmul && i < job->plan->n_steps; i++) {
+    for (int i = 0; i < job->plan->n_steps; i++) {
         const co_step *step = &job->plan->steps[i];
-        if (!by_matmul(job, step)) continue;
         const ptrdiff_t rows = block * (step->positions / job->plan->units);
-        const ptrdiff_t bytes = matmul->scratch(rows, step->u.dense.k);
+        ptrdiff_t bytes = 0;
+        if (step->op == CO_OP_DENSE_INT8)
+            bytes = job->plan->kernels->qgemm_scratch(rows, step->u.dense.k);
+        else if (by_matmul(job, step))
+            bytes = matmul->scratch(rows, step->u.dense.k);
         if (bytes > most) most = bytes;
     }
     return (most + CO_LINE - 1) / CO_LINE * CO_LINE;

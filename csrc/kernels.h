@@ -55,6 +55,9 @@ typedef struct co_matmul {
                 const co_act *act, void *scratch);
 } co_matmul;
 
+/* The longest sum of products of -127 .. 127 and -128 .. 127 that surely fits into 32 bits. */
+enum { CO_QGEMM_DEPTH = INT32_MAX / (127 * 128) };
+
 #define CO_KERNEL_LIST(KERNEL)                                                                     \
     /* Packs a k by n row-major matrix of reals into ceil(n / NR) panels of k rows by NR           \
      * columns each (the table's gemm_nr); missing columns are zero. packed: 64-byte aligned,      \
@@ -67,6 +70,22 @@ typedef struct co_matmul {
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes. packed: 64-byte          \
+     * aligned. k <= CO_QGEMM_DEPTH. */                                                            \
+    KERNEL(qgemm_bytes, ptrdiff_t, (ptrdiff_t k, ptrdiff_t n))                                     \
+    KERNEL(qgemm_pack, void,                                                                       \
+           (ptrdiff_t k, ptrdiff_t n, const int8_t *b, ptrdiff_t ldb, void *packed))               \
+    KERNEL(qgemm_scratch, ptrdiff_t, (ptrdiff_t m, ptrdiff_t k))                                   \
+    /* c[i,j] = act(sum over k of q[i,k] b[k,j] / (s[i] * scale[j]) + bias[j]), where              \
+     * s[i] = 127 / (max |a[i,k]| + 1e-7) and q[i,k] = a[i,k] * s[i] to the nearest integer,       \
+     * ties to even. The sum is exact, every other operation rounded by itself: the same bits      \
+     * on every tier, but for act. A row that is not all finite gives NaN. scale and bias (NULL    \
+     * for none): n reals. scratch: 64-byte aligned, qgemm_scratch(m, k) bytes. c does not         \
+     * overlap a. */                                                                               \
+    KERNEL(qgemm, void,                                                                            \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
+            const void *packed, const void *scale, const void *bias, void *c, ptrdiff_t ldc,       \
+            const co_act *act, void *scratch))                                                     \
     /* y[i] = act(x[i]) */                                                                         \
     KERNEL(vact, void, (ptrdiff_t n, const void *x, void *y, const co_act *act))                   \
     /* y[i] = a * x[i] */                                                                          \

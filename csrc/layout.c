@@ -22,7 +22,8 @@ static int readers(co_plan *plan, int value) {
 static void fuse(co_plan *plan, int result) {
     for (int i = 1; i < plan->n_steps; i++) {
         co_step *before = &plan->steps[i - 1], *step = &plan->steps[i];
-        if (step->op != CO_OP_ACT || before->op != CO_OP_DENSE || before->y != step->x ||
+        const int dense = before->op == CO_OP_DENSE || before->op == CO_OP_DENSE_INT8;
+        if (step->op != CO_OP_ACT || !dense || before->y != step->x ||
             before->u.dense.act.kind != CO_ACT_LINEAR || before->y == result ||
             readers(plan, before->y) != 1)
             continue;
@@ -122,6 +123,8 @@ static co_status lay_out_arena(co_plan *plan) {
 static double estimate(const co_plan *plan, const co_step *step) {
     double out = (double)(plan->values[step->y].size / plan->units);
     switch (step->op) {
+    case CO_OP_DENSE_INT8: /* twice as fast at least, where the CPU has instructions for it */
+        return out * (double)step->u.dense.k / (4 * plan->kernels->gemm_nr);
     case CO_OP_DENSE:
         return out * (double)step->u.dense.k / (2 * plan->kernels->gemm_nr);
     case CO_OP_ACT:

@@ -149,11 +149,11 @@ CO_INLINE void tiles_finish(const tiles_block *b, ptrdiff_t first, ptrdiff_t row
 
 /* T0..T3 are the sums, row by row; T4, T5 hold tiles of a; T6, T7 of b. */
 #define TILES_A(part)                                                                              \
-    t_load(t, 4, a + (part) * 2 * TILE_BYTES);                                                     \
-    if (tall) t_load(t, 5, a + (part) * 2 * TILE_BYTES + TILE_BYTES)
+    t_load(t, 4, a + (part) * 2 * TILE_BYTES, TILE_LINE);                                          \
+    if (tall) t_load(t, 5, a + (part) * 2 * TILE_BYTES + TILE_BYTES, TILE_LINE)
 #define TILES_B(part)                                                                              \
-    t_load(t, 6, b + (part) * 2 * TILE_BYTES);                                                     \
-    if (wide) t_load(t, 7, b + (part) * 2 * TILE_BYTES + TILE_BYTES)
+    t_load(t, 6, b + (part) * 2 * TILE_BYTES, TILE_LINE);                                          \
+    if (wide) t_load(t, 7, b + (part) * 2 * TILE_BYTES + TILE_BYTES, TILE_LINE)
 #define TILES_DOT                                                                                  \
     t_dot_bf16(t, 0, 4, 6);                                                                        \
     if (wide) t_dot_bf16(t, 1, 4, 7);                                                              \

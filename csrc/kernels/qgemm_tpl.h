@@ -13,8 +13,20 @@
 #define QGEMM_START (QGEMM_NR * (ptrdiff_t)sizeof(int32_t)) /* bytes of what its sums start at */
 #define QGEMM_STEP (QGEMM_NR * D_GROUP) /* bytes of its weights for a group of k */
 
+/* Tiles take 16 groups of k at once; 32 rows and a panel of 32 columns of c. */
+#ifdef QGEMM_TILES
+#include "../simd/tiles.h"
+#define QGEMM_GROUPS TILE_ROWS
+#define QGEMM_ROWS (2 * TILE_ROWS)
+#else
+#define QGEMM_GROUPS 1
+#define QGEMM_ROWS 1
+#endif
+
 /* A panel is what its sums start at, one int32 a column, and then its weights. */
-static ptrdiff_t qgemm_groups(ptrdiff_t k) { return (k + D_GROUP - 1) / D_GROUP; }
+static ptrdiff_t qgemm_groups(ptrdiff_t k) {
+    return ((k + D_GROUP - 1) / D_GROUP + QGEMM_GROUPS - 1) / QGEMM_GROUPS * QGEMM_GROUPS;
+}
 static ptrdiff_t qgemm_panel(ptrdiff_t k) { return QGEMM_START + qgemm_groups(k) * QGEMM_STEP; }
 
 /* dacts of a quantized row: whole vectors are stored, whole groups read */
@@ -25,7 +37,7 @@ static ptrdiff_t qgemm_bytes(ptrdiff_t k, ptrdiff_t n) {
 }
 
 static ptrdiff_t qgemm_scratch(ptrdiff_t m, ptrdiff_t k) {
-    return m * (qgemm_stride(k) * (ptrdiff_t)sizeof(dact) + (ptrdiff_t)sizeof(real));
+    return (m + QGEMM_ROWS) * (qgemm_stride(k) * (ptrdiff_t)sizeof(dact) + (ptrdiff_t)sizeof(real));
 }
 
 static void qgemm_pack(ptrdiff_t k, ptrdiff_t n, const int8_t *b, ptrdiff_t ldb, void *packed) {
@@ -178,15 +190,61 @@ static void qgemm_scale(ptrdiff_t mr, ptrdiff_t n, const int32_t *sums, ptrdiff_
     for (ptrdiff_t i = 0; !in_tile && i < mr; i++) vact(n, c + i * ldc, c + i * ldc, act);
 }
 
+#ifdef QGEMM_TILES
+/* At least QGEMM_TILES rows by tiles, which read the same panels: 2 by 2 of sums, T4 and T5 from a,
+ * T6 and T7 from b. The last rows of the last block are what lies in scratch, and are not stored.
+ */
+static void qgemm_by_tiles(ptrdiff_t m, ptrdiff_t n, const qgemm_shape *s, const dact *q,
+                           const char *panel, const real *row_scale, const real *scale,
+                           const real *bias, real *c, ptrdiff_t ldc, const co_act *act) {
+    t_file tiles, *t = &tiles;
+    t_begin(t);
+    for (ptrdiff_t j = 0; j < n; j += QGEMM_NR, panel += s->panel)
+        for (ptrdiff_t i = 0; i < m; i += QGEMM_ROWS) {
+            const dact *a = q + i * s->lda, *below = a + TILE_ROWS * s->lda;
+            const char *b = panel + QGEMM_START;
+            int32_t sums[QGEMM_ROWS][QGEMM_NR];
+            t_load(t, 0, panel, 0);
+            t_load(t, 1, panel + TILE_LINE, 0);
+            t_load(t, 2, panel, 0);
+            t_load(t, 3, panel + TILE_LINE, 0);
+            for (ptrdiff_t g = 0; g < s->groups; g += TILE_ROWS, b += TILE_ROWS * QGEMM_STEP) {
+                t_load(t, 4, a + g * D_GROUP, s->lda);
+                t_load(t, 5, below + g * D_GROUP, s->lda);
+                t_load(t, 6, b, QGEMM_STEP);
+                t_load(t, 7, b + TILE_LINE, QGEMM_STEP);
+                t_dot_int8(t, 0, 4, 6);
+                t_dot_int8(t, 1, 4, 7);
+                t_dot_int8(t, 2, 5, 6);
+                t_dot_int8(t, 3, 5, 7);
+            }
+            t_store(t, 0, sums[0], sizeof *sums);
+            t_store(t, 1, sums[0] + TILE_ROWS, sizeof *sums);
+            t_store(t, 2, sums[TILE_ROWS], sizeof *sums);
+            t_store(t, 3, sums[TILE_ROWS] + TILE_ROWS, sizeof *sums);
+            qgemm_scale(m - i < QGEMM_ROWS ? m - i : QGEMM_ROWS,
+                        n - j < QGEMM_NR ? n - j : QGEMM_NR, sums[0], QGEMM_NR, row_scale + i,
+                        scale + j, bias ? bias + j : NULL, c + i * ldc + j, ldc, act);
+        }
+    t_end(t);
+}
+#endif
+
 static void qgemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                   const void *packed, const void *scale, const void *bias, void *c, ptrdiff_t ldc,
                   const co_act *act, void *scratch) {
     const qgemm_shape s = {qgemm_groups(k), qgemm_panel(k), qgemm_stride(k)};
     dact *q = scratch;
-    real *row_scale = (real *)(void *)(q + m * s.lda);
+    real *row_scale = (real *)(void *)(q + (m + QGEMM_ROWS) * s.lda);
     for (ptrdiff_t i = 0; i < m; i++)
         row_scale[i] = qgemm_quantize(k, (const real *)a + i * lda, q + i * s.lda);
 
+#ifdef QGEMM_TILES
+    if (m >= QGEMM_TILES) {
+        qgemm_by_tiles(m, n, &s, q, packed, row_scale, scale, bias, c, ldc, act);
+        return;
+    }
+#endif
     const ptrdiff_t tiles = (m + GEMM_MR - 1) / GEMM_MR;
     ptrdiff_t nc = n;
     if (tiles > 1) {

@@ -10,7 +10,9 @@
 
 #include "vec.h"
 
-#if defined(CO_SCALAR)
+#if defined(CO_EMULATE_TILES)
+#include "dot_bytes.h"
+#elif defined(CO_SCALAR)
 #define DL 1
 #define D_GROUP 1
 #define D_ZERO 0

@@ -3,7 +3,8 @@
  * Backends: AMX, and plain C by the definition in Intel's manual (CO_EMULATE_TILES), which lets the
  * kernels on it be tested everywhere. A product of bfloat16 treats subnormals as zero, in and out,
  * sums its 32 terms from zero in two chains, those of even and of odd k, and adds them to the
- * register; all roundings are to nearest.
+ * register; all roundings are to nearest. A product of int8 takes unsigned bytes from a and signed
+ * ones from b, and is exact modulo 2^32.
  *
  * t_peel takes 32 floats x[]: it stores the nearest bfloat16 of each (subnormals: zero) at half and
  * leaves in x what is missing. float32 only. */
@@ -20,6 +21,7 @@ typedef union t_tile {
     uint32_t word[16][16];
     float real[16][16];
     uint16_t half[16][32];
+    uint8_t byte[16][64];
 } t_tile;
 typedef struct t_file {
     t_tile tile[8];
@@ -35,7 +37,9 @@ CO_INLINE float t_wide(uint32_t half) {
 }
 CO_INLINE float t_flush(float x) { return fabsf(x) < REAL_MIN ? copysignf(0, x) : x; }
 CO_INLINE void t_zero_(t_tile *c) { memset(c, 0, sizeof *c); }
-CO_INLINE void t_load_(t_tile *a, const void *p) { memcpy(a, p, sizeof *a); }
+CO_INLINE void t_load_(t_tile *a, const void *p, ptrdiff_t stride) {
+    for (int i = 0; i < 16; i++) memcpy(a->word[i], (const char *)p + i * stride, 64);
+}
 CO_INLINE void t_store_(const t_tile *a, void *p, ptrdiff_t stride) {
     for (int i = 0; i < 16; i++) memcpy((char *)p + i * stride, a->word[i], 64);
 }
@@ -53,10 +57,17 @@ CO_INLINE void t_dot_bf16_(t_tile *c, const t_tile *a, const t_tile *b) {
         for (int j = 0; j < 16; j++) c->real[i][j] = t_flush(c->real[i][j] + (even[j] + odd[j]));
     }
 }
+CO_INLINE void t_dot_int8_(t_tile *c, const t_tile *a, const t_tile *b) {
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++)
+            for (int p = 0; p < 64; p++)
+                c->word[i][j] += (uint32_t)(a->byte[i][p] * (int8_t)b->byte[p / 4][4 * j + p % 4]);
+}
 #define t_zero(t, c) t_zero_(&(t)->tile[c])
-#define t_load(t, a, p) t_load_(&(t)->tile[a], p)
+#define t_load(t, a, p, stride) t_load_(&(t)->tile[a], p, stride)
 #define t_store(t, a, p, stride) t_store_(&(t)->tile[a], p, stride)
 #define t_dot_bf16(t, c, a, b) t_dot_bf16_(&(t)->tile[c], &(t)->tile[a], &(t)->tile[b])
+#define t_dot_int8(t, c, a, b) t_dot_int8_(&(t)->tile[c], &(t)->tile[a], &(t)->tile[b])
 
 CO_INLINE void t_peel(vreal *x, void *half) {
     float all[TILE_K];
@@ -83,6 +94,9 @@ typedef struct t_file {
     char none; /* the registers are the CPU's */
 } t_file;
 
+/* Compilers do not know that loads and stores of tiles read and write memory. */
+#define T_FENCE __asm__ volatile("" ::: "memory")
+
 /* Palette 1: bytes of a row at 16, rows at 48. */
 CO_INLINE void t_begin(t_file *t) {
     _Alignas(64) static const uint8_t all[64] = {
@@ -91,22 +105,22 @@ CO_INLINE void t_begin(t_file *t) {
         [51] = 16, [52] = 16, [53] = 16, [54] = 16, [55] = 16};
     (void)t;
     _tile_loadconfig(all);
+    T_FENCE;
 }
 CO_INLINE void t_end(t_file *t) {
     (void)t;
     _tile_release();
 }
 
-/* Compilers do not know that these read and write memory. */
-#define T_FENCE __asm__ volatile("" ::: "memory")
 #define t_zero(t, c) _tile_zero(c)
-#define t_load(t, a, p) _tile_loadd(a, p, 64)
+#define t_load(t, a, p, stride) _tile_loadd(a, p, stride)
 #define t_store(t, a, p, stride)                                                                   \
     do {                                                                                           \
         _tile_stored(a, p, stride);                                                                \
         T_FENCE;                                                                                   \
     } while (0)
 #define t_dot_bf16(t, c, a, b) _tile_dpbf16ps(c, a, b)
+#define t_dot_int8(t, c, a, b) _tile_dpbusd(c, a, b)
 
 CO_INLINE void t_peel(vreal *x, void *half) {
     const __m512i top = (__m512i)_mm512_cvtne2ps_pbh(x[1], x[0]);

@@ -42,8 +42,9 @@ CO_INLINE void t_dot_bf16_(t_tile *c, const t_tile *a, const t_tile *b) {
             const float x = t_flush(h_wide(a->half[i][2 * p]));
             const float y = t_flush(h_wide(a->half[i][2 * p + 1]));
             for (int j = 0; j < 16; j++) {
-                even[j] = t_flush(fmaf(x, t_flush(h_wide(b->half[p][2 * j])), even[j]));
-                odd[j] = t_flush(fmaf(y, t_flush(h_wide(b->half[p][2 * j + 1])), odd[j]));
+                /* products of 8 by 8 bits are exact: this is a fused multiply-add */
+                even[j] = t_flush(x * t_flush(h_wide(b->half[p][2 * j])) + even[j]);
+                odd[j] = t_flush(y * t_flush(h_wide(b->half[p][2 * j + 1])) + odd[j]);
             }
         }
         for (int j = 0; j < 16; j++) c->real[i][j] = t_flush(c->real[i][j] + (even[j] + odd[j]));

@@ -48,7 +48,7 @@ static const cpu_feature features[] = {
     {"avx512vl", 7, 0, EBX, 31, CO_CPU_V4},
     {"avx512vnni", 7, 0, ECX, 11, CO_CPU_AVX512VNNI},
     {"avxvnni", 7, 1, EAX, 4, CO_CPU_AVXVNNI},
-    {"avx512bf16", 7, 1, EAX, 5, CO_CPU_AMX},
+    {"avx512bf16", 7, 1, EAX, 5, CO_CPU_AVX512BF16},
     {"amx-bf16", 7, 0, EDX, 22, CO_CPU_AMX},
     {"amx-tile", 7, 0, EDX, 24, CO_CPU_AMX},
     {"amx-int8", 7, 0, EDX, 25, CO_CPU_AMX},
@@ -82,7 +82,7 @@ static int saved_sets(void) {
     __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
     int sets = 0;
     if ((eax & 0x6) == 0x6) sets |= CO_CPU_V3 | CO_CPU_AVXVNNI;
-    if ((eax & 0xe6) == 0xe6) sets |= CO_CPU_V4 | CO_CPU_AVX512VNNI;
+    if ((eax & 0xe6) == 0xe6) sets |= CO_CPU_V4 | CO_CPU_AVX512VNNI | CO_CPU_AVX512BF16;
     if ((eax & 0x600e6) == 0x600e6) sets |= CO_CPU_AMX;
     return sets;
 }

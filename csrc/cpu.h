@@ -9,7 +9,8 @@ enum {
     CO_CPU_V4 = 2,
     CO_CPU_AVXVNNI = 4,
     CO_CPU_AVX512VNNI = 8,
-    CO_CPU_AMX = 16 /* with bfloat16, in tiles and in AVX-512 */
+    CO_CPU_AVX512BF16 = 16,
+    CO_CPU_AMX = 32 /* with bfloat16 and int8 */
 };
 
 /* The sets whose every feature is present and that the operating system lets this process use: the

@@ -14,6 +14,7 @@ TIER_DECLARE(avx2);
 TIER_DECLARE(avx2vnni);
 TIER_DECLARE(avx512);
 TIER_DECLARE(avx512vnni);
+TIER_DECLARE(avx512bf16);
 TIER_DECLARE(amx);
 
 /* The best last. */
@@ -34,10 +35,14 @@ static const struct {
 #ifdef CO_HAVE_AVX512VNNI
     TIER_F32(avx512vnni, avx512, CO_CPU_V3 | CO_CPU_V4 | CO_CPU_AVX512VNNI),
 #endif
+#ifdef CO_HAVE_AVX512BF16
+    TIER_F32(avx512bf16, avx512, CO_CPU_V3 | CO_CPU_V4 | CO_CPU_AVX512VNNI | CO_CPU_AVX512BF16),
+#endif
 #ifdef CO_EMULATE_TILES
     TIER_F32(amx, baseline, 0),
 #elif defined(CO_HAVE_AMX)
-    TIER_F32(amx, avx512, CO_CPU_V3 | CO_CPU_V4 | CO_CPU_AVX512VNNI | CO_CPU_AMX),
+    TIER_F32(amx, avx512,
+             CO_CPU_V3 | CO_CPU_V4 | CO_CPU_AVX512VNNI | CO_CPU_AVX512BF16 | CO_CPU_AMX),
 #endif
 };
 #define TIERS ((int)(sizeof tiers / sizeof *tiers))

@@ -77,14 +77,14 @@ CO_INLINE void tiles_pack(const int parts, ptrdiff_t k, ptrdiff_t n, const real 
                 }
                 for (int v = 0; v < TILE_K / VL; v++) x[v] = v_load(pairs + v * VL);
                 for (int part = 0; part < parts; part++)
-                    t_peel(x, tile + (2 * part + side) * TILE_BYTES + row * TILE_LINE);
+                    h_peel(x, tile + (2 * part + side) * TILE_BYTES + row * TILE_LINE);
             }
         packed = tile;
     }
 }
 
-/* Scratch: two blocks of c, a byte for each row that says whether it is gemm's, and the parts of a:
- * for each TB rows and each TILE_K of k those of the upper and of the lower tile. */
+/* Scratch: two blocks of c, a byte for each row that says whether it is too small, and the parts of
+ * a: for each TB rows and each TILE_K of k those of the upper and of the lower tile. */
 typedef struct tiles_scratch {
     real c[2][TB][TB];
     char bytes[];
@@ -110,40 +110,54 @@ CO_INLINE int tiles_split(const int parts, ptrdiff_t k, const real *a, char *til
             top = v_max(v_abs(x[v]), top);
         }
         CO_UNROLL
-        for (int part = 0; part < parts; part++) t_peel(x, tile + 2 * part * TILE_BYTES);
+        for (int part = 0; part < parts; part++) h_peel(x, tile + 2 * part * TILE_BYTES);
     }
     top = v_top(top);
     return v_any(v_both(v_lt(V(0), top), v_lt(top, V(TILES_SMALL))));
 }
 
-/* What a block of c still needs when its sums are there. */
-typedef struct tiles_block {
-    ptrdiff_t rows, columns, ldc;
-    real (*sums)[TB];
-    const real *bias;
-    real *c;
-    char *is_gemms;
+/* What all the blocks of a call have in common, and what one of them still needs when its sums are
+ * there. */
+typedef struct tiles_call {
+    ptrdiff_t k, lda, ldc;
     real floor;
+    co_act act; /* that a block is stored with */
+} tiles_call;
+
+typedef struct tiles_block {
+    const tiles_call *call;
+    ptrdiff_t rows, columns;
+    real (*sums)[TB];
+    const real *a, *panels, *bias;
+    real *c;
 } tiles_block;
+
+/* Rows of a block as gemm does them. Panel by panel, so that the bits do not depend on how the
+ * caller shares out columns. */
+static void tiles_by_gemm(const tiles_block *b, ptrdiff_t first, ptrdiff_t rows) {
+    const tiles_call *call = b->call;
+    gemm(rows, b->columns, call->k, b->a + first * call->lda, call->lda, b->panels, b->bias,
+         b->c + first * call->ldc, call->ldc, &call->act);
+}
 
 /* Its rows from `first` on, so many of them, as far as there are any. */
 CO_INLINE void tiles_finish(const tiles_block *b, ptrdiff_t first, ptrdiff_t rows) {
-    const vreal floor = v_set1(b->floor);
     const ptrdiff_t end = first + rows < b->rows ? first + rows : b->rows;
     vreal shift[TB / VL];
     CO_UNROLL
     for (int v = 0; v < TB / VL; v++)
         shift[v] = b->bias ? v_load_tail(b->bias + v * VL, v_lanes(b->columns - v * VL)) : V(-0.0);
     for (ptrdiff_t i = first; i < end; i++) {
+        const vreal floor = v_set1(b->call->floor);
         vreal zero = V(0); /* 0 * inf and 0 * NaN are NaN */
         CO_UNROLL
         for (int v = 0; v < TB / VL; v++) {
             const vreal sum = v_load(b->sums[i] + v * VL);
             zero = v_add(zero, v_mul(sum, V(0)));
-            v_store_tail(b->c + i * b->ldc + v * VL, v_max(floor, v_add(sum, shift[v])),
+            v_store_tail(b->c + i * b->call->ldc + v * VL, v_max(floor, v_add(sum, shift[v])),
                          v_lanes(b->columns - v * VL));
         }
-        if (v_any(v_ne(zero, V(0)))) b->is_gemms[i] = 1;
+        if (v_any(v_ne(zero, V(0)))) tiles_by_gemm(b, i, 1);
     }
 }
 
@@ -217,37 +231,31 @@ CO_INLINE void tiles_block_sums(t_file *t, const int parts, const tiles_block *b
 CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a,
                           ptrdiff_t lda, const real *panels, const void *packed, const real *bias,
                           real *c, ptrdiff_t ldc, const co_act *act, void *scratch) {
-    tiles_scratch *own = scratch;
-    const ptrdiff_t steps = tiles_up(k, TILE_K) / TILE_K, strip = tiles_strip(parts, k);
-    char *is_gemms = own->bytes, *split = is_gemms + tiles_up(tiles_up(m, TB), TILE_LINE);
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const co_act linear = {CO_ACT_LINEAR, 0, 0, 0};
+    const tiles_call call = {k, lda, ldc, act->kind == CO_ACT_RELU ? 0 : -REAL_INF,
+                             in_tile ? *act : (co_act){CO_ACT_LINEAR, 0, 0, 0}};
+    const ptrdiff_t steps = tiles_up(k, TILE_K) / TILE_K, strip = tiles_strip(parts, k);
+    tiles_scratch *own = scratch;
+    char *small = own->bytes, *split = small + tiles_up(tiles_up(m, TB), TILE_LINE);
     t_file tiles, *t = &tiles;
-    tiles_block last = {0};
+    tiles_block last = {&call, 0, 0, own->c[0], NULL, NULL, NULL, NULL};
     int parity = 0;
     for (ptrdiff_t i = 0; i < m; i++)
-        is_gemms[i] = (char)tiles_split(parts, k, a + i * lda,
-                                        split + i / TB * strip + i % TB / TILE_ROWS * TILE_BYTES +
-                                            i % TILE_ROWS * TILE_LINE);
+        small[i] = (char)tiles_split(parts, k, a + i * lda,
+                                     split + i / TB * strip + i % TB / TILE_ROWS * TILE_BYTES +
+                                         i % TILE_ROWS * TILE_LINE);
     t_begin(t);
     for (ptrdiff_t j = 0; j < n; j += TB) {
         const tiles_panel *panel = packed;
-        const ptrdiff_t columns = n - j < TB ? n - j : TB;
         packed = panel->tiles + strip;
-        if (!panel->usable) {
-            gemm(m, columns, k, a, lda, panels + j * k, bias ? bias + j : NULL, c + j, ldc,
-                 in_tile ? act : &linear);
-            continue;
-        }
         for (ptrdiff_t i = 0; i < m; i += TB, parity ^= 1) {
-            const tiles_block block = {m - i < TB ? m - i : TB,
-                                       columns,
-                                       ldc,
-                                       own->c[parity],
-                                       bias ? bias + j : NULL,
-                                       c + i * ldc + j,
-                                       is_gemms + i,
-                                       act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+            const tiles_block block = {
+                &call,       m - i < TB ? m - i : TB, n - j < TB ? n - j : TB, own->c[parity],
+                a + i * lda, panels + j * k,          bias ? bias + j : NULL,  c + i * ldc + j};
+            if (!panel->usable) {
+                tiles_by_gemm(&block, 0, block.rows);
+                continue;
+            }
             tiles_block_sums(t, parts, &block, steps, split + i / TB * strip, panel->tiles, &last);
             t_store(t, 0, block.sums[0], TB * sizeof(real));
             t_store(t, 1, block.sums[0] + TILE_ROWS, TB * sizeof(real));
@@ -258,11 +266,10 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
     }
     t_end(t);
     tiles_finish(&last, 0, TB);
-    for (ptrdiff_t i = 0; i < m; i++)
-        if (is_gemms[i])
-            gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, act);
-        else if (!in_tile)
-            vact(n, c + i * ldc, c + i * ldc, act);
+    for (ptrdiff_t i = 0; i < m; i++) {
+        if (small[i]) gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, &call.act);
+        if (!in_tile) vact(n, c + i * ldc, c + i * ldc, act);
+    }
 }
 
 /* Rows of a block: as many as keep their parts in half of an L2 of 2 MiB, so that the weights come

@@ -72,53 +72,8 @@ CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const ge
     }
 }
 
-CO_INLINE void gemm_tile(const int mr, const int nv, const gemm_shape *s, ptrdiff_t n,
-                         const real *a, const real *b, const real *bias, real *c) {
-    const ptrdiff_t k = s->k, lda = s->lda, panel = s->panel;
-    gemm_acc acc;
-    gemm_start(mr, nv, s, n, acc, c);
-    for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
-        vreal row[4 * GEMM_NV];
-        if (mr == 1 && nv > GEMM_NV)
-            for (int v = 0; v < nv; v += GEMM_LINE)
-                CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
-        CO_UNROLL
-        for (int v = 0; v < nv; v++) row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
-        CO_UNROLL
-        for (int i = 0; i < mr; i++) {
-            const vreal x = v_set1(a[i * lda + p]);
-            CO_UNROLL
-            for (int v = 0; v < nv; v++) acc[i][v] = v_fma(x, row[v], acc[i][v]);
-        }
-    }
-    if (n >= nv * VL)
-        gemm_finish(mr, nv, 1, s, n, acc, bias, c);
-    else
-        gemm_finish(mr, nv, 0, s, n, acc, bias, c);
-}
-
 typedef void gemm_ukr(const gemm_shape *s, ptrdiff_t n, const real *a, const real *b,
                       const real *bias, real *c);
-
-#define GEMM_UKR(mr, nv, suffix)                                                                   \
-    static void gemm_ukr_##mr##suffix(const gemm_shape *s, ptrdiff_t n, const real *a,             \
-                                      const real *b, const real *bias, real *c) {                  \
-        gemm_tile(mr, nv, s, n, a, b, bias, c);                                                    \
-    }
-#define GEMM_UKR_PAIR(mr)                                                                          \
-    GEMM_UKR(mr, GEMM_NV, )                                                                        \
-    GEMM_UKR(mr, 1, _narrow)
-#define GEMM_UKR_NAME(mr) gemm_ukr_##mr,
-#define GEMM_UKR_NARROW(mr) gemm_ukr_##mr##_narrow,
-
-/* Few rows leave few accumulators to hide the latency of an fma behind: they take more
- * panels at once. */
-GEMM_UKR(1, 4 * GEMM_NV, _wide)
-GEMM_UKR(2, 2 * GEMM_NV, _wide)
-GEMM_UKR(3, 2 * GEMM_NV, _wide)
-static gemm_ukr *const gemm_wide[] = {gemm_ukr_1_wide, gemm_ukr_2_wide, gemm_ukr_3_wide};
-static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
-#define GEMM_WIDE_ROWS 3
 
 #if GEMM_MR == 4
 #define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4)
@@ -131,26 +86,12 @@ static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
 #else
 #error "list the row counts of this GEMM_MR"
 #endif
-GEMM_EACH_MR(GEMM_UKR_PAIR)
-static gemm_ukr *const gemm_full[] = {GEMM_EACH_MR(GEMM_UKR_NAME)};
-static gemm_ukr *const gemm_narrow[] = {GEMM_EACH_MR(GEMM_UKR_NARROW)};
+static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
+#define GEMM_WIDE_ROWS 3
 
-/* mr rows of c, n columns. */
-static void gemm_rows(int mr, ptrdiff_t n, const gemm_shape *s, const real *a, const real *b,
-                      const real *bias, real *c) {
-    ptrdiff_t j = 0;
-    while (j < n) {
-        gemm_ukr *ukr = n - j <= VL ? gemm_narrow[mr - 1] : gemm_full[mr - 1];
-        ptrdiff_t width = GEMM_NR;
-        if (mr <= GEMM_WIDE_ROWS && n - j > gemm_wide_columns[mr - 1] - GEMM_NR) {
-            ukr = gemm_wide[mr - 1];
-            width = gemm_wide_columns[mr - 1];
-        }
-        const ptrdiff_t columns = n - j < width ? n - j : width;
-        ukr(s, columns, a, b + j / GEMM_NR * s->panel, bias ? bias + j : NULL, c + j);
-        j += width;
-    }
-}
+#define GEMM_NAME(x) gemm_##x
+#define GEMM_MAC(x, b, acc) v_fma(x, b, acc)
+#include "gemm_rows_tpl.h"
 
 /* A narrow tile is as fast as the elements of a arrive: more rows than this, a power of 2
  * apart, would evict each other from a 12-way L1. */

@@ -5,15 +5,13 @@
  * sums its 32 terms from zero in two chains, those of even and of odd k, and adds them to the
  * register; all roundings are to nearest. A product of int8 takes unsigned bytes from a and signed
  * ones from b, and is exact modulo 2^32.
- *
- * t_peel takes 32 floats x[]: it stores the nearest bfloat16 of each (subnormals: zero) at half and
- * leaves in x what is missing. float32 only. */
+ * float32 only. */
 #ifndef COREOPS_SIMD_TILES_H
 #define COREOPS_SIMD_TILES_H
 
-#include "vec.h"
+#include "halves.h"
 
-enum { TILE_ROWS = 16, TILE_LINE = 64, TILE_BYTES = 1024, TILE_K = 32 /* bfloat16 of a row */ };
+enum { TILE_ROWS = 16, TILE_LINE = 64, TILE_BYTES = 1024, TILE_K = HALVES /* bfloat16 of a row */ };
 
 #ifdef CO_EMULATE_TILES
 
@@ -29,12 +27,6 @@ typedef struct t_file {
 
 CO_INLINE void t_begin(t_file *t) { memset(t, 0, sizeof *t); }
 CO_INLINE void t_end(t_file *t) { (void)t; }
-CO_INLINE float t_wide(uint32_t half) {
-    const uint32_t bits = half << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 CO_INLINE float t_flush(float x) { return fabsf(x) < REAL_MIN ? copysignf(0, x) : x; }
 CO_INLINE void t_zero_(t_tile *c) { memset(c, 0, sizeof *c); }
 CO_INLINE void t_load_(t_tile *a, const void *p, ptrdiff_t stride) {
@@ -47,11 +39,11 @@ CO_INLINE void t_dot_bf16_(t_tile *c, const t_tile *a, const t_tile *b) {
     for (int i = 0; i < 16; i++) {
         float even[16] = {0}, odd[16] = {0};
         for (int p = 0; p < 16; p++) {
-            const float x = t_flush(t_wide(a->half[i][2 * p]));
-            const float y = t_flush(t_wide(a->half[i][2 * p + 1]));
+            const float x = t_flush(h_wide(a->half[i][2 * p]));
+            const float y = t_flush(h_wide(a->half[i][2 * p + 1]));
             for (int j = 0; j < 16; j++) {
-                even[j] = t_flush(fmaf(x, t_flush(t_wide(b->half[p][2 * j])), even[j]));
-                odd[j] = t_flush(fmaf(y, t_flush(t_wide(b->half[p][2 * j + 1])), odd[j]));
+                even[j] = t_flush(fmaf(x, t_flush(h_wide(b->half[p][2 * j])), even[j]));
+                odd[j] = t_flush(fmaf(y, t_flush(h_wide(b->half[p][2 * j + 1])), odd[j]));
             }
         }
         for (int j = 0; j < 16; j++) c->real[i][j] = t_flush(c->real[i][j] + (even[j] + odd[j]));
@@ -68,24 +60,6 @@ CO_INLINE void t_dot_int8_(t_tile *c, const t_tile *a, const t_tile *b) {
 #define t_store(t, a, p, stride) t_store_(&(t)->tile[a], p, stride)
 #define t_dot_bf16(t, c, a, b) t_dot_bf16_(&(t)->tile[c], &(t)->tile[a], &(t)->tile[b])
 #define t_dot_int8(t, c, a, b) t_dot_int8_(&(t)->tile[c], &(t)->tile[a], &(t)->tile[b])
-
-CO_INLINE void t_peel(vreal *x, void *half) {
-    float all[TILE_K];
-    uint16_t top[TILE_K];
-    for (int i = 0; i < TILE_K; i += VL) v_store(all + i, x[i / VL]);
-    for (int i = 0; i < TILE_K; i++) {
-        uint32_t bits;
-        memcpy(&bits, &all[i], sizeof bits);
-        if (fabsf(all[i]) < REAL_MIN)
-            bits &= 0x80000000u;
-        else if (all[i] == all[i])
-            bits += 0x7fff + (bits >> 16 & 1);
-        top[i] = (uint16_t)(bits >> 16);
-        all[i] -= t_wide(top[i]);
-    }
-    memcpy(half, top, sizeof top);
-    for (int i = 0; i < TILE_K; i += VL) x[i / VL] = v_load(all + i);
-}
 
 #else
 #include <immintrin.h>
@@ -121,15 +95,6 @@ CO_INLINE void t_end(t_file *t) {
     } while (0)
 #define t_dot_bf16(t, c, a, b) _tile_dpbf16ps(c, a, b)
 #define t_dot_int8(t, c, a, b) _tile_dpbusd(c, a, b)
-
-CO_INLINE void t_peel(vreal *x, void *half) {
-    const __m512i top = (__m512i)_mm512_cvtne2ps_pbh(x[1], x[0]);
-    const __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(top));
-    const __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(top, 1));
-    _mm512_storeu_si512(half, top);
-    x[0] = _mm512_sub_ps(x[0], _mm512_castsi512_ps(_mm512_slli_epi32(low, 16)));
-    x[1] = _mm512_sub_ps(x[1], _mm512_castsi512_ps(_mm512_slli_epi32(high, 16)));
-}
 
 #endif
 #endif

@@ -72,19 +72,23 @@ static void dense_piece(void *context, int worker, ptrdiff_t piece) {
     const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n, item = job->plan->item_bytes;
     const ptrdiff_t first = piece * dense->columns, left = n - first;
     const ptrdiff_t columns = left < dense->columns ? left : dense->columns;
-    const char *panels = (const char *)step->u.dense.kernel + first * k * item;
-    const char *bias = step->u.dense.bias;
+    const char *kernel = step->u.dense.kernel, *bias = step->u.dense.bias;
     char *y = dense->y + first * item;
+    char *scratch = dense->arena + worker * job->arena_bytes + job->scratch;
     if (bias) bias += first * item;
-    if (by_matmul(job, step)) {
+    if (step->op == CO_OP_DENSE_INT8) {
+        const co_kernels *kernels = job->plan->kernels;
+        kernels->qgemm(dense->m, columns, k, dense->x, k, kernel + kernels->qgemm_bytes(k, first),
+                       (const char *)step->u.dense.scale + first * item, bias, y, n,
+                       &step->u.dense.act, scratch);
+    } else if (by_matmul(job, step)) {
         const co_matmul *matmul = job->plan->matmul;
         const char *packed = atomic_load(&step->u.dense.packed);
-        char *scratch = dense->arena + worker * job->arena_bytes + job->scratch;
-        matmul->run(dense->m, columns, k, dense->x, k, panels, packed + matmul->bytes(k, first),
-                    bias, y, n, &step->u.dense.act, scratch);
+        matmul->run(dense->m, columns, k, dense->x, k, kernel + first * k * item,
+                    packed + matmul->bytes(k, first), bias, y, n, &step->u.dense.act, scratch);
     } else {
-        job->plan->kernels->gemm(dense->m, columns, k, dense->x, k, panels, bias, y, n,
-                                 &step->u.dense.act);
+        job->plan->kernels->gemm(dense->m, columns, k, dense->x, k, kernel + first * k * item, bias,
+                                 y, n, &step->u.dense.act);
     }
 }
 
@@ -92,7 +96,8 @@ static void dense_piece(void *context, int worker, ptrdiff_t piece) {
  * at 100 GB/s. */
 static double dense_ns(const co_job *job, const co_step *step) {
     double ns = step->ns * (double)job->units;
-    const double bytes = (double)(step->u.dense.k * step->u.dense.n * job->plan->item_bytes);
+    const ptrdiff_t item = step->op == CO_OP_DENSE_INT8 ? 1 : job->plan->item_bytes;
+    const double bytes = (double)(step->u.dense.k * step->u.dense.n * item);
     if (by_matmul(job, step)) ns /= job->plan->matmul->speed;
     return ns > bytes / 100 ? ns : bytes / 100;
 }
@@ -103,8 +108,9 @@ static void run_dense(const co_job *job, const co_step *step, ptrdiff_t m, const
     co_dense dense = {job, step, m, n, x, y, arena};
     int team = 1;
     if (job->team > 1) {
-        const ptrdiff_t grain =
-            by_matmul(job, step) ? job->plan->matmul->nr : job->plan->kernels->gemm_nr;
+        const ptrdiff_t grain = by_matmul(job, step)           ? job->plan->matmul->nr
+                                : step->op == CO_OP_DENSE_INT8 ? job->plan->kernels->qgemm_nr
+                                                               : job->plan->kernels->gemm_nr;
         team = co_team(n / grain, dense_ns(job, step), job->team);
         dense.columns = (n + 2 * team - 1) / (2 * team); /* two pieces a thread */
         dense.columns = (dense.columns + grain - 1) / grain * grain;
@@ -128,12 +134,8 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
         memcpy(y, x, (size_t)(n * item));
         break;
     case CO_OP_DENSE:
-        run_dense(job, step, positions, x, y, arena);
-        break;
     case CO_OP_DENSE_INT8:
-        kernels->qgemm(positions, step->u.dense.n, step->u.dense.k, x, step->u.dense.k,
-                       step->u.dense.kernel, step->u.dense.scale, step->u.dense.bias, y,
-                       step->u.dense.n, &step->u.dense.act, arena + job->scratch);
+        run_dense(job, step, positions, x, y, arena);
         break;
     case CO_OP_ACT:
         kernels->vact(n, x, y, &step->u.act);
@@ -199,7 +201,8 @@ static int cut(co_job *job, int threads) {
     double ns = 0;
     for (int i = 0, found = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
-        ns += step->op == CO_OP_DENSE ? dense_ns(job, step) : step->ns * (double)job->units;
+        const int dense = step->op == CO_OP_DENSE || step->op == CO_OP_DENSE_INT8;
+        ns += dense ? dense_ns(job, step) : step->ns * (double)job->units;
         if (!by_matmul(job, step)) continue;
         const ptrdiff_t rows = plan->matmul->block(step->u.dense.k);
         const ptrdiff_t units = rows * plan->units / step->positions;

@@ -70,8 +70,9 @@ enum { CO_QGEMM_DEPTH = INT32_MAX / (127 * 128) };
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
-    /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes. packed: 64-byte          \
-     * aligned. k <= CO_QGEMM_DEPTH. */                                                            \
+    /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \
+     * columns, j a multiple of qgemm_nr, are a prefix. packed: 64-byte aligned.                   \
+     * k <= CO_QGEMM_DEPTH. */                                                                     \
     KERNEL(qgemm_bytes, ptrdiff_t, (ptrdiff_t k, ptrdiff_t n))                                     \
     KERNEL(qgemm_pack, void,                                                                       \
            (ptrdiff_t k, ptrdiff_t n, const int8_t *b, ptrdiff_t ldb, void *packed))               \
@@ -125,6 +126,7 @@ typedef struct co_kernels {
     const char *isa;                        /* "baseline", "avx2", ... */
     int real_bits;                          /* 32 or 64 */
     int gemm_mr, gemm_nr;                   /* the register tile: rows of a, columns of b */
+    int qgemm_nr;                           /* columns of a panel of qgemm */
     const co_matmul *matmul[CO_PRECISIONS]; /* NULL: gemm is the best there is */
     CO_KERNEL_LIST(CO_FIELD)
 } co_kernels;
@@ -144,6 +146,7 @@ typedef struct co_kernels {
                                                                 .real_bits = CO_REAL_BITS,         \
                                                                 .gemm_mr = GEMM_MR,                \
                                                                 .gemm_nr = GEMM_NR,                \
+                                                                .qgemm_nr = QGEMM_NR,              \
                                                                 .matmul = CO_MATMULS,              \
                                                                 CO_KERNEL_LIST(CO_SLOT)};
 

@@ -113,6 +113,22 @@ def test_a_row_does_not_depend_on_batch_or_threads(isa, dtype, rng):
         assert np.array_equal(dense_int8(dtype, x[-m:], *given), together[-m:])
 
 
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_few_rows_share_out_columns(rng, batch):
+    """One row by a matrix that several threads have to read."""
+    given = weights(rng, 1200, 8201, np.float32)
+    x = rng.normal(size=(batch, 1200)).astype(np.float32)
+    expected = reference.dense_int8(x, *given)
+    before = _kernels.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            _kernels.set_num_threads(threads)
+            y = dense_int8(np.dtype(np.float32), x, *given, kind="relu")
+            np.testing.assert_array_equal(y, np.maximum(expected, 0))
+    finally:
+        _kernels.set_num_threads(before)
+
+
 def test_positions_of_a_sample(isa, dtype, rng):
     given = weights(rng, 33, 18, dtype)
     x = rng.normal(size=(4, 6, 5, 33)).astype(dtype)

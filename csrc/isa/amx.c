@@ -6,7 +6,7 @@
 #error "isa/amx.c needs its own flags: see the tier table in CMakeLists.txt"
 #endif
 
-#define QGEMM_TILES 4 /* fewest rows */
+#define QGEMM_TILES 8 /* fewest rows */
 #define CO_MATMULS {&tiles_highest, &tiles_high, &tiles_medium}
 
 /* as avx512.c, or as baseline.c */

@@ -203,6 +203,7 @@ static void qgemm_by_tiles(ptrdiff_t m, ptrdiff_t n, const qgemm_shape *s, const
         for (ptrdiff_t i = 0; i < m; i += QGEMM_ROWS) {
             const dact *a = q + i * s->lda, *below = a + TILE_ROWS * s->lda;
             const char *b = panel + QGEMM_START;
+            const int tall = m - i > TILE_ROWS; /* whether there are lower tiles */
             int32_t sums[QGEMM_ROWS][QGEMM_NR];
             t_load(t, 0, panel, 0);
             t_load(t, 1, panel + TILE_LINE, 0);
@@ -210,11 +211,12 @@ static void qgemm_by_tiles(ptrdiff_t m, ptrdiff_t n, const qgemm_shape *s, const
             t_load(t, 3, panel + TILE_LINE, 0);
             for (ptrdiff_t g = 0; g < s->groups; g += TILE_ROWS, b += TILE_ROWS * QGEMM_STEP) {
                 t_load(t, 4, a + g * D_GROUP, s->lda);
-                t_load(t, 5, below + g * D_GROUP, s->lda);
                 t_load(t, 6, b, QGEMM_STEP);
                 t_load(t, 7, b + TILE_LINE, QGEMM_STEP);
                 t_dot_int8(t, 0, 4, 6);
                 t_dot_int8(t, 1, 4, 7);
+                if (!tall) continue;
+                t_load(t, 5, below + g * D_GROUP, s->lda);
                 t_dot_int8(t, 2, 5, 6);
                 t_dot_int8(t, 3, 5, 7);
             }

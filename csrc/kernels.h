@@ -66,8 +66,20 @@ enum { CO_QGEMM_DEPTH = INT32_MAX / (127 * 128) };
            (ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed))                 \
     /* c[m,n] = act(a[m,k] * b[k,n] + bias[n]), b as gemm_pack left it, bias NULL for none.        \
      * Sums run over k in order, fused where the tier has FMA. c does not overlap a. k may be      \
-     * 0: c = act(bias). */                                                                        \
+     * 0: c = act(bias). scratch: 64-byte aligned, gemm_scratch(m, k) bytes; or NULL, which is     \
+     * slower and gives the same bits. */                                                          \
+    KERNEL(gemm_scratch, ptrdiff_t, (ptrdiff_t m, ptrdiff_t k))                                    \
     KERNEL(gemm, void,                                                                             \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
+            const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act,       \
+            void *scratch))                                                                        \
+    /* A product of few columns, by sums along k: lane l of VL takes the k that leave l, and the   \
+     * lanes are added pairwise. Whether it suits depends on k and n alone, so a row has the same  \
+     * bits in any batch. As gemm otherwise; packed: what gemm_pack may write. */                  \
+    KERNEL(dots_suit, int, (ptrdiff_t k, ptrdiff_t n))                                             \
+    KERNEL(dots_pack, void,                                                                        \
+           (ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed))                 \
+    KERNEL(dots, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \

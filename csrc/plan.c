@@ -139,6 +139,7 @@ int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdif
     size_t packed = (size_t)((n + nr - 1) / nr * nr * k * item);
     co_step step = {
         .op = CO_OP_DENSE, .x = x, .mask = -1, .positions = positions, .u.dense = {.k = k, .n = n}};
+    step.u.dense.by_dots = plan->kernels->dots_suit(k, n);
     atomic_init(&step.u.dense.packed, NULL);
     /* aligned_alloc wants a multiple of the alignment, and not zero */
     step.u.dense.kernel = aligned_alloc(CO_LINE, (packed / CO_LINE + 1) * CO_LINE);
@@ -147,7 +148,10 @@ int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdif
         step_free(&step);
         return CO_NO_MEMORY;
     }
-    plan->kernels->gemm_pack(k, n, kernel, n, step.u.dense.kernel);
+    if (step.u.dense.by_dots)
+        plan->kernels->dots_pack(k, n, kernel, n, step.u.dense.kernel);
+    else
+        plan->kernels->gemm_pack(k, n, kernel, n, step.u.dense.kernel);
     return add_step(plan, step, product(positions, n));
 }
 

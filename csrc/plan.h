@@ -57,6 +57,7 @@ typedef struct co_step {
     union {
         struct {
             ptrdiff_t k, n;
+            int by_dots;            /* the kernel is packed for dots, not for gemm */
             void *kernel, *bias;    /* packed for gemm, or for qgemm; owned */
             void *scale;            /* of int8 weights, else NULL; owned */
             _Atomic(void *) packed; /* for the plan's matmul, by the first run that uses it */

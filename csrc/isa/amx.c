@@ -18,6 +18,7 @@
 #define GEMM_NR (2 * VL)
 
 #include "../kernels/activation_tpl.h"
+#include "../kernels/dots_tpl.h"
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_tiles_tpl.h"
 #include "../kernels/gemm_tpl.h"

@@ -13,6 +13,7 @@
 #define GEMM_NR (2 * VL)
 
 #include "../kernels/activation_tpl.h"
+#include "../kernels/dots_tpl.h"
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_halves_tpl.h"
 #include "../kernels/gemm_tpl.h"

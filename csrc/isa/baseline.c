@@ -13,6 +13,7 @@
 #endif
 
 #include "../kernels/activation_tpl.h"
+#include "../kernels/dots_tpl.h"
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_tpl.h"
 #include "../kernels/masking_tpl.h"

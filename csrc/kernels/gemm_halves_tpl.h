@@ -119,7 +119,7 @@ static void halves_run(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptr
         for (ptrdiff_t i = 0; i < m; i++)
             if (!usable || is_gemms[i] != 0 || !halves_finite(columns, cr + i * ldc + j))
                 gemm(1, columns, k, ar + i * lda, lda, (const real *)panels + j * k,
-                     br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear);
+                     br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear, NULL);
     }
     for (ptrdiff_t i = 0; i < m && !in_tile; i++) vact(n, cr + i * ldc, cr + i * ldc, act);
 }

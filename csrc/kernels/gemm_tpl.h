@@ -100,60 +100,78 @@ static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
 /* Bytes of b that stay in L2 while the rows of a go by. */
 #define GEMM_NC_BYTES (128 * 1024)
 
-/* Deep sums go in pieces of k, so that those of GEMM_DEEP_NC columns stay in L2 while all the rows
- * go by. Rows of a are copied for it: a power of 2 apart, they would evict each other. */
-#define GEMM_KC 512
-#define GEMM_DEEP (2 * GEMM_KC)
-#define GEMM_DEEP_NC (8 * GEMM_NR)
+/* Deep sums go in pieces of k: a panel's piece stays in L1 while all the rows go by, copied to
+ * where they do not evict each other, as they would a power of 2 apart; sums rest in c between
+ * pieces. */
+#define GEMM_KC 256
 #define GEMM_LDA (GEMM_KC + 16)
+#define GEMM_DEEP (4 * GEMM_KC)
 
-/* Copies mr rows of k elements. */
-static void gemm_copy(int mr, ptrdiff_t k, const real *a, ptrdiff_t lda, real *to) {
-    for (int i = 0; i < mr; i++) memcpy(to + i * GEMM_LDA, a + i * lda, (size_t)k * sizeof *a);
+static ptrdiff_t gemm_scratch(ptrdiff_t m, ptrdiff_t k) {
+    return m > GEMM_MR && k > GEMM_DEEP ? m * GEMM_LDA * (ptrdiff_t)sizeof(real) : 0;
 }
 
-/* Columns j .. j + n - 1 of c, one piece of k, which starts at p. */
-static void gemm_piece(gemm_shape s, ptrdiff_t m, ptrdiff_t n, int rows, const real *a,
-                       const real *b, const real *bias, real *c) {
-    const ptrdiff_t tiles = (m + rows - 1) / rows, lda = s.lda;
-    const int deep = !s.first || !s.last;
-    real copy[GEMM_MR * GEMM_LDA];
-    if (deep) s.lda = GEMM_LDA;
-    for (ptrdiff_t t = 0, i = 0; t < tiles; t++) {
-        /* Rows shared out evenly: no short tile at the end. */
-        const int mr = (int)((m - i) / (tiles - t));
-        if (deep) gemm_copy(mr, s.k, a + i * lda, lda, copy);
-        gemm_rows(mr, n, &s, deep ? copy : a + i * lda, b, bias, c + i * s.ldc);
-        i += mr;
+static void gemm_deep(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, gemm_shape s,
+                      const real *b, const real *bias, real *c, real *copy) {
+    const ptrdiff_t lda = s.lda, tiles = (m + GEMM_MR - 1) / GEMM_MR;
+    const ptrdiff_t pieces = (k + GEMM_KC - 1) / GEMM_KC;
+    s.lda = GEMM_LDA;
+    for (ptrdiff_t piece = 0, p = 0; piece < pieces; piece++, p += s.k) {
+        s.k = (k - p) / (pieces - piece);
+        s.first = piece == 0;
+        s.last = piece == pieces - 1;
+        for (ptrdiff_t i = 0; i < m; i++)
+            memcpy(copy + i * GEMM_LDA, a + i * lda + p, (size_t)s.k * sizeof *a);
+        for (ptrdiff_t j = 0; j < n; j += GEMM_NR) {
+            const ptrdiff_t columns = n - j < GEMM_NR ? n - j : GEMM_NR;
+            for (ptrdiff_t t = 0, i = 0, mr; t < tiles; t++, i += mr) {
+                mr = (m - i) / (tiles - t);
+                for (ptrdiff_t next = i + mr; next < m && next < i + mr + GEMM_MR; next++)
+                    CO_PREFETCH(c + next * s.ldc + j);
+                gemm_ukr *ukr = columns <= VL ? gemm_narrow[mr - 1] : gemm_full[mr - 1];
+                ukr(&s, columns, copy + i * GEMM_LDA, b + j * k + p * GEMM_NR,
+                    bias ? bias + j : NULL, c + i * s.ldc + j);
+            }
+        }
     }
 }
 
+/* Rows of n of c, activated. */
+static void gemm_activate(ptrdiff_t m, ptrdiff_t n, real *c, ptrdiff_t ldc, const co_act *act) {
+    if (n == ldc)
+        vact(m * n, c, c, act);
+    else
+        for (ptrdiff_t i = 0; i < m; i++) vact(n, c + i * ldc, c + i * ldc, act);
+}
+
 static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                 const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
+                 const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act,
+                 void *scratch) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const int rows = n <= VL && GEMM_MR > GEMM_NARROW_ROWS ? GEMM_NARROW_ROWS : GEMM_MR;
-    gemm_shape s = {k, lda, ldc, k * GEMM_NR, 1, 1, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
-    ptrdiff_t nc = n, pieces = 1;
-    if (m > rows && k > GEMM_DEEP) {
-        nc = GEMM_DEEP_NC;
-        pieces = (k + GEMM_KC - 1) / GEMM_KC;
-    } else if (m > rows) {
+    const gemm_shape s = {k, lda, ldc, k * GEMM_NR, 1, 1, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const ptrdiff_t tiles = (m + rows - 1) / rows;
+    ptrdiff_t nc = n;
+    if (scratch && gemm_scratch(m, k)) {
+        gemm_deep(m, n, k, a, s, packed, bias, c, scratch);
+        if (!in_tile) gemm_activate(m, n, c, ldc, act);
+        return;
+    }
+    if (tiles > 1) {
         nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (k + 1) / GEMM_NR * GEMM_NR;
         if (nc < GEMM_NR) nc = GEMM_NR;
     }
     for (ptrdiff_t j = 0; j < n; j += nc) {
         const ptrdiff_t columns = n - j < nc ? n - j : nc;
+        const real *bj = (const real *)packed + j * k;
         const real *biasj = bias ? (const real *)bias + j : NULL;
-        real *cj = (real *)c + j;
-        for (ptrdiff_t t = 0, p = 0; t < pieces; t++, p += s.k) {
-            s.k = (k - p) / (pieces - t);
-            s.first = t == 0;
-            s.last = t == pieces - 1;
-            gemm_piece(s, m, columns, rows, (const real *)a + p,
-                       (const real *)packed + j * k + p * GEMM_NR, biasj, cj);
+        for (ptrdiff_t t = 0, i = 0, mr; t < tiles; t++, i += mr) {
+            /* Rows shared out evenly: no short tile at the end. */
+            mr = (m - i) / (tiles - t);
+            real *ci = (real *)c + i * ldc + j;
+            gemm_rows((int)mr, columns, &s, (const real *)a + i * lda, bj, biasj, ci);
+            if (!in_tile) gemm_activate(mr, columns, ci, ldc, act);
         }
-        for (ptrdiff_t i = 0; i < m && !in_tile; i++)
-            vact(columns, cj + i * ldc, cj + i * ldc, act);
     }
 }
 

@@ -139,7 +139,7 @@ static double estimate(const co_plan *plan, const co_step *step) {
 /* Half a typical L2: what is left serves the weights that stream through. Weights that do not fit
  * in there come from further away, once for each block: it is then at least so many rows of gemm's
  * tiles. */
-enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 16 };
+enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 24 };
 
 static void choose_block(co_plan *plan) {
     ptrdiff_t bytes = plan->arena;

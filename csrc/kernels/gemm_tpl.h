@@ -126,8 +126,12 @@ static void gemm_deep(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, gemm
             const ptrdiff_t columns = n - j < GEMM_NR ? n - j : GEMM_NR;
             for (ptrdiff_t t = 0, i = 0, mr; t < tiles; t++, i += mr) {
                 mr = (m - i) / (tiles - t);
+                /* what comes next: rows of c, and a share of the next panel */
                 for (ptrdiff_t next = i + mr; next < m && next < i + mr + GEMM_MR; next++)
                     CO_PREFETCH(c + next * s.ldc + j);
+                for (ptrdiff_t line = t * s.k * GEMM_NR / tiles, end = line + s.k * GEMM_NR / tiles;
+                     line < end; line += 64 / (ptrdiff_t)sizeof(real))
+                    CO_PREFETCH(b + (j + GEMM_NR) * k + p * GEMM_NR + line);
                 gemm_ukr *ukr = columns <= VL ? gemm_narrow[mr - 1] : gemm_full[mr - 1];
                 ukr(&s, columns, copy + i * GEMM_LDA, b + j * k + p * GEMM_NR,
                     bias ? bias + j : NULL, c + i * s.ldc + j);

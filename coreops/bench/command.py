@@ -42,15 +42,19 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("filter", metavar="FILTER", nargs="*", help="cases or groups (all)")
     parser.add_argument(
-        "--peers", type=_names, metavar="A,B", help="libraries (all that are installed)"
+        "--peers",
+        type=_names,
+        metavar="A,B",
+        help="libraries beside NumPy (all that are installed)",
     )
     parser.add_argument(
         "--threads", type=_counts, metavar="N,M", help="numbers of threads (1 and all cores)"
     )
-    parser.add_argument(
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument(
         "--time", type=_seconds, metavar="S", help="seconds for each library and case (0.27)"
     )
-    parser.add_argument("--quick", action="store_true", help="rough figures, a tenth of the time")
+    effort.add_argument("--quick", action="store_true", help="rough figures in little time")
     parser.add_argument("--json", metavar="FILE", help="keep the figures")
     parser.add_argument("--compare", metavar="OLD.json", help="hold the ratios against a kept run")
     parser.add_argument("--picture", metavar="FILE", help=".svg or .png (needs matplotlib)")

@@ -8,6 +8,8 @@ from typing import Any
 
 from .results import Row, Run
 
+Frame = tuple[float, float, float, float]
+
 # On a ground of its own, so that it reads the same on a light and on a dark page.
 GROUND, INK, PALE, BAND = "#fbfaf7", "#24292f", "#6e7781", "#f1efe9"
 AHEAD, BEHIND, NUMPY = "#0b6e8a", "#c2410c", "#9aa2ab"
@@ -15,9 +17,9 @@ ROW_INCHES, WIDTH_INCHES = 0.21, 8.6
 HEADINGS = {
     "dense": "Dense, batch x in x out",
     "skinny": "Dense, narrow",
-    "mlp": "whole models",
-    "precision": "lower precision",
-    "load": "models used in the load test",
+    "mlp": "Whole models",
+    "precision": "Lower precision",
+    "load": "Models of the load test",
 }
 
 
@@ -36,13 +38,13 @@ def draw(run: Run, path: str) -> None:
     height = max(places, default=0) + 1
     font = {"font.size": 8.5, "font.family": "sans-serif", "svg.fonttype": "path"}
     with rc_context(font):
-        figure = Figure((WIDTH_INCHES, ROW_INCHES * height + 1.25), facecolor=GROUND)
-        axes = figure.add_axes(_frame(figure, left=2.65, right=1.15, top=0.75, bottom=0.5))
+        figure = Figure((WIDTH_INCHES, ROW_INCHES * height + 1.35), facecolor=GROUND)
+        axes = figure.add_axes(_frame(figure, left=2.65, right=1.3, top=1.0, bottom=0.35))
         _points(axes, rows, places)
         _scale(axes, rows, height)
         for place, text in headings:
             axes.text(
-                -0.385, place, text, transform=_left(axes), weight="bold", color=INK, va="center"
+                -0.54, place, text, transform=_left(axes), weight="bold", color=INK, va="center"
             )
         _titles(figure, axes, run, fewest)
         figure.savefig(path, dpi=160, facecolor=GROUND)
@@ -56,22 +58,22 @@ def _places(rows: Sequence[Row]) -> tuple[list[float], list[tuple[float, str]]]:
     for row in rows:
         if row.group != group:
             group = row.group
-            headings.append((y + 0.4, HEADINGS.get(group, group)))
+            headings.append((y + 0.4, HEADINGS.get(group, group.capitalize())))
             y += 1.4
         places.append(y)
         y += 1
     return places, headings
 
 
-def _frame(figure: Any, left: float, right: float, top: float, bottom: float) -> list[float]:
+def _frame(figure: Any, left: float, right: float, top: float, bottom: float) -> Frame:
     """Margins in inches as the fractions that matplotlib wants."""
     width, height = figure.get_size_inches()
-    return [
+    return (
         left / width,
         bottom / height,
         (width - left - right) / width,
         (height - top - bottom) / height,
-    ]
+    )
 
 
 def _left(axes: Any) -> Any:
@@ -121,28 +123,39 @@ def _titles(figure: Any, axes: Any, run: Run, threads: int) -> None:
     noun = "one thread" if threads == 1 else f"{threads} threads"
     top = lambda inches: 1 - inches / height  # noqa: E731
     figure.text(
-        0.02, top(0.26), "How many times as fast coreops is", size=12, weight="bold", color=INK
+        0.02,
+        top(0.26),
+        "How many times as fast coreops is (logarithmic scale)",
+        size=12,
+        weight="bold",
+        color=INK,
     )
     figure.text(
         0.02,
         top(0.47),
-        f"{noun}, tier {run.machine['tier']}, {run.machine['cpu']}; the best of "
+        f"{noun}, tier {run.machine['tier']}, {run.machine['cpu']}; against "
         + ", ".join(n for n in run.peers if n != "coreops"),
         size=8,
         color=PALE,
     )
     from matplotlib.lines import Line2D
 
-    dot = {"marker": "o", "linestyle": "", "markersize": 6}
+    def dot(label: str, face: str, edge: str) -> Line2D:
+        return Line2D(
+            [], [], marker="o", linestyle="", markersize=6, mfc=face, mec=edge, label=label
+        )
+
     axes.legend(
         handles=[
-            Line2D([], [], color=AHEAD, label="the fastest peer", **dot),
-            Line2D([], [], color=BEHIND, label="the fastest peer, which is ahead", **dot),
-            Line2D([], [], mfc=GROUND, mec=NUMPY, label="NumPy by hand", **dot),
+            dot("against the fastest of them (named at the right)", AHEAD, AHEAD),
+            dot("where that one is ahead", BEHIND, BEHIND),
+            dot("against NumPy by hand", GROUND, NUMPY),
         ],
-        loc="upper left",
-        bbox_to_anchor=(0, -0.22 / height),
+        loc="center left",
+        bbox_to_anchor=(0.008, top(0.7)),
+        bbox_transform=figure.transFigure,
         ncols=3,
+        columnspacing=1.5,
         frameon=False,
         fontsize=8,
         labelcolor=PALE,

@@ -40,14 +40,14 @@ def effort(seconds: float) -> Effort:
 
 
 def chosen_peers(names: Iterable[str] | None) -> dict[str, Peer]:
-    """Return the named peers, by default all; only those that are installed, coreops first.
+    """Return coreops, NumPy and the named peers, by default all that are installed.
 
     Raises:
         ValueError: there is no peer of such a name, or a named one is not installed.
     """
     if names is None:
         return {name: peer for name, peer in PEERS.items() if peer.installed()}
-    chosen = {"coreops": PEERS["coreops"]}
+    chosen = {name: PEERS[name] for name in ("coreops", "numpy")}
     for name in names:
         if name not in PEERS:
             raise ValueError(f"no peer {name!r}; there are {', '.join(PEERS)}")
@@ -127,6 +127,7 @@ class Team:
         except Failed as problem:
             row.left_out[name] = f"failed: {problem}"
             if not worker.alive:
+                worker.close()
                 self._deaths[name] += 1
                 if self._deaths[name] >= MOST_DEATHS:
                     self.refused[name] = f"died {MOST_DEATHS} times, the last time: {problem}"

@@ -34,6 +34,7 @@ class Session:
 
     def load(self, case: Case, x: np.ndarray, weights: Weights) -> str:
         """Build a case and warm it up; return in which of its ways the library does it."""
+        self._arrays = x, weights  # some libraries keep their address and not them
         self._built = self._peer.build(case, x, weights)
         self._calls = max(1, round(BATCH_SECONDS / _look(self._built.call)))
         gc.collect()

@@ -9,6 +9,10 @@
  * need ten; twelve leave room for a and b in sixteen registers. */
 #define PEAK_CHAINS 12
 
+/* Bytes between a read and the prefetch that goes before it: a fifth faster out of a shared cache,
+ * a tenth slower out of the nearest one, where nothing that matters is bound by reading. */
+#define PEAK_AHEAD 1024
+
 static double peak_lane(vreal a) {
     real lanes[VL];
     v_store(lanes, a);
@@ -37,7 +41,10 @@ static double peak_read(ptrdiff_t n, const void *x) {
     for (int j = 0; j < PEAK_CHAINS; j++) top[j] = V(-REAL_INF);
     for (; end - p >= PEAK_CHAINS * VL; p += PEAK_CHAINS * VL) {
         CO_UNROLL
-        for (int j = 0; j < PEAK_CHAINS; j++) top[j] = v_max(v_load(p + j * VL), top[j]);
+        for (int j = 0; j < PEAK_CHAINS; j++) {
+            CO_PREFETCH((const char *)(p + j * VL) + PEAK_AHEAD);
+            top[j] = v_max(v_load(p + j * VL), top[j]);
+        }
     }
     CO_UNROLL
     for (int j = 1; j < PEAK_CHAINS; j++) top[0] = v_max(top[j], top[0]);

@@ -17,7 +17,7 @@ from . import Built, CannotDo, fastest
 Product = Callable[[dict[str, Any], str, str, str], str]
 
 ACTIVATIONS = {
-    "relu": "maximum({x}, zero, {y})",
+    "relu": "maximum({x}, zero, out={y})",
     "tanh": "tanh({x}, {y})",
     "sigmoid": "negative({x}, {y}); exp({y}, {y}); add({y}, one, {y}); divide(one, {y}, {y})",
     "softmax": "maximum.reduce({x}, -1, None, {r}, True); subtract({x}, {r}, {y}); exp({y}, {y}); "

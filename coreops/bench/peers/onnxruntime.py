@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,11 +27,17 @@ def start(threads: int) -> str:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    best = _run(_model(case, weights).SerializeToString(), case, x)
+    if case.precision != "int8":
+        return best
+    return fastest({best.how: lambda: best, "int8": lambda: _run(_int8(case, weights), case, x)})
+
+
+def _run(model: bytes, case: Case, x: np.ndarray) -> Built:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    model = _model(case, weights).SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     value = onnxruntime.OrtValue.ortvalue_from_numpy
     y = value(np.zeros(case.out_shape, np.float32))
@@ -36,26 +45,34 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     binding.bind_ortvalue_input("x", value(x))
     binding.bind_ortvalue_output("y", y)
     raw, bound, feed = session._sess, binding._iobinding, {"x": x}
-
-    return fastest(
-        {
-            "bound": lambda: Built(
-                lambda: session.run_with_iobinding(binding), lambda _: y.numpy()
-            ),
-            "bound, raw": lambda: Built(
-                lambda: raw.run_with_iobinding(bound, None), lambda _: y.numpy()
-            ),
-            "run": lambda: Built(lambda: raw.run(["y"], feed, None), lambda r: np.asarray(r[0])),
-        }
-    )
+    ways: dict[str, tuple[Any, ...]] = {
+        "bound": (lambda: session.run_with_iobinding(binding), lambda _: y.numpy()),
+        "bound, raw": (lambda: raw.run_with_iobinding(bound, None), lambda _: y.numpy()),
+        "run": (lambda: raw.run(["y"], feed, None), lambda r: np.asarray(r[0])),
+    }
+    return fastest({how: partial(Built, *way) for how, way in ways.items()})
 
 
-def _model(case: Case, weights: Weights) -> Any:
+def _int8(case: Case, weights: Weights) -> bytes:
+    """The model with weights quantized before and activations on the way."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.onnx")
+        model = _model(case, weights, gemm=False)
+        quantize_dynamic(model, path, weight_type=QuantType.QInt8, per_channel=True)
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
     constants: dict[str, np.ndarray] = {}
     nodes: list[Any] = []
     last, pairs = "x", iter(weights)
     for number, (step, before, _) in enumerate(case.walk()):
-        for kind, operands, attributes in _nodes(step, len(before), f"c{number}", constants, pairs):
+        for kind, operands, attributes in _nodes(
+            step, gemm and len(before) == 2, f"c{number}", constants, pairs
+        ):
             name = f"v{len(nodes)}"
             operands = [last, *operands] if kind != "Mul" else [operands[0], last]
             nodes.append(helper.make_node(kind, operands, [name], **attributes))
@@ -79,11 +96,11 @@ def _model(case: Case, weights: Weights) -> Any:
 
 
 def _nodes(
-    step: Any, rank: int, name: str, constants: dict[str, np.ndarray], pairs: Iterator[Any]
+    step: Any, gemm: bool, name: str, constants: dict[str, np.ndarray], pairs: Iterator[Any]
 ) -> Iterator[tuple[str, list[str], dict[str, Any]]]:
     if isinstance(step, Dense):
         constants[f"{name}w"], constants[f"{name}b"] = next(pairs)
-        if rank == 2:
+        if gemm:
             yield "Gemm", [f"{name}w", f"{name}b"], {}
         else:
             yield "MatMul", [f"{name}w"], {}

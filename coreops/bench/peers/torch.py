@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
-from . import Built, fastest
+from . import Built, CannotDo, fastest
 
 Function = Callable[[Any], Any]
 
@@ -58,6 +58,8 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     }
     if weights:
         ways["trace"] = partial(_trace, case, t, weights)
+        if case.precision == "int8":
+            ways["int8"] = partial(_int8, case, t, weights)
     return fastest(ways)
 
 
@@ -111,7 +113,7 @@ def _addmm(kernel: Any, bias: Any, like: Any, step: Dense) -> Function:
 
 def _onednn(kernel: Any, bias: Any, like: Any, step: Dense) -> Function:
     rows = like.numel() // like.shape[-1]
-    w = torch.ops.mkldnn._reorder_linear_weight(kernel.t().contiguous().to_mkldnn(), rows)
+    w = torch.ops.mkldnn._reorder_linear_weight(kernel.t().contiguous(), rows)
     product = torch.ops.mkldnn._linear_pointwise
     if step.activation in ("relu", "tanh"):
         return lambda x: product(x, w, bias, step.activation, [], "")
@@ -119,24 +121,37 @@ def _onednn(kernel: Any, bias: Any, like: Any, step: Dense) -> Function:
     return lambda x: after(product(x, w, bias, "none", [], ""))
 
 
+def _module(case: Case, weights: Weights) -> Any:
+    """A network of dense layers as modules."""
+    layers: list[Any] = []
+    pairs = iter(weights)
+    activations = {"relu": torch.nn.ReLU, "softmax": lambda: torch.nn.Softmax(-1)}
+    for step, before, _ in case.walk():
+        if not isinstance(step, Dense):
+            raise CannotDo("only plain networks are made of modules")
+        kernel, bias = map(torch.from_numpy, next(pairs))
+        layer = torch.nn.Linear(before[-1], step.units)
+        layer.weight = torch.nn.Parameter(kernel.t().contiguous(), requires_grad=False)
+        layer.bias = torch.nn.Parameter(bias, requires_grad=False)
+        layers.append(layer)
+        if step.activation is not None:
+            layers.append(activations[step.activation]())
+    return torch.nn.Sequential(*layers).eval()
+
+
 def _trace(case: Case, t: Any, weights: Weights) -> Built:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        layers: list[Any] = []
-        pairs = iter(weights)
-        for step, before, _ in case.walk():
-            if not isinstance(step, Dense):
-                raise ValueError("only plain networks are traced")
-            kernel, bias = map(torch.from_numpy, next(pairs))
-            layer = torch.nn.Linear(before[-1], step.units)
-            layer.weight = torch.nn.Parameter(kernel.t().contiguous(), requires_grad=False)
-            layer.bias = torch.nn.Parameter(bias, requires_grad=False)
-            layers.append(layer)
-            if step.activation is not None:
-                activation = {"relu": torch.nn.ReLU, "softmax": lambda: torch.nn.Softmax(-1)}
-                layers.append(activation[step.activation]())
-        traced = torch.jit.trace(torch.nn.Sequential(*layers).eval(), t)
+        traced = torch.jit.trace(_module(case, weights), t)
         model = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         for _ in range(3):
             model(t)
+    return Built(lambda: model(t))
+
+
+def _int8(case: Case, t: Any, weights: Weights) -> Built:
+    with warnings.catch_warnings(), torch.inference_mode(False):
+        warnings.simplefilter("ignore")
+        quantize = torch.ao.quantization.quantize_dynamic
+        model = quantize(_module(case, weights), {torch.nn.Linear}, torch.qint8)
     return Built(lambda: model(t))

@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
         help="libraries beside NumPy (all that are installed)",
     )
     parser.add_argument(
-        "--threads", type=_counts, metavar="N,M", help="numbers of threads (1 and all cores)"
+        "--threads", type=_counts, metavar="N,M", help="numbers of threads (1 and coreops' own)"
     )
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument(
@@ -84,9 +84,9 @@ def _seconds(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from .._threads import get_num_threads
     from . import suite, table
     from .cases import select
-    from .load import usable_cores
     from .peers import PEERS
 
     if arguments.list:
@@ -105,12 +105,12 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.picture:
         _need_matplotlib(arguments.picture)
     old = None if arguments.compare is None else _read(arguments.compare)
-    cores = len(usable_cores())
+    print(f"starting {', '.join(peers)}", flush=True)
     effort = suite.effort(arguments.time) if arguments.time else suite.Effort()
     result = suite.run(
         cases,
         peers,
-        arguments.threads or sorted({1, cores}),
+        arguments.threads or sorted({1, get_num_threads()}),
         suite.QUICK if arguments.quick else effort,
         machine(),
         lambda run: print(table.head(run), flush=True),

@@ -48,6 +48,7 @@ static double peak_read(ptrdiff_t n, const void *x) {
     }
     CO_UNROLL
     for (int j = 1; j < PEAK_CHAINS; j++) top[0] = v_max(top[j], top[0]);
+    for (; end - p >= VL; p += VL) top[0] = v_max(v_load(p), top[0]);
     for (; p < end; p++) top[0] = v_max(V(*p), top[0]);
     return peak_lane(v_top(top[0]));
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .processes import Worker
+from .processes import Failed, Worker
 
 _BUSY = """\
 import os, sys
@@ -39,13 +39,18 @@ def under_load(
     workers: dict[str, Worker], cores: Sequence[int], seconds: float
 ) -> dict[str, dict[str, list[float]]]:
     """Return, for each worker with its case loaded, the median and the 99th percentile of single
-    calls, quiet and busy."""
+    calls, quiet and busy; without those that fail."""
     found: dict[str, dict[str, list[float]]] = {name: {} for name in workers}
 
     def measure(kind: str) -> None:
         for name, worker in workers.items():
-            times = worker.ask("each", seconds)
-            found[name][kind] = [float(np.median(times)), float(np.percentile(times, 99))]
+            if name in found:
+                try:
+                    times = worker.ask("each", seconds)
+                except Failed:
+                    del found[name]
+                else:
+                    found[name][kind] = [float(np.median(times)), float(np.percentile(times, 99))]
 
     measure("quiet")
     with busy(cores):

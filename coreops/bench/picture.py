@@ -19,12 +19,12 @@ HEADINGS = {
     "skinny": "Dense, narrow",
     "mlp": "Whole models",
     "precision": "Lower precision",
-    "load": "Models of the load test",
 }
 
 
 def draw(run: Run, path: str) -> None:
-    """Draw the rows with the fewest threads into an .svg or .png file.
+    """Draw the rows with the fewest threads into an .svg or .png file, without those of the load
+    test, which are whole models once more.
 
     Raises:
         OSError: the file cannot be written.
@@ -33,7 +33,11 @@ def draw(run: Run, path: str) -> None:
     from matplotlib.figure import Figure
 
     fewest = min(row.threads for row in run.rows)
-    rows = [row for row in run.rows if row.threads == fewest and row.against("best")]
+    rows = [
+        row
+        for row in run.rows
+        if row.threads == fewest and row.group != "load" and row.against("best")
+    ]
     places, headings = _places(rows)
     height = max(places, default=0) + 1
     # a picture of the same run is the same file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -97,26 +98,72 @@ class Team:
         row.left_out |= self.refused
         x, weights = case.arrays()
         judge = Judge(case, x, weights)
-        ready: dict[str, Worker] = {}
-        verdicts: dict[str, tuple[Verdict, str]] = {}
+        right: dict[str, tuple[Verdict, str]] = {}
         for name in list(self._peers):
-            if not self._workers[name].alive:
-                self._start(name)
+            checked = self._check(row, name, judge, (case, x, weights))
+            if checked is not None:
+                right[name] = checked
+        workers = {name: self._workers[name] for name in right}
+        limits = self._limits(case, x, weights)
+        rounds = self._turns(row, workers | limits, effort)
+        for name, (verdict, how) in right.items():
+            if name not in row.left_out:
+                row.times[name] = timing(rounds[name], verdict.error, how)
+        row.roof = {kind: timing(rounds[kind]).median / self.threads for kind in limits}
+        if case.loaded:
+            timed = {name: workers[name] for name in row.times}
+            seconds = max(0.1, effort.rounds * effort.slice)
+            for name, load in under_load(timed, self.cores, seconds).items():
+                row.times[name].load = load
+        return row
+
+    def _check(
+        self, row: Row, name: str, judge: Judge, case: tuple[Any, ...]
+    ) -> tuple[Verdict, str] | None:
+        """Have a library build a case; return what its result is worth and in which way it does
+        it, or None where it is not to be timed."""
+        if not self._workers[name].alive:
+            self._workers[name].close()
+            self._start(name)
             if name not in self._peers:
                 row.left_out[name] = self.refused[name]
-                continue
-            worker = self._workers[name]
-            how = self._ask(row, name, worker, "load", case, x, weights)
-            result = None if how is None else self._ask(row, name, worker, "result")
-            if result is None:
-                continue
-            verdict = judge(result)
-            if verdict.fault is not None:
-                row.left_out[name] = f"wrong: {verdict.fault}"
-                continue
-            ready[name], verdicts[name] = worker, (verdict, how)
-        self._time(row, case, ready, verdicts, effort, (case, x, weights))
-        return row
+                return None
+        how = self._ask(row, name, self._workers[name], "load", *case)
+        result = None if how is None else self._ask(row, name, self._workers[name], "result")
+        if result is None:
+            return None
+        verdict = judge(result)
+        if verdict.fault is not None:
+            row.left_out[name] = f"wrong: {verdict.fault}"
+            return None
+        return verdict, how
+
+    def _limits(self, *case: Any) -> dict[str, Worker]:
+        """Have the case's limits built: those that it has."""
+        limits = {}
+        for kind, worker in self._roof.items():
+            with contextlib.suppress(CannotDo):
+                worker.ask("load", *case)
+                limits[kind] = worker
+        return limits
+
+    def _turns(
+        self, row: Row, workers: dict[str, Worker], effort: Effort
+    ) -> dict[str, list[float]]:
+        """Time all in turns, another one first in each round."""
+        everyone = list(workers.items())
+        rounds: dict[str, list[float]] = {name: [] for name in workers}
+        for turn in range(effort.rounds):
+            start = turn % len(everyone)
+            for name, worker in everyone[start:] + everyone[:start]:
+                if name in row.left_out:
+                    continue
+                seconds = self._ask(row, name, worker, "time", effort.slice)
+                if seconds is not None:
+                    rounds[name].append(seconds)
+                if self.threads > 1:
+                    time.sleep(REST_SECONDS)
+        return rounds
 
     def _ask(self, row: Row, name: str, worker: Worker, *command: Any) -> Any:
         """Ask a library; on a failure note why it is left out and return None."""
@@ -133,46 +180,6 @@ class Team:
                     self.refused[name] = f"died {MOST_DEATHS} times, the last time: {problem}"
                     self._peers.pop(name, None)
         return None
-
-    def _time(
-        self,
-        row: Row,
-        case: Case,
-        ready: dict[str, Worker],
-        verdicts: dict[str, tuple[Verdict, str]],
-        effort: Effort,
-        arguments: tuple[Any, ...],
-    ) -> None:
-        limits = {}
-        for kind, worker in self._roof.items():
-            try:
-                worker.ask("load", *arguments)
-                limits[kind] = worker
-            except CannotDo:
-                pass
-        everyone = [*ready.items(), *limits.items()]
-        rounds: dict[str, list[float]] = {name: [] for name, _ in everyone}
-        for turn in range(effort.rounds):
-            start = turn % len(everyone)
-            for name, worker in everyone[start:] + everyone[:start]:
-                if name in row.left_out:
-                    continue
-                seconds = self._ask(row, name, worker, "time", effort.slice)
-                if seconds is not None:
-                    rounds[name].append(seconds)
-                if self.threads > 1:
-                    time.sleep(REST_SECONDS)
-        for name in ready:
-            if name not in row.left_out:
-                verdict, how = verdicts[name]
-                row.times[name] = timing(rounds[name], verdict.error, how)
-        for kind in limits:
-            row.roof[kind] = timing(rounds[kind]).median / self.threads
-        if case.loaded:
-            alive = {name: worker for name, worker in ready.items() if name in row.times}
-            seconds = max(0.1, effort.rounds * effort.slice)
-            for name, load in under_load(alive, self.cores, seconds).items():
-                row.times[name].load = load
 
     def close(self) -> None:
         """End all processes."""

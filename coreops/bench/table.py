@@ -41,7 +41,7 @@ def head(run: Run) -> str:
     machine = run.machine
     lines = [
         f"coreops {machine['coreops']}, tier {machine['tier']}, float32; {machine['cpu']}, "
-        f"{machine['cores']} cores; {machine['platform']}",
+        f"{machine['cores']} core{'s' * (machine['cores'] != 1)}; {machine['platform']}",
         "against " + ", ".join(f"{n} {v}" for n, v in run.peers.items() if n != "coreops"),
         f"one core: {run.peaks['flops'] / 1e9:.0f} GFLOP/s; "
         + "; ".join(

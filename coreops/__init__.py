@@ -27,10 +27,12 @@ from . import (  # noqa: E402 - the tier is chosen before anything can make a pl
     backend,
     config,
     constraints,
+    dtype_policies,
     initializers,
     layers,
     models,
     ops,
+    quantizers,
     random,
     regularizers,
     saving,
@@ -44,6 +46,7 @@ from .constraints import Constraint  # noqa: E402
 from .initializers import Initializer  # noqa: E402
 from .layers import Input, InputSpec, Layer  # noqa: E402
 from .models import Model, Sequential  # noqa: E402
+from .quantizers import Quantizer  # noqa: E402
 from .regularizers import Regularizer  # noqa: E402
 from .saving import from_keras  # noqa: E402
 
@@ -58,6 +61,7 @@ __all__ = [
     "KerasTensor",
     "Layer",
     "Model",
+    "Quantizer",
     "Regularizer",
     "Sequential",
     "Variable",
@@ -65,12 +69,14 @@ __all__ = [
     "backend",
     "config",
     "constraints",
+    "dtype_policies",
     "from_keras",
     "get_num_threads",
     "initializers",
     "layers",
     "models",
     "ops",
+    "quantizers",
     "random",
     "regularizers",
     "runtime_info",

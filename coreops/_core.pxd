@@ -1,7 +1,7 @@
 """The C core as Cython sees it: csrc/dispatch.h, csrc/parallel.h, csrc/coreops.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int8_t, uint64_t
 
 
 cdef extern from "dispatch.h":
@@ -37,12 +37,14 @@ cdef extern from "coreops.h" nogil:
         CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
     ctypedef enum co_precision:
         CO_HIGHEST, CO_HIGH, CO_MEDIUM
-    enum: CO_BUFFERS, CO_BATCH_INVARIANT
+    enum: CO_BUFFERS, CO_BATCH_INVARIANT, CO_QGEMM_DEPTH
     ctypedef struct co_how:
         int threads, flags
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
     int co_plan_dense(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *)
+    int co_plan_dense_int8(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const int8_t *,
+                           const void *, const void *)
     int co_plan_act(co_plan *, int, co_act)
     int co_plan_softmax(co_plan *, int, ptrdiff_t, int)
     int co_plan_prelu(co_plan *, int, ptrdiff_t, const void *)

@@ -10,6 +10,7 @@ from .saving import registry
 
 _HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 _POLICIES = ("float32", "float64", *_HALF)
+_QUANTIZATION_MODES = ("int8", "float8", "int4", "gptq", "awq")  # Keras'; the first is ours
 
 
 class DTypePolicy:
@@ -50,6 +51,11 @@ class DTypePolicy:
         """Type of the weights: "float32" or "float64"."""
         return self.compute_dtype
 
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the weights are quantized, None if they are not."""
+        return None
+
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
 
@@ -58,16 +64,77 @@ class DTypePolicy:
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicy) and other.name == self.name
+        return type(other) is type(self) and other.name == self.name
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return f'<DTypePolicy "{self.name}">'
+        return f'<{type(self).__name__} "{self.name}">'
+
+
+def check_mode(mode: Any) -> None:
+    """Raise a ValueError for what is no quantization mode, or one that is not available here."""
+    if not isinstance(mode, str) or mode.partition("/")[0] not in _QUANTIZATION_MODES:
+        raise ValueError(
+            f"Invalid quantization mode. Expected one of {_QUANTIZATION_MODES}. "
+            f"Received: mode={mode}"
+        )
+    if mode != "int8":
+        raise ValueError(
+            f"Quantization mode '{mode}' is not available in coreops. Available: 'int8'."
+        )
+
+
+class QuantizedDTypePolicy(DTypePolicy):
+    """The policy of a layer whose weights are quantized.
+
+    Its name is that of the mode and of the policy that says in which type the rest is computed:
+    "int8_from_float32".
+
+    Args:
+        mode: "int8".
+        source_name: name of the other policy, by default that of `config.dtype_policy()`.
+
+    Raises:
+        ValueError: another mode, an unknown policy, or one that computes in float16, whose range
+            is too small.
+    """
+
+    __slots__ = ("_mode", "_source")
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        source_name = config.dtype_policy().name if source_name is None else source_name
+        check_mode(mode)
+        check_source(mode, source_name)
+        self._mode = mode
+        self._source = DTypePolicy(source_name)
+        self.name = f"{mode}_from_{source_name}"
+
+    @property
+    def compute_dtype(self) -> str:
+        return self._source.compute_dtype
+
+    @property
+    def quantization_mode(self) -> str:
+        return self._mode
+
+    def get_config(self) -> dict[str, Any]:
+        return {"mode": self._mode, "source_name": self._source.name}
+
+
+def check_source(mode: str, source_name: str) -> None:
+    """Raise a ValueError if what a policy computes in does not go with a quantization mode."""
+    if source_name in ("float16", "mixed_float16"):
+        raise ValueError(
+            f"Quantization mode='{mode}' doesn't work well with compute_dtype='float16'. Consider "
+            "loading model/layer with another dtype policy such as 'mixed_bfloat16' before "
+            "calling `quantize()`."
+        )
 
 
 registry.add("dtype_policies", DTypePolicy, module="keras")
+registry.add("dtype_policies", QuantizedDTypePolicy)
 
 
 def get(identifier: Any) -> DTypePolicy:
@@ -82,17 +149,21 @@ def get(identifier: Any) -> DTypePolicy:
         return identifier
     if isinstance(identifier, dict):
         inner = identifier.get("config", identifier)
+        if isinstance(inner, dict) and "mode" in inner:
+            return QuantizedDTypePolicy(inner["mode"], inner.get("source_name"))
         identifier = inner.get("name", inner) if isinstance(inner, dict) else inner
     elif not isinstance(identifier, str):
         identifier = getattr(identifier, "__name__", None) or str(identifier)
+    if isinstance(identifier, str) and "_from_" in identifier:
+        return QuantizedDTypePolicy(*identifier.split("_from_", 1))
     return DTypePolicy(identifier)
 
 
 def serialize(policy: DTypePolicy) -> dict[str, Any]:
     """Return the dictionary that Keras 3 writes for a policy."""
     return {
-        "module": "keras",
-        "class_name": "DTypePolicy",
+        "module": registry.keras_module(type(policy)),
+        "class_name": type(policy).__name__,
         "config": policy.get_config(),
         "registered_name": None,
     }

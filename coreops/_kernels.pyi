@@ -5,6 +5,7 @@ import numpy as np
 from typing_extensions import disjoint_base
 
 ACTIVATIONS: dict[str, int]
+INT8_DEPTH: int
 PRECISIONS: tuple[str, ...]
 
 def tiers() -> list[str]: ...
@@ -45,6 +46,14 @@ class Plan:
     def __new__(cls, dtype: Any, shape: tuple[int, ...], precision: str = "highest") -> Self: ...
     def dense(
         self, x: int, positions: int, kernel: np.ndarray, bias: np.ndarray | None = None
+    ) -> int: ...
+    def dense_int8(
+        self,
+        x: int,
+        positions: int,
+        kernel: np.ndarray,
+        scale: np.ndarray,
+        bias: np.ndarray | None = None,
     ) -> int: ...
     def act(self, x: int, kind: str, p: float = 0.0, q: float = 0.0, r: float = 0.0) -> int: ...
     def softmax(self, x: int, n: int, log: bool = False) -> int: ...

@@ -4,7 +4,7 @@ released, statuses turned into exceptions. No arithmetic on data happens here.""
 
 cimport cython
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int8_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 cimport numpy as cnp
@@ -12,12 +12,12 @@ cimport numpy as cnp
 import numpy as np
 
 from coreops._core cimport (
-    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, co_act, co_cpu_features, co_how,
-    co_kernels, co_matmul, co_parallel_init, co_precision, co_parallel_runtime, co_plan,
-    co_plan_act, co_plan_arena, co_plan_cost, co_plan_create, co_plan_dense, co_plan_destroy,
-    co_plan_dropout, co_plan_finish, co_plan_masking, co_plan_permute, co_plan_prelu,
-    co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax, co_stream, co_status,
-    co_tier_count, co_tier_kernels, co_tier_name, co_tier_supported,
+    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH, co_act, co_cpu_features, co_how,
+    co_kernels, co_matmul, co_parallel_init, co_precision,
+    co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
+    co_plan_dense, co_plan_dense_int8, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
+    co_plan_permute, co_plan_prelu, co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax,
+    co_stream, co_status, co_tier_count, co_tier_kernels, co_tier_name, co_tier_supported,
 )
 
 cnp.import_array()
@@ -114,6 +114,7 @@ def get_num_threads():
 
 # ------------------------------------------------------------------------- how products are made
 
+INT8_DEPTH = CO_QGEMM_DEPTH  # the longest sum of products of int8
 PRECISIONS = ("highest", "high", "medium")  # in the order of co_precision
 
 cdef int _flags = 0
@@ -336,13 +337,18 @@ cdef class Plan:
 
     cdef const void *_real(self, object array, ptrdiff_t size) except? NULL:
         """The data of a C-contiguous array of the plan's dtype and of that size."""
+        return self._data(array, self._type_num, size)
+
+    cdef const void *_data(self, object array, int type_num, ptrdiff_t size) except? NULL:
+        """The data of a C-contiguous array of that type and size."""
         if not cnp.PyArray_CheckExact(array):
             raise TypeError(f"expected an ndarray, received {type(array).__name__}")
         cdef cnp.ndarray a = <cnp.ndarray>array
-        if (cnp.PyArray_TYPE(a) != self._type_num or not cnp.PyArray_IS_C_CONTIGUOUS(a)
+        if (cnp.PyArray_TYPE(a) != type_num or not cnp.PyArray_IS_C_CONTIGUOUS(a)
                 or cnp.PyArray_SIZE(a) != size):
-            raise ValueError(f"expected {size} contiguous elements of {self.dtype}, "
-                             f"received {array.dtype} of shape {array.shape}")
+            raise ValueError(
+                f"expected {size} contiguous elements of {cnp.PyArray_DescrFromType(type_num)}, "
+                f"received {array.dtype} of shape {array.shape}")
         return cnp.PyArray_DATA(a)
 
     def dense(self, int x, ptrdiff_t positions, kernel, bias=None):
@@ -353,6 +359,18 @@ cdef class Plan:
         if bias is not None:
             b = self._real(bias, n)
         return self._check(co_plan_dense(self._c, x, positions, k, n, self._real(kernel, k * n), b))
+
+    def dense_int8(self, int x, ptrdiff_t positions, kernel, scale, bias=None):
+        """x as (positions, k), quantized row by row, times kernel (k, n) of int8, over both scales,
+        plus bias (n,). scale: what each of the n columns was multiplied by."""
+        self._building(True)
+        cdef ptrdiff_t k = kernel.shape[0], n = kernel.shape[1]
+        cdef const void *b = NULL
+        if bias is not None:
+            b = self._real(bias, n)
+        cdef const int8_t *w = <const int8_t *>self._data(kernel, cnp.NPY_INT8, k * n)
+        return self._check(co_plan_dense_int8(self._c, x, positions, k, n, w,
+                                              self._real(scale, n), b))
 
     def act(self, int x, str kind, double p=0.0, double q=0.0, double r=0.0):
         """An activation of csrc/activation.h, elementwise."""

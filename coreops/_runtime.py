@@ -8,7 +8,8 @@ from . import _kernels
 
 
 def runtime_info() -> dict[str, Any]:
-    """The tier in use, those that this build and CPU have, the CPU features seen, the parallel
+    """The tier in use, those that this build and CPU have, what each precision of
+    `config.set_matmul_precision` multiplies large batches with, the CPU features seen, the parallel
     runtime, the thread count and the versions of coreops, NumPy and Python."""
     import platform
 
@@ -20,6 +21,7 @@ def runtime_info() -> dict[str, Any]:
         "coreops": __version__,
         "tier": _kernels.isa(),
         "tiers": _kernels.tiers(),
+        "matmul": [f"{p}={_kernels.matmul_name(p)}" for p in _kernels.PRECISIONS],
         "cpu_features": _kernels.cpu_features(),
         "parallel": _kernels.parallel_runtime(),
         "threads": _kernels.get_num_threads(),

@@ -149,9 +149,9 @@ def set_batch_invariant(value: bool) -> None:
 
 def dtype_policy() -> Any:
     """Return the `DTypePolicy` of layers that name none: the one set, else that of `floatx()`."""
-    from ._dtypes import DTypePolicy
+    from ._dtypes import get
 
-    return DTypePolicy(_state["dtype_policy"])
+    return get(_state["dtype_policy"] or floatx())
 
 
 def set_dtype_policy(policy: Any) -> None:

@@ -49,6 +49,11 @@ void co_plan_destroy(co_plan *plan);
 /* x as (positions, k) times kernel[k,n] plus bias[n] (NULL: none). */
 int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
                   const void *kernel, const void *bias);
+/* The same with int8 weights; x is quantized on the way, row by row (qgemm in kernels.h says how).
+ * Every column of the kernel was multiplied by its own scale[n] before it was rounded. k is at most
+ * CO_QGEMM_DEPTH. */
+int co_plan_dense_int8(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
+                       const int8_t *kernel, const void *scale, const void *bias);
 /* Elementwise; fused into the dense step that makes x when nothing else reads it. */
 int co_plan_act(co_plan *plan, int x, co_act act);
 /* Over each run of n elements. */

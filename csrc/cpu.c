@@ -1,6 +1,7 @@
 /* cpu.c - CPUID, and XGETBV for what the operating system saves of the wide registers. */
 #include "cpu.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,63 +10,94 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
-enum { EBX, ECX };
+enum { EAX, EBX, ECX, EDX };
 
 typedef struct cpu_feature {
     const char *name;
-    uint32_t leaf;
-    int reg, bit, level; /* the level that needs it */
+    uint32_t leaf, subleaf;
+    int reg, bit, set; /* the set that needs it */
 } cpu_feature;
 
-/* All that -march=x86-64-v3 and -v4 let a compiler use. */
+/* All that the tiers' flags in CMakeLists.txt let a compiler use. */
 static const cpu_feature features[] = {
-    {"sse3", 1, ECX, 0, CO_LEVEL_X86_64_V3},
-    {"ssse3", 1, ECX, 9, CO_LEVEL_X86_64_V3},
-    {"fma", 1, ECX, 12, CO_LEVEL_X86_64_V3},
-    {"cx16", 1, ECX, 13, CO_LEVEL_X86_64_V3},
-    {"sse4.1", 1, ECX, 19, CO_LEVEL_X86_64_V3},
-    {"sse4.2", 1, ECX, 20, CO_LEVEL_X86_64_V3},
-    {"movbe", 1, ECX, 22, CO_LEVEL_X86_64_V3},
-    {"popcnt", 1, ECX, 23, CO_LEVEL_X86_64_V3},
-    {"osxsave", 1, ECX, 27, CO_LEVEL_X86_64_V3},
-    {"avx", 1, ECX, 28, CO_LEVEL_X86_64_V3},
-    {"f16c", 1, ECX, 29, CO_LEVEL_X86_64_V3},
-    {"lahf", 0x80000001u, ECX, 0, CO_LEVEL_X86_64_V3},
-    {"lzcnt", 0x80000001u, ECX, 5, CO_LEVEL_X86_64_V3},
-    {"bmi1", 7, EBX, 3, CO_LEVEL_X86_64_V3},
-    {"avx2", 7, EBX, 5, CO_LEVEL_X86_64_V3},
-    {"bmi2", 7, EBX, 8, CO_LEVEL_X86_64_V3},
-    {"avx512f", 7, EBX, 16, CO_LEVEL_X86_64_V4},
-    {"avx512dq", 7, EBX, 17, CO_LEVEL_X86_64_V4},
-    {"avx512cd", 7, EBX, 28, CO_LEVEL_X86_64_V4},
-    {"avx512bw", 7, EBX, 30, CO_LEVEL_X86_64_V4},
-    {"avx512vl", 7, EBX, 31, CO_LEVEL_X86_64_V4},
+    {"sse3", 1, 0, ECX, 0, CO_CPU_V3},
+    {"ssse3", 1, 0, ECX, 9, CO_CPU_V3},
+    {"fma", 1, 0, ECX, 12, CO_CPU_V3},
+    {"cx16", 1, 0, ECX, 13, CO_CPU_V3},
+    {"sse4.1", 1, 0, ECX, 19, CO_CPU_V3},
+    {"sse4.2", 1, 0, ECX, 20, CO_CPU_V3},
+    {"movbe", 1, 0, ECX, 22, CO_CPU_V3},
+    {"popcnt", 1, 0, ECX, 23, CO_CPU_V3},
+    {"osxsave", 1, 0, ECX, 27, CO_CPU_V3},
+    {"avx", 1, 0, ECX, 28, CO_CPU_V3},
+    {"f16c", 1, 0, ECX, 29, CO_CPU_V3},
+    {"lahf", 0x80000001u, 0, ECX, 0, CO_CPU_V3},
+    {"lzcnt", 0x80000001u, 0, ECX, 5, CO_CPU_V3},
+    {"bmi1", 7, 0, EBX, 3, CO_CPU_V3},
+    {"avx2", 7, 0, EBX, 5, CO_CPU_V3},
+    {"bmi2", 7, 0, EBX, 8, CO_CPU_V3},
+    {"avx512f", 7, 0, EBX, 16, CO_CPU_V4},
+    {"avx512dq", 7, 0, EBX, 17, CO_CPU_V4},
+    {"avx512cd", 7, 0, EBX, 28, CO_CPU_V4},
+    {"avx512bw", 7, 0, EBX, 30, CO_CPU_V4},
+    {"avx512vl", 7, 0, EBX, 31, CO_CPU_V4},
+    {"avx512vnni", 7, 0, ECX, 11, CO_CPU_AVX512VNNI},
+    {"avxvnni", 7, 1, EAX, 4, CO_CPU_AVXVNNI},
+    {"avx512bf16", 7, 1, EAX, 5, CO_CPU_AVX512BF16},
+    {"amx-bf16", 7, 0, EDX, 22, CO_CPU_AMX},
+    {"amx-tile", 7, 0, EDX, 24, CO_CPU_AMX},
+    {"amx-int8", 7, 0, EDX, 25, CO_CPU_AMX},
 };
 #define FEATURES (sizeof features / sizeof *features)
-#define FEATURES_TEXT 160
+#define FEATURES_TEXT 224
 
 static int has(const cpu_feature *f) {
-    uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
-    if (!__get_cpuid_count(f->leaf, 0, &eax, &ebx, &ecx, &edx)) return 0;
-    return ((f->reg == EBX ? ebx : ecx) >> f->bit) & 1;
+    uint32_t reg[4] = {0};
+    if (!__get_cpuid_count(f->leaf, f->subleaf, &reg[EAX], &reg[EBX], &reg[ECX], &reg[EDX]))
+        return 0;
+    return (reg[f->reg] >> f->bit) & 1;
+}
+
+/* Linux lets a process use the tiles' 8 KiB of state (component 18) once it has asked. */
+static int tiles_allowed(void) {
+#if defined(__linux__)
+    enum { REQUEST = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+    return 0;
+#endif
 }
 
 /* The register state that the operating system saves: 0x6 is SSE and AVX, 0xe0 the masks and
- * the upper halves and numbers of AVX-512. XGETBV itself exists where osxsave is set. */
-static int saved_level(void) {
+ * the upper halves and numbers of AVX-512, 0x60000 tiles. XGETBV itself exists where osxsave is
+ * set. */
+static int saved_sets(void) {
     uint32_t eax, ebx, ecx, edx;
-    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx >> 27 & 1)) return CO_LEVEL_BASELINE;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx >> 27 & 1)) return 0;
     __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-    if ((eax & 0x6) != 0x6) return CO_LEVEL_BASELINE;
-    return (eax & 0xe6) == 0xe6 ? CO_LEVEL_X86_64_V4 : CO_LEVEL_X86_64_V3;
+    int sets = 0;
+    if ((eax & 0x6) == 0x6) sets |= CO_CPU_V3 | CO_CPU_AVXVNNI;
+    if ((eax & 0xe6) == 0xe6) sets |= CO_CPU_V4 | CO_CPU_AVX512VNNI | CO_CPU_AVX512BF16;
+    if ((eax & 0x600e6) == 0x600e6) sets |= CO_CPU_AMX;
+    return sets;
 }
 
-int co_cpu_level(void) {
-    int level = saved_level();
+static int find_sets(void) {
+    int sets = saved_sets();
     for (size_t i = 0; i < FEATURES; i++)
-        if (features[i].level <= level && !has(&features[i])) level = features[i].level - 1;
-    return level;
+        if ((sets & features[i].set) && !has(&features[i])) sets &= ~features[i].set;
+    return (sets & CO_CPU_AMX) && !tiles_allowed() ? sets & ~CO_CPU_AMX : sets;
+}
+
+int co_cpu_sets(void) {
+    static atomic_int known = -1;
+    if (atomic_load(&known) < 0) atomic_store(&known, find_sets());
+    return atomic_load(&known);
 }
 
 const char *co_cpu_features(void) {
@@ -81,7 +113,7 @@ const char *co_cpu_features(void) {
 
 #else
 
-int co_cpu_level(void) { return CO_LEVEL_BASELINE; }
+int co_cpu_sets(void) { return 0; }
 
 const char *co_cpu_features(void) {
 #if defined(__aarch64__)

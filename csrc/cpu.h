@@ -2,10 +2,19 @@
 #ifndef COREOPS_CPU_H
 #define COREOPS_CPU_H
 
-/* Levels of the x86-64 psABI; each includes those before it. */
-enum { CO_LEVEL_BASELINE, CO_LEVEL_X86_64_V3, CO_LEVEL_X86_64_V4 };
+/* Sets of features, each what some tiers need: what is new in a level of the x86-64 psABI, and
+ * extensions. */
+enum {
+    CO_CPU_V3 = 1,
+    CO_CPU_V4 = 2,
+    CO_CPU_AVXVNNI = 4,
+    CO_CPU_AVX512VNNI = 8,
+    CO_CPU_AVX512BF16 = 16,
+    CO_CPU_AMX = 32 /* with bfloat16 and int8 */
+};
 
-/* The highest level whose every feature is present: the compiler may use any of them. */
-int co_cpu_level(void);
+/* The sets whose every feature is present and that the operating system lets this process use: the
+ * compiler may use any of them. */
+int co_cpu_sets(void);
 
 #endif

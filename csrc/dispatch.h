@@ -1,7 +1,8 @@
 /* dispatch.h - the tiers of this build, those that this CPU can run, and the one in use.
  *
- * A tier is a table of kernels per real width. Tiers are ordered, the widest
- * last: "baseline", "avx2", "avx512" on x86-64, "baseline" elsewhere. */
+ * A tier is a table of kernels per real width. Tiers are ordered, the best last:
+ * "baseline", "avx2", "avx2vnni", "avx512", "avx512vnni" on x86-64, "baseline"
+ * elsewhere. A CPU may have one without having all before it. */
 #ifndef COREOPS_DISPATCH_H
 #define COREOPS_DISPATCH_H
 

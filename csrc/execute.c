@@ -14,6 +14,7 @@ typedef struct co_job {
     const co_stream *streams;
     ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
     int flags;
+    int team; /* threads that share out the columns of a dense step, when there is one chunk */
     char *arena;
     ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
     ptrdiff_t scratch;     /* where that starts */
@@ -40,7 +41,7 @@ static int by_matmul(const co_job *job, const co_step *step) {
     const co_matmul *matmul = job->plan->matmul;
     return matmul && step->op == CO_OP_DENSE && !(job->flags & CO_BATCH_INVARIANT) &&
            job->units * (step->positions / job->plan->units) >= matmul->rows &&
-           matmul->bytes(step->u.dense.k, step->u.dense.n) > 0;
+           matmul->suits(step->u.dense.k, step->u.dense.n);
 }
 
 /* Packs the weights for the plan's matmul, unless another run has. */
@@ -55,16 +56,60 @@ static co_status pack(co_step *step, const co_matmul *matmul) {
     return CO_OK;
 }
 
-static void dense(const co_job *job, const co_step *step, ptrdiff_t m, const char *x, char *y,
-                  char *scratch) {
-    const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
-    if (by_matmul(job, step))
-        job->plan->matmul->run(m, n, k, x, k, step->u.dense.kernel,
-                               atomic_load(&step->u.dense.packed), step->u.dense.bias, y, n,
-                               &step->u.dense.act, scratch);
-    else
-        job->plan->kernels->gemm(m, n, k, x, k, step->u.dense.kernel, step->u.dense.bias, y, n,
+/* A dense step on a block, in pieces of `columns` columns, whole panels of its weights. */
+typedef struct co_dense {
+    const co_job *job;
+    const co_step *step;
+    ptrdiff_t m, columns;
+    const char *x;
+    char *y, *arena;
+} co_dense;
+
+static void dense_piece(void *context, int worker, ptrdiff_t piece) {
+    const co_dense *dense = context;
+    const co_job *job = dense->job;
+    const co_step *step = dense->step;
+    const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n, item = job->plan->item_bytes;
+    const ptrdiff_t first = piece * dense->columns, left = n - first;
+    const ptrdiff_t columns = left < dense->columns ? left : dense->columns;
+    const char *panels = (const char *)step->u.dense.kernel + first * k * item;
+    const char *bias = step->u.dense.bias;
+    char *y = dense->y + first * item;
+    if (bias) bias += first * item;
+    if (by_matmul(job, step)) {
+        const co_matmul *matmul = job->plan->matmul;
+        const char *packed = atomic_load(&step->u.dense.packed);
+        char *scratch = dense->arena + worker * job->arena_bytes + job->scratch;
+        matmul->run(dense->m, columns, k, dense->x, k, panels, packed + matmul->bytes(k, first),
+                    bias, y, n, &step->u.dense.act, scratch);
+    } else {
+        job->plan->kernels->gemm(dense->m, columns, k, dense->x, k, panels, bias, y, n,
                                  &step->u.dense.act);
+    }
+}
+
+/* How long a dense step takes one thread, in nanoseconds: by its arithmetic, or as its weights come
+ * at 100 GB/s. */
+static double dense_ns(const co_job *job, const co_step *step) {
+    double ns = step->ns * (double)job->units;
+    const double bytes = (double)(step->u.dense.k * step->u.dense.n * job->plan->item_bytes);
+    if (by_matmul(job, step)) ns /= job->plan->matmul->speed;
+    return ns > bytes / 100 ? ns : bytes / 100;
+}
+
+static void run_dense(const co_job *job, const co_step *step, ptrdiff_t m, const char *x, char *y,
+                      char *arena) {
+    const ptrdiff_t n = step->u.dense.n;
+    co_dense dense = {job, step, m, n, x, y, arena};
+    int team = 1;
+    if (job->team > 1) {
+        const ptrdiff_t grain =
+            by_matmul(job, step) ? job->plan->matmul->nr : job->plan->kernels->gemm_nr;
+        team = co_team(n / grain, dense_ns(job, step), job->team);
+        dense.columns = (n + 2 * team - 1) / (2 * team); /* two pieces a thread */
+        dense.columns = (dense.columns + grain - 1) / grain * grain;
+    }
+    if (n > 0) co_parallel((n + dense.columns - 1) / dense.columns, team, dense_piece, &dense);
 }
 
 static void run_step(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -83,7 +128,12 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
         memcpy(y, x, (size_t)(n * item));
         break;
     case CO_OP_DENSE:
-        dense(job, step, positions, x, y, arena + job->scratch);
+        run_dense(job, step, positions, x, y, arena);
+        break;
+    case CO_OP_DENSE_INT8:
+        kernels->qgemm(positions, step->u.dense.n, step->u.dense.k, x, step->u.dense.k,
+                       step->u.dense.kernel, step->u.dense.scale, step->u.dense.bias, y,
+                       step->u.dense.n, &step->u.dense.act, arena + job->scratch);
         break;
     case CO_OP_ACT:
         kernels->vact(n, x, y, &step->u.act);
@@ -127,40 +177,49 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
 static ptrdiff_t scratch_of(const co_job *job, ptrdiff_t block) {
     const co_matmul *matmul = job->plan->matmul;
     ptrdiff_t most = 0;
-    for (int i = 0; matmul && i < job->plan->n_steps; i++) {
+    for (int i = 0; i < job->plan->n_steps; i++) {
         const co_step *step = &job->plan->steps[i];
-        if (!by_matmul(job, step)) continue;
         const ptrdiff_t rows = block * (step->positions / job->plan->units);
-        const ptrdiff_t bytes = matmul->scratch(rows, step->u.dense.k, step->u.dense.n);
+        ptrdiff_t bytes = 0;
+        if (step->op == CO_OP_DENSE_INT8)
+            bytes = job->plan->kernels->qgemm_scratch(rows, step->u.dense.k);
+        else if (by_matmul(job, step))
+            bytes = matmul->scratch(rows, step->u.dense.k);
         if (bytes > most) most = bytes;
     }
     return (most + CO_LINE - 1) / CO_LINE * CO_LINE;
 }
 
 /* Cuts the call into chunks of units and says how many threads are to work on them: a plan's block
- * is a chunk, or less when that would leave threads without work. */
+ * is a chunk, or less when that would leave threads without work. A call of a few rows is one
+ * chunk, of which large dense steps share out their columns. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
-    const co_matmul *matmul = NULL;
     ptrdiff_t grain = plan->kernels->gemm_mr, block = plan->block;
-    double ns = plan->ns * (double)job->units;
-    for (int i = 0; plan->matmul && i < plan->n_steps; i++)
-        if (by_matmul(job, &plan->steps[i])) {
-            matmul = plan->matmul;
-            ns -= plan->steps[i].ns * (double)job->units * (1 - 1 / matmul->speed);
-        }
-    if (matmul) {
-        grain = matmul->mr;
-        if (block < matmul->block) block = matmul->block;
+    double ns = 0;
+    for (int i = 0, found = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        ns += step->op == CO_OP_DENSE ? dense_ns(job, step) : step->ns * (double)job->units;
+        if (!by_matmul(job, step)) continue;
+        const ptrdiff_t rows = plan->matmul->block(step->u.dense.k);
+        const ptrdiff_t units = rows * plan->units / step->positions;
+        if (!found++ || units < block) block = units > 0 ? units : 1;
+        grain = plan->matmul->mr;
     }
-    int team = co_team(job->units, ns, threads);
+    const int wanted = co_team(PTRDIFF_MAX, ns, threads);
+    int team = job->units < wanted ? (int)job->units : wanted;
     if (team > 1) {
         ptrdiff_t share = (job->units + 4 * team - 1) / (4 * team); /* four chunks a thread */
         share = (share + grain - 1) / grain * grain;
         if (share < block) block = share;
     }
     job->block = block < job->units ? block : job->units;
-    const ptrdiff_t chunks = job->block ? (job->units + job->block - 1) / job->block : 0;
+    ptrdiff_t chunks = job->block ? (job->units + job->block - 1) / job->block : 0;
+    if (2 * chunks <= wanted) { /* too few rows for so many threads: they share columns */
+        job->block = job->units;
+        job->team = wanted;
+        chunks = 1;
+    }
     job->scratch = plan->arena * job->block;
     job->arena_bytes = job->scratch + scratch_of(job, job->block);
     return chunks < team ? (int)chunks : team;
@@ -182,19 +241,21 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
                   .streams = streams,
                   .units = batch * plan->units,
                   .flags = how.flags,
+                  .team = 1,
                   .arena = stack};
     if (job.units == 0) return CO_OK;
     const int team = cut(&job, how.threads);
     const ptrdiff_t chunks = (job.units + job.block - 1) / job.block;
     if (pack_all(&job) != CO_OK) return CO_NO_MEMORY;
-    if (team == 1 && job.arena_bytes <= CO_STACK_ARENA) {
+    const int workers = team > job.team ? team : job.team;
+    if (workers == 1 && job.arena_bytes <= CO_STACK_ARENA) {
         co_parallel(chunks, 1, run_chunk, &job);
         return CO_OK;
     }
     /* The last run may have left an arena; it is large enough for any run of this size. */
     co_plan *shared = (co_plan *)plan;
-    if (job.arena_bytes > (PTRDIFF_MAX - CO_LINE) / team) return CO_NO_MEMORY;
-    const ptrdiff_t need = job.arena_bytes * team;
+    if (job.arena_bytes > (PTRDIFF_MAX - CO_LINE) / workers) return CO_NO_MEMORY;
+    const ptrdiff_t need = job.arena_bytes * workers;
     ptrdiff_t *header = atomic_exchange(&shared->spare, NULL);
     if (!header || header[0] < need) {
         free(header);

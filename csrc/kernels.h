@@ -32,22 +32,31 @@ typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_p
 
 /* Another way to multiply by weights than gemm, for batches that are large enough: it converts the
  * rows of a into scratch before it multiplies. packed and scratch are 64-byte aligned.
- *   pack      from gemm's panels to bytes(k, n) bytes
- *   run       as gemm; scratch has scratch(m, k, n) bytes; rows for which its arithmetic does not
- *             do (kernels/ says which) are computed as gemm does, from the panels */
+ *   suits     whether it beats gemm, with rows enough
+ *   bytes     of the packed weights
+ *   pack      from gemm's panels
+ *   block     the rows that the caller should let it have at once
+ *   scratch   bytes of scratch for m rows
+ *   run       as gemm; rows for which its arithmetic does not do (kernels/ says which) are computed
+ *             as gemm does, from the panels */
 typedef struct co_matmul {
     const char *name;
-    ptrdiff_t rows;  /* fewer rows than this are gemm's */
-    ptrdiff_t mr;    /* rows of a tile */
-    ptrdiff_t block; /* rows that use the weights often enough to pay for their way from memory */
-    double speed;    /* times gemm's, roughly */
+    ptrdiff_t rows; /* fewer rows than this are gemm's */
+    ptrdiff_t mr;   /* rows of a block of c */
+    ptrdiff_t nr;   /* its columns: packed weights of j columns, j a multiple, are a prefix */
+    double speed;   /* times gemm's, roughly */
+    int (*suits)(ptrdiff_t k, ptrdiff_t n);
     ptrdiff_t (*bytes)(ptrdiff_t k, ptrdiff_t n);
     void (*pack)(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed);
-    ptrdiff_t (*scratch)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t n);
+    ptrdiff_t (*block)(ptrdiff_t k);
+    ptrdiff_t (*scratch)(ptrdiff_t m, ptrdiff_t k);
     void (*run)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                 const void *panels, const void *packed, const void *bias, void *c, ptrdiff_t ldc,
                 const co_act *act, void *scratch);
 } co_matmul;
+
+/* The longest sum of products of -127 .. 127 and -128 .. 127 that surely fits into 32 bits. */
+enum { CO_QGEMM_DEPTH = INT32_MAX / (127 * 128) };
 
 #define CO_KERNEL_LIST(KERNEL)                                                                     \
     /* Packs a k by n row-major matrix of reals into ceil(n / NR) panels of k rows by NR           \
@@ -61,6 +70,22 @@ typedef struct co_matmul {
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes. packed: 64-byte          \
+     * aligned. k <= CO_QGEMM_DEPTH. */                                                            \
+    KERNEL(qgemm_bytes, ptrdiff_t, (ptrdiff_t k, ptrdiff_t n))                                     \
+    KERNEL(qgemm_pack, void,                                                                       \
+           (ptrdiff_t k, ptrdiff_t n, const int8_t *b, ptrdiff_t ldb, void *packed))               \
+    KERNEL(qgemm_scratch, ptrdiff_t, (ptrdiff_t m, ptrdiff_t k))                                   \
+    /* c[i,j] = act(sum over k of q[i,k] b[k,j] / (s[i] * scale[j]) + bias[j]), where              \
+     * s[i] = 127 / (max |a[i,k]| + 1e-7) and q[i,k] = a[i,k] * s[i] to the nearest integer,       \
+     * ties to even. The sum is exact, every other operation rounded by itself: the same bits      \
+     * on every tier, but for act. A row that is not all finite gives NaN. scale and bias (NULL    \
+     * for none): n reals. scratch: 64-byte aligned, qgemm_scratch(m, k) bytes. c does not         \
+     * overlap a. */                                                                               \
+    KERNEL(qgemm, void,                                                                            \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
+            const void *packed, const void *scale, const void *bias, void *c, ptrdiff_t ldc,       \
+            const co_act *act, void *scratch))                                                     \
     /* y[i] = act(x[i]) */                                                                         \
     KERNEL(vact, void, (ptrdiff_t n, const void *x, void *y, const co_act *act))                   \
     /* y[i] = a * x[i] */                                                                          \
@@ -110,7 +135,11 @@ typedef struct co_kernels {
     CO_KERNEL_LIST(CO_FIELD)
 } co_kernels;
 
-/* The last line of every isa file: the table that its objects export. */
+/* The last line of every isa file: the table that its objects export. A file whose tier has
+ * co_matmuls defines CO_MATMULS as their list. */
+#ifndef CO_MATMULS
+#define CO_MATMULS {NULL}
+#endif
 #define CO_CAT_(a, b, c) a##b##_f##c
 #define CO_CAT(a, b, c) CO_CAT_(a, b, c)
 #define CO_STR_(x) #x
@@ -121,6 +150,7 @@ typedef struct co_kernels {
                                                                 .real_bits = CO_REAL_BITS,         \
                                                                 .gemm_mr = GEMM_MR,                \
                                                                 .gemm_nr = GEMM_NR,                \
+                                                                .matmul = CO_MATMULS,              \
                                                                 CO_KERNEL_LIST(CO_SLOT)};
 
 #endif

@@ -22,7 +22,8 @@ static int readers(co_plan *plan, int value) {
 static void fuse(co_plan *plan, int result) {
     for (int i = 1; i < plan->n_steps; i++) {
         co_step *before = &plan->steps[i - 1], *step = &plan->steps[i];
-        if (step->op != CO_OP_ACT || before->op != CO_OP_DENSE || before->y != step->x ||
+        const int dense = before->op == CO_OP_DENSE || before->op == CO_OP_DENSE_INT8;
+        if (step->op != CO_OP_ACT || !dense || before->y != step->x ||
             before->u.dense.act.kind != CO_ACT_LINEAR || before->y == result ||
             readers(plan, before->y) != 1)
             continue;
@@ -122,6 +123,8 @@ static co_status lay_out_arena(co_plan *plan) {
 static double estimate(const co_plan *plan, const co_step *step) {
     double out = (double)(plan->values[step->y].size / plan->units);
     switch (step->op) {
+    case CO_OP_DENSE_INT8: /* twice as fast at least, where the CPU has instructions for it */
+        return out * (double)step->u.dense.k / (4 * plan->kernels->gemm_nr);
     case CO_OP_DENSE:
         return out * (double)step->u.dense.k / (2 * plan->kernels->gemm_nr);
     case CO_OP_ACT:
@@ -133,8 +136,10 @@ static double estimate(const co_plan *plan, const co_step *step) {
     }
 }
 
-/* Half a typical L2: what is left serves the weights that stream through. */
-enum { CO_BLOCK_BYTES = 384 * 1024 };
+/* Half a typical L2: what is left serves the weights that stream through. Weights that do not fit
+ * in there come from further away, once for each block: it is then at least so many rows of gemm's
+ * tiles. */
+enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 16 };
 
 static void choose_block(co_plan *plan) {
     ptrdiff_t bytes = plan->arena;
@@ -142,6 +147,14 @@ static void choose_block(co_plan *plan) {
         if (plan->values[v].buffer >= 0)
             bytes += plan->values[v].size / plan->units * plan->values[v].item_bytes;
     ptrdiff_t block = CO_BLOCK_BYTES / (bytes ? bytes : 1), mr = plan->kernels->gemm_mr;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        if (step->op != CO_OP_DENSE || step->positions == 0 ||
+            step->u.dense.k * step->u.dense.n * plan->item_bytes <= CO_BLOCK_BYTES)
+            continue;
+        const ptrdiff_t least = CO_BLOCK_TILES * mr * plan->units / step->positions;
+        if (block < least) block = least;
+    }
     plan->block = block > mr ? block / mr * mr : block > 0 ? block : 1;
     plan->ns = 0;
     for (int i = 0; i < plan->n_steps; i++) {

@@ -13,8 +13,10 @@ static void *copy_of(const void *data, ptrdiff_t bytes) {
 static void step_free(co_step *step) {
     switch (step->op) {
     case CO_OP_DENSE:
+    case CO_OP_DENSE_INT8:
         free(step->u.dense.kernel);
         free(step->u.dense.bias);
+        free(step->u.dense.scale);
         free(atomic_load(&step->u.dense.packed));
         break;
     case CO_OP_PRELU:
@@ -146,6 +148,32 @@ int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdif
         return CO_NO_MEMORY;
     }
     plan->kernels->gemm_pack(k, n, kernel, n, step.u.dense.kernel);
+    return add_step(plan, step, product(positions, n));
+}
+
+int co_plan_dense_int8(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
+                       const int8_t *kernel, const void *scale, const void *bias) {
+    const co_kernels *kernels = plan->kernels;
+    const ptrdiff_t size = operand(plan, x), item = plan->item_bytes;
+    if (size < 0) return (int)size;
+    if (!is_product(positions, k, size) || n < 0 || k > CO_QGEMM_DEPTH) return CO_BAD_PLAN;
+    /* a wide bound on what panels and their sums take */
+    if (n > CO_MOST_BYTES / 64 || product(k + 64, n + 64) > CO_MOST_BYTES) return CO_NO_MEMORY;
+    const size_t lines = (size_t)kernels->qgemm_bytes(k, n) / CO_LINE + 1;
+    co_step step = {.op = CO_OP_DENSE_INT8,
+                    .x = x,
+                    .mask = -1,
+                    .positions = positions,
+                    .u.dense = {.k = k, .n = n}};
+    atomic_init(&step.u.dense.packed, NULL);
+    step.u.dense.kernel = aligned_alloc(CO_LINE, lines * CO_LINE);
+    step.u.dense.scale = copy_of(scale, n * item);
+    step.u.dense.bias = bias ? copy_of(bias, n * item) : NULL;
+    if (!step.u.dense.kernel || !step.u.dense.scale || (bias && !step.u.dense.bias)) {
+        step_free(&step);
+        return CO_NO_MEMORY;
+    }
+    kernels->qgemm_pack(k, n, kernel, n, step.u.dense.kernel);
     return add_step(plan, step, product(positions, n));
 }
 

@@ -39,6 +39,7 @@ typedef struct co_noise {
 typedef enum co_op {
     CO_OP_COPY,
     CO_OP_DENSE,
+    CO_OP_DENSE_INT8,
     CO_OP_ACT,
     CO_OP_SOFTMAX,
     CO_OP_PRELU,
@@ -56,7 +57,8 @@ typedef struct co_step {
     union {
         struct {
             ptrdiff_t k, n;
-            void *kernel, *bias;    /* packed for gemm; owned */
+            void *kernel, *bias;    /* packed for gemm, or for qgemm; owned */
+            void *scale;            /* of int8 weights, else NULL; owned */
             _Atomic(void *) packed; /* for the plan's matmul, by the first run that uses it */
             co_act act;
         } dense;

@@ -38,6 +38,14 @@ def dtype(request):
     return np.dtype(request.param)
 
 
+@pytest.fixture
+def batch_invariant():
+    """Runs the test with results that do not depend on the batch's size."""
+    coreops.config.set_batch_invariant(True)
+    yield
+    coreops.config.set_batch_invariant(False)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_names():
     """Automatic layer names do not depend on the tests that ran before."""

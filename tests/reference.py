@@ -13,6 +13,17 @@ def dense(x, kernel, bias=None):
     return y if bias is None else y + bias.astype(np.float64)
 
 
+def dense_int8(x, kernel, scale, bias=None):
+    """x quantized row by row @ kernel (k, n) of int8, over both scales, + bias: an exact sum, and
+    around it Keras' operations on reals of x's type, each rounded by itself."""
+    real = x.dtype.type
+    row_scale = real(127) / (np.max(np.abs(x), axis=-1, keepdims=True) + real(1e-7))
+    q = np.clip(np.round(x * row_scale), -127, 127)
+    sums = q.astype(np.float64) @ kernel.astype(np.float64)  # below 2^31, so exact
+    y = sums.astype(x.dtype) / (scale * row_scale)
+    return y if bias is None else y + bias
+
+
 def prelu(x, alpha):
     x = x.astype(np.float64)
     return np.maximum(x, 0) + alpha.astype(np.float64) * np.minimum(x, 0)

@@ -55,11 +55,30 @@ def test_dense(isa, dtype, rng, k, n):
         )
 
 
-def test_dense_of_deep_sums(isa, dtype, rng):
+@pytest.mark.parametrize("n", [1, 37, 300])
+def test_dense_of_deep_sums(isa, dtype, rng, n, batch_invariant):
     x = rng.normal(size=(19, 2999)).astype(dtype)
-    kernel = rng.normal(size=(2999, 37)).astype(dtype)
-    error = np.abs(dense(dtype, x, kernel) - reference.dense(x, kernel))
-    assert np.all(error <= dot_bound(x, kernel, dtype))
+    kernel = rng.normal(size=(2999, n)).astype(dtype)
+    bias = rng.normal(size=n).astype(dtype)
+    y = dense(dtype, x, kernel, bias)
+    error = np.abs(y - reference.dense(x, kernel, bias))
+    assert np.all(
+        error <= dot_bound(x, kernel, dtype, terms=1) + np.abs(bias) * np.finfo(dtype).eps
+    )
+    # pieces of k add up in the order of the whole
+    assert np.array_equal(dense(dtype, x[:1], kernel, bias), y[:1])
+    assert np.array_equal(dense(dtype, x, kernel, bias, kind="relu"), np.maximum(y, 0))
+    np.testing.assert_allclose(
+        dense(dtype, x, kernel, bias, kind="tanh"), np.tanh(y), rtol=8 * np.finfo(dtype).eps
+    )
+
+
+def test_weights_beyond_the_cache(isa, rng, batch_invariant):
+    x = rng.normal(size=(400, 300)).astype(np.float32)
+    kernel = rng.normal(size=(300, 700)).astype(np.float32)
+    y = dense(np.float32, x, kernel)
+    assert np.all(np.abs(y - reference.dense(x, kernel)) <= dot_bound(x, kernel, np.float32))
+    assert np.array_equal(dense(np.float32, x[399:], kernel), y[399:])
 
 
 def test_dense_of_no_features_is_the_bias(isa, dtype):
@@ -87,7 +106,7 @@ def test_a_fused_activation_is_the_activation(isa, dtype, rng, kind):
     assert np.array_equal(fused, apart)
 
 
-def test_a_row_does_not_depend_on_its_batch(isa, dtype, rng):
+def test_a_row_does_not_depend_on_its_batch(isa, dtype, rng, batch_invariant):
     kernel = rng.normal(size=(61, 45)).astype(dtype)
     x = rng.normal(size=(33, 61)).astype(dtype)
     together = dense(dtype, x, kernel)

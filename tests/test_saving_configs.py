@@ -147,7 +147,20 @@ HOSTILE_CONFIGS = {
     "no model": (dense(), "not a model"),
     "nothing": ({}, "not a serialised layer"),
     "same name twice": (sequential(dense(), dense()), "already has a layer"),
-    "unknown dtype": (sequential(dense(dtype="int8_from_float32")), "int8"),
+    "unknown dtype": (sequential(dense(dtype="int7_from_float32")), "quantization mode"),
+    "int8 without its weights": (sequential(dense(dtype="int8_from_float32")), "needs a weight"),
+    "quantized by a layer": (
+        sequential(
+            dense(
+                quantization_config={
+                    "module": "keras.quantizers",
+                    "class_name": "Int8QuantizationConfig",
+                    "config": {"activation_quantizer": dense()},
+                }
+            )
+        ),
+        "option quantization_config",
+    ),
 }
 
 

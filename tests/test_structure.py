@@ -28,7 +28,16 @@ LAYERS_DOWN = [
     "_base",
     "_kernels",
 ]
-FAMILIES = {"activations", "initializers", "regularizers", "constraints", "backend", "utils"}
+FAMILIES = {
+    "activations",
+    "backend",
+    "constraints",
+    "dtype_policies",
+    "initializers",
+    "quantizers",
+    "regularizers",
+    "utils",
+}
 BASE = {"config", "random", "_variables", "_names", "_dtypes", "_legacy", "_symbolic", "_threads"}
 # The tables of known objects: what the loader reads by, and what every family enters itself in.
 TABLES = {"registry", "objects", "serialize", "special"}

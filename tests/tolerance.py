@@ -15,6 +15,20 @@ def dot_bound(a, b, dtype, terms=0):
     return gamma * (np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64)))
 
 
+def split_bound(a, b, precision):
+    """The largest error of a (m, k) @ b (k, n) from bfloat16 parts (kernels/gemm_tiles_tpl.h).
+
+    Operands of p parts are off by 2^-8p at most, and so are the products that are left out, of
+    which there are at most two. What underflows is bounded by the greatest elements.
+    """
+    k = a.shape[-1]
+    size = np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64))
+    tops = np.abs(a).max(1, keepdims=True).astype(np.float64) * np.abs(b).max(0)
+    parts = {"highest": 3, "high": 2, "medium": 1}[precision]
+    lost = 4 * 2.0 ** (-8 * parts)
+    return dot_bound(a, b, np.float32, terms=6) + lost * size + 2.0**-27 * k * tops
+
+
 def ulps(actual, exact, dtype):
     """The distance of actual from exact (a wider type) in units of the last place of dtype."""
     exact = np.asarray(exact)

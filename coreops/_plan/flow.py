@@ -80,11 +80,28 @@ class Flow:
             self.read.append((weight, version))
         return np.ascontiguousarray(np.asarray(weight), dtype=dtype)
 
-    def dense(self, x: Value, kernel: Any, bias: Any = None) -> Value:
-        """x (..., k) @ kernel (k, n) + bias (n,), over the last axis: (..., n)."""
+    def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:
+        """x (..., k) @ kernel (k, n) + bias (n,), over the last axis: (..., n). scale: (n,), what
+        the kernel was multiplied by and is divided by here."""
         w = self._weight(kernel, x.dtype)
+        if scale is not None:
+            w = w / self._weight(scale, x.dtype)
         b = None if bias is None else self._weight(bias, x.dtype)
         y = self.plan.dense(x.id, _prod(x.shape[:-1]), w, b)
+        return x._replace(id=y, shape=(*x.shape[:-1], w.shape[1]))
+
+    def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
+        """x, quantized row by row, @ kernel (k, n) of int8 over both scales, + bias (n,). Raises
+        ValueError for a k whose sums may not fit into 32 bits."""
+        w = self._weight(kernel, np.dtype(np.int8))
+        if len(w) > _kernels.INT8_DEPTH:
+            raise ValueError(
+                f"Layer '{self.layer}': sums of more than {_kernels.INT8_DEPTH} products of int8 "
+                f"may not fit into 32 bits. Received a kernel of shape {w.shape}"
+            )
+        s = self._weight(scale, x.dtype)
+        b = None if bias is None else self._weight(bias, x.dtype)
+        y = self.plan.dense_int8(x.id, _prod(x.shape[:-1]), w, s, b)
         return x._replace(id=y, shape=(*x.shape[:-1], w.shape[1]))
 
     def activation(self, x: Value, fn: Callable[[Any], Any]) -> Value | Seam:

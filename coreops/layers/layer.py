@@ -11,12 +11,12 @@ from .._names import auto_name, to_snake_case
 from .._symbolic import Shape, as_shape, is_shape, leaves, map_structure
 from .building import build_lock, path_scope, tracked_build
 from .input_spec import check_inputs
+from .quantizing import Quantizable
 from .signatures import call_parameters, init_arguments
-from .state import LayerState
 from .steps import Steps
 
 
-class Layer(LayerState):
+class Layer(Quantizable):
     """Base class of all layers.
 
     A layer describes itself: its configuration, weights and shapes, and in `emit` the steps of a
@@ -93,12 +93,16 @@ class Layer(LayerState):
 
     @property
     def dtype_policy(self) -> _dtypes.DTypePolicy:
-        """The types of computation and weights; it may be set, which leaves weights as they are."""
+        """The types of computation and weights. Setting it leaves weights as they are, save for a
+        quantized policy on a built layer: that quantizes it."""
         return self._dtype_policy
 
     @dtype_policy.setter
     def dtype_policy(self, policy: Any) -> None:
-        self._dtype_policy = _dtypes.get(policy)
+        policy = _dtypes.get(policy)
+        if policy.quantization_mode is not None and self.built and not self._is_quantized:
+            self.quantize(policy.quantization_mode)
+        self._dtype_policy = policy
 
     @property
     def compute_dtype(self) -> str:

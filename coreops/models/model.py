@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from .. import _kernels, _plan
 from ..layers import InputLayer, Layer
+from ..layers.quantizing import is_wanted
 from .progress import Progress
 
 _CHUNK_NS = 50e6  # estimated work of one call into the kernels: an interrupt waits for it
@@ -55,6 +57,47 @@ class Model(Layer):
         self._precision = value
         self._programs.clear()
         _kernels.bump_epoch()
+
+    def quantize(
+        self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Quantize the weights of all layers in the built model that can be.
+
+        Layers that cannot are left as they are, with Keras' warning.
+
+        Args:
+            mode: "int8"; it may be left out where `config` is given.
+            config: a `quantizers.QuantizationConfig`, by default the mode's.
+            filters: only layers for which a callable returns True, or in whose name a regular
+                expression, or one of a list of them, is found.
+            **kwargs: `type_check=False` quantizes subclasses too.
+
+        Raises:
+            ValueError: arguments that stand for no config that is available here, a model that is
+                not built, a layer that is quantized already, or an unknown keyword.
+
+        Example:
+
+            model.quantize("int8")
+        """
+        config = self._quantization(mode, config)
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
+            )
+        if not (filters is None or isinstance(filters, (str, list, tuple)) or callable(filters)):
+            raise ValueError(
+                "The `filters` argument must be a regex string, a list of regex strings, or a "
+                f"callable. Received: {type(filters)}"
+            )
+        for layer in self._flatten_layers():
+            if not is_wanted(layer, filters) or layer._sublayers or not isinstance(layer, Layer):
+                continue
+            try:
+                layer.quantize(config.mode, config, type_check=type_check)
+            except NotImplementedError as error:
+                warnings.warn(str(error), stacklevel=2)
 
     @property
     def layers(self) -> list[Layer]:

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from .. import _dtypes
 from ..layers import Layer
 from . import objects, registry
 from .chain import as_sequential, is_functional
@@ -103,6 +104,10 @@ class Drafter:
         cls = _layer_class(entry, self.custom)
         if cls is None:
             self.problems.append(f"{title}: coreops has no such layer, nor has custom_objects")
+            return None
+        fault = _unavailable_mode(config.get("dtype"))
+        if fault:
+            self.problems.append(f"{title}: {fault}")
             return None
         known = len(self.problems)
         if registry.keras_module(cls):
@@ -221,6 +226,17 @@ def _layer_class(entry: dict[str, Any], custom: Mapping[str, Any]) -> type | Non
     except (TypeError, ValueError):
         return None
     return cls if isinstance(cls, type) and issubclass(cls, Layer) else None
+
+
+def _unavailable_mode(policy: Any) -> str | None:
+    """Say what is wrong with a dtype policy's quantization mode, None if nothing is."""
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    if isinstance(inner, dict) and "mode" in inner:
+        try:
+            _dtypes.check_mode(inner["mode"])
+        except ValueError as error:
+            return shorten_text(error)
+    return None
 
 
 def _title(entry: dict[str, Any]) -> str:

@@ -104,8 +104,12 @@ def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
     from .weights import ClassCounter, Stored
 
     own = [*layer._trainable_variables, *layer._non_trainable_variables]
+    if getattr(layer, "quantization_mode", None) is not None:  # a file has another order
+        store: dict[str, Any] = {}
+        layer.save_own_variables(store)
+        own = list(store.values())
     arrays = [np.asarray(variable.numpy()) for variable in own]
-    yield path, [Stored(array.shape, array.view) for array in arrays]
+    yield path, [Stored(array.shape, array.dtype, array.view) for array in arrays]
     if _class_name(layer) in _MODELS:
         counter = ClassCounter()
         for child in layer.layers:

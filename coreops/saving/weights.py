@@ -34,6 +34,7 @@ class Stored(NamedTuple):
     """One stored variable, known by its shape before its values are read."""
 
     shape: tuple[int, ...]
+    dtype: np.dtype
     read: Callable[[], np.ndarray]
 
 
@@ -166,7 +167,7 @@ class _Scan:
         owner, _, number = path.rpartition("/")
         if owner.endswith("/vars") and number.isascii() and number.isdigit() and len(number) < 7:
             numbered = self.found.setdefault(owner.removesuffix("/vars"), {})
-            numbered[int(number)] = Stored(tuple(map(int, shape)), lambda: _values(dataset))
+            numbered[int(number)] = Stored(tuple(map(int, shape)), dtype, lambda: _values(dataset))
 
 
 def _in_order(path: str, numbered: dict[int, Stored]) -> list[Stored]:
@@ -241,6 +242,11 @@ def walk(model: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from walk(child, child_path)
 
 
+def _other_kind(variable: Any, stored: Stored) -> bool:
+    """Whether one of them holds quantized weights and the other does not."""
+    return (variable.dtype == "int8") != (stored.dtype == np.int8)
+
+
 def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) -> None:
     """Put stored variables into a built model; nothing is changed unless everything fits.
 
@@ -258,14 +264,21 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
     problems = []
     unused = {path for path, stored in groups.items() if stored and path.startswith("layers/")}
     for path, layer in walk(model):
-        variables = layer._own_variables
+        variables = layer._stored_variables
         stored = groups.get(path, [])
         unused.discard(path)
         wanted, got = [tuple(v.shape) for v in variables], [s.shape for s in stored]
-        if wanted == got:
+        mixed = any(map(_other_kind, variables, stored))
+        if wanted == got and not mixed:
             fitting += zip(variables, stored, strict=True)
         elif not layer.built:
             problems.append(f"layer {layer.name!r} is not built, the file has {got}")
+        elif wanted == got:  # an int8 kernel and its scale, or a kernel of reals and its bias
+            types = [str(s.dtype) for s in stored]
+            problems.append(
+                f"layer {layer.name!r} has variables of {[v.dtype for v in variables]}, the file "
+                f"of {types} ({path})"
+            )
         else:
             problems.append(f"layer {layer.name!r} has variables {wanted}, the file {got} ({path})")
     problems += [

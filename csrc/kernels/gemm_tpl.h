@@ -17,9 +17,12 @@
 #define GEMM_AHEAD (512 / (ptrdiff_t)sizeof(real))
 #define GEMM_LINE (VL * sizeof(real) < 64 ? GEMM_NV : 1)
 
-/* What a tile needs beside its own place. */
+/* What a tile needs beside its own place: a piece of the k of its sums. The first piece starts
+ * them, the others go on with what lies in c; the last adds the bias. */
 typedef struct gemm_shape {
     ptrdiff_t k, lda, ldc;
+    ptrdiff_t panel; /* from one panel of b to the next */
+    int first, last;
     real floor; /* 0 for relu, else -inf */
 } gemm_shape;
 
@@ -38,14 +41,25 @@ static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, vo
  * part of a panel or several panels; n <= nv VL of the columns exist, all if whole. */
 typedef vreal gemm_acc[GEMM_MR][4 * GEMM_NV];
 
+CO_INLINE void gemm_start(const int mr, const int nv, const gemm_shape *s, ptrdiff_t n,
+                          gemm_acc acc, const real *c) {
+    CO_UNROLL
+    for (int i = 0; i < mr; i++) {
+        CO_UNROLL
+        for (int v = 0; v < nv; v++)
+            acc[i][v] = s->first ? V(0) : v_load_tail(c + i * s->ldc + v * VL, v_lanes(n - v * VL));
+    }
+}
+
 CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const gemm_shape *s,
                            ptrdiff_t n, gemm_acc acc, const real *bias, real *c) {
-    const vreal floor = v_set1(s->floor);
+    const vreal floor = v_set1(s->last ? s->floor : -REAL_INF);
     CO_UNROLL
     for (int v = 0; v < nv; v++) {
         const ptrdiff_t lanes = whole ? VL : v_lanes(n - v * VL);
         vreal shift = V(-0.0);
-        if (bias) shift = whole ? v_load(bias + v * VL) : v_load_tail(bias + v * VL, lanes);
+        if (bias && s->last)
+            shift = whole ? v_load(bias + v * VL) : v_load_tail(bias + v * VL, lanes);
         CO_UNROLL
         for (int i = 0; i < mr; i++) {
             const vreal y = v_max(floor, v_add(acc[i][v], shift));
@@ -58,57 +72,8 @@ CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const ge
     }
 }
 
-CO_INLINE void gemm_tile(const int mr, const int nv, const gemm_shape *s, ptrdiff_t n,
-                         const real *a, const real *b, const real *bias, real *c) {
-    const ptrdiff_t k = s->k, lda = s->lda, panel = k * GEMM_NR;
-    gemm_acc acc;
-    CO_UNROLL
-    for (int i = 0; i < mr; i++) {
-        CO_UNROLL
-        for (int v = 0; v < nv; v++) acc[i][v] = V(0);
-    }
-    for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
-        vreal row[4 * GEMM_NV];
-        if (mr == 1 && nv > GEMM_NV)
-            for (int v = 0; v < nv; v += GEMM_LINE)
-                CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
-        CO_UNROLL
-        for (int v = 0; v < nv; v++) row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
-        CO_UNROLL
-        for (int i = 0; i < mr; i++) {
-            const vreal x = v_set1(a[i * lda + p]);
-            CO_UNROLL
-            for (int v = 0; v < nv; v++) acc[i][v] = v_fma(x, row[v], acc[i][v]);
-        }
-    }
-    if (n >= nv * VL)
-        gemm_finish(mr, nv, 1, s, n, acc, bias, c);
-    else
-        gemm_finish(mr, nv, 0, s, n, acc, bias, c);
-}
-
 typedef void gemm_ukr(const gemm_shape *s, ptrdiff_t n, const real *a, const real *b,
                       const real *bias, real *c);
-
-#define GEMM_UKR(mr, nv, suffix)                                                                   \
-    static void gemm_ukr_##mr##suffix(const gemm_shape *s, ptrdiff_t n, const real *a,             \
-                                      const real *b, const real *bias, real *c) {                  \
-        gemm_tile(mr, nv, s, n, a, b, bias, c);                                                    \
-    }
-#define GEMM_UKR_PAIR(mr)                                                                          \
-    GEMM_UKR(mr, GEMM_NV, )                                                                        \
-    GEMM_UKR(mr, 1, _narrow)
-#define GEMM_UKR_NAME(mr) gemm_ukr_##mr,
-#define GEMM_UKR_NARROW(mr) gemm_ukr_##mr##_narrow,
-
-/* Few rows leave few accumulators to hide the latency of an fma behind: they take more
- * panels at once. */
-GEMM_UKR(1, 4 * GEMM_NV, _wide)
-GEMM_UKR(2, 2 * GEMM_NV, _wide)
-GEMM_UKR(3, 2 * GEMM_NV, _wide)
-static gemm_ukr *const gemm_wide[] = {gemm_ukr_1_wide, gemm_ukr_2_wide, gemm_ukr_3_wide};
-static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
-#define GEMM_WIDE_ROWS 3
 
 #if GEMM_MR == 4
 #define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4)
@@ -121,26 +86,12 @@ static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
 #else
 #error "list the row counts of this GEMM_MR"
 #endif
-GEMM_EACH_MR(GEMM_UKR_PAIR)
-static gemm_ukr *const gemm_full[] = {GEMM_EACH_MR(GEMM_UKR_NAME)};
-static gemm_ukr *const gemm_narrow[] = {GEMM_EACH_MR(GEMM_UKR_NARROW)};
+static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
+#define GEMM_WIDE_ROWS 3
 
-/* mr rows of c, n columns. */
-static void gemm_rows(int mr, ptrdiff_t n, const gemm_shape *s, const real *a, const real *b,
-                      const real *bias, real *c) {
-    ptrdiff_t j = 0;
-    while (j < n) {
-        gemm_ukr *ukr = n - j <= VL ? gemm_narrow[mr - 1] : gemm_full[mr - 1];
-        ptrdiff_t width = GEMM_NR;
-        if (mr <= GEMM_WIDE_ROWS && n - j > gemm_wide_columns[mr - 1] - GEMM_NR) {
-            ukr = gemm_wide[mr - 1];
-            width = gemm_wide_columns[mr - 1];
-        }
-        const ptrdiff_t columns = n - j < width ? n - j : width;
-        ukr(s, columns, a, b + j * s->k, bias ? bias + j : NULL, c + j);
-        j += width;
-    }
-}
+#define GEMM_NAME(x) gemm_##x
+#define GEMM_MAC(x, b, acc) v_fma(x, b, acc)
+#include "gemm_rows_tpl.h"
 
 /* A narrow tile is as fast as the elements of a arrive: more rows than this, a power of 2
  * apart, would evict each other from a 12-way L1. */
@@ -149,32 +100,60 @@ static void gemm_rows(int mr, ptrdiff_t n, const gemm_shape *s, const real *a, c
 /* Bytes of b that stay in L2 while the rows of a go by. */
 #define GEMM_NC_BYTES (128 * 1024)
 
+/* Deep sums go in pieces of k, so that those of GEMM_DEEP_NC columns stay in L2 while all the rows
+ * go by. Rows of a are copied for it: a power of 2 apart, they would evict each other. */
+#define GEMM_KC 512
+#define GEMM_DEEP (2 * GEMM_KC)
+#define GEMM_DEEP_NC (8 * GEMM_NR)
+#define GEMM_LDA (GEMM_KC + 16)
+
+/* Copies mr rows of k elements. */
+static void gemm_copy(int mr, ptrdiff_t k, const real *a, ptrdiff_t lda, real *to) {
+    for (int i = 0; i < mr; i++) memcpy(to + i * GEMM_LDA, a + i * lda, (size_t)k * sizeof *a);
+}
+
+/* Columns j .. j + n - 1 of c, one piece of k, which starts at p. */
+static void gemm_piece(gemm_shape s, ptrdiff_t m, ptrdiff_t n, int rows, const real *a,
+                       const real *b, const real *bias, real *c) {
+    const ptrdiff_t tiles = (m + rows - 1) / rows, lda = s.lda;
+    const int deep = !s.first || !s.last;
+    real copy[GEMM_MR * GEMM_LDA];
+    if (deep) s.lda = GEMM_LDA;
+    for (ptrdiff_t t = 0, i = 0; t < tiles; t++) {
+        /* Rows shared out evenly: no short tile at the end. */
+        const int mr = (int)((m - i) / (tiles - t));
+        if (deep) gemm_copy(mr, s.k, a + i * lda, lda, copy);
+        gemm_rows(mr, n, &s, deep ? copy : a + i * lda, b, bias, c + i * s.ldc);
+        i += mr;
+    }
+}
+
 static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                  const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const gemm_shape s = {k, lda, ldc, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const int rows = n <= VL && GEMM_MR > GEMM_NARROW_ROWS ? GEMM_NARROW_ROWS : GEMM_MR;
-    const ptrdiff_t tiles = (m + rows - 1) / rows;
-    ptrdiff_t nc = n;
-    if (tiles > 1) {
+    gemm_shape s = {k, lda, ldc, k * GEMM_NR, 1, 1, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    ptrdiff_t nc = n, pieces = 1;
+    if (m > rows && k > GEMM_DEEP) {
+        nc = GEMM_DEEP_NC;
+        pieces = (k + GEMM_KC - 1) / GEMM_KC;
+    } else if (m > rows) {
         nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (k + 1) / GEMM_NR * GEMM_NR;
         if (nc < GEMM_NR) nc = GEMM_NR;
     }
     for (ptrdiff_t j = 0; j < n; j += nc) {
         const ptrdiff_t columns = n - j < nc ? n - j : nc;
-        const real *bj = (const real *)packed + j * k;
         const real *biasj = bias ? (const real *)bias + j : NULL;
-        for (ptrdiff_t t = 0, i = 0; t < tiles; t++) {
-            /* Rows shared out evenly: no short tile at the end. */
-            const int mr = (int)((m - i) / (tiles - t));
-            const real *ai = (const real *)a + i * lda;
-            real *ci = (real *)c + i * ldc + j;
-            gemm_rows(mr, columns, &s, ai, bj, biasj, ci);
-            if (!in_tile)
-                for (int row = 0; row < mr; row++)
-                    vact(columns, ci + row * ldc, ci + row * ldc, act);
-            i += mr;
+        real *cj = (real *)c + j;
+        for (ptrdiff_t t = 0, p = 0; t < pieces; t++, p += s.k) {
+            s.k = (k - p) / (pieces - t);
+            s.first = t == 0;
+            s.last = t == pieces - 1;
+            gemm_piece(s, m, columns, rows, (const real *)a + p,
+                       (const real *)packed + j * k + p * GEMM_NR, biasj, cj);
         }
+        for (ptrdiff_t i = 0; i < m && !in_tile; i++)
+            vact(columns, cj + i * ldc, cj + i * ldc, act);
     }
 }
 

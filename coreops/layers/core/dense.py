@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import _legacy, activations, constraints, initializers, regularizers
+from ... import _legacy, activations, constraints, initializers, quantizers, regularizers
+from ..._plan import Seam
 from ..._symbolic import Shape
 from ..input_spec import InputSpec
 from ..layer import Layer
+from . import dense_int8
 
 # Options of Keras' Dense that change nothing while they are None.
-_NEUTRAL = ("quantization_config", "lora_rank", "lora_alpha")
+_NEUTRAL = ("lora_rank", "lora_alpha")
 
 
 class Dense(Layer):
@@ -27,6 +29,8 @@ class Dense(Layer):
         activity_regularizer: penalty on the output, divided by the batch size.
         kernel_constraint: projection of the kernel after each optimizer step.
         bias_constraint: projection of the bias.
+        quantization_config: how `quantize` is to be done, or was: a
+            `quantizers.QuantizationConfig`, or None.
         **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
 
     Input shape:
@@ -56,6 +60,7 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -72,7 +77,9 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self.quantization_config = quantizers.get_config(quantization_config)
         self.kernel: Any = None
+        self.kernel_scale: Any = None
         self.bias: Any = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -84,13 +91,16 @@ class Dense(Layer):
                 f"Layer '{self.name}': the last axis of the input must be known to build the "
                 f"kernel. Received: input_shape={input_shape}"
             )
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(input_dim, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        if self.quantization_mode == "int8":
+            dense_int8.build(self, input_dim)
+        else:
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=(input_dim, self.units),
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -102,13 +112,32 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_dim})
 
     def emit(self, flow: Any, x: Any) -> Any:
-        return flow.activation(flow.dense(x, self.kernel, self.bias), self.activation)
+        if not self._is_quantized:
+            return flow.activation(flow.dense(x, self.kernel, self.bias), self.activation)
+        made = dense_int8.emit(self, flow, x)
+        return made if isinstance(made, Seam) else flow.activation(made, self.activation)
+
+    @property
+    def _is_quantized(self) -> bool:  # type: ignore[override]  # a constant in other layers
+        return self.kernel is not None and self.kernel.dtype == "int8"
+
+    def _quantize(self, config: Any, type_check: bool) -> None:
+        if type_check and type(self) is not Dense:
+            super()._quantize(config, type_check)
+        dense_int8.quantize(self, config)
+
+    @property
+    def _stored_variables(self) -> list[Any]:
+        if not self._is_quantized:
+            return self._own_variables
+        kernel_first = [self.kernel, self.bias, self.kernel_scale]
+        return [variable for variable in kernel_first if variable is not None]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        return {
+        config = {
             **super().get_config(),
             "units": self.units,
             "activation": activations.serialize(self.activation),
@@ -120,6 +149,9 @@ class Dense(Layer):
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
         }
+        if self.quantization_config is not None:
+            config["quantization_config"] = quantizers.serialize(self.quantization_config)
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Dense:

@@ -1,0 +1,30 @@
+/* amx.c - x86-64-v4 with AMX: Intel servers since 2023 (Sapphire Rapids). With CO_EMULATE_TILES the
+ * tiles are plain C, for tests on any machine. float32 only. */
+#include "../simd/vec.h"
+
+#if !defined(CO_EMULATE_TILES) && (!defined(__AMX_BF16__) || !defined(__AVX512BF16__))
+#error "isa/amx.c needs its own flags: see the tier table in CMakeLists.txt"
+#endif
+
+#define QGEMM_TILES 4 /* fewest rows */
+#define CO_MATMULS {&tiles_highest, &tiles_high, &tiles_medium}
+
+/* as avx512.c, or as baseline.c */
+#ifdef CO_EMULATE_TILES
+#define GEMM_MR 4
+#else
+#define GEMM_MR 14
+#endif
+#define GEMM_NR (2 * VL)
+
+#include "../kernels/activation_tpl.h"
+#include "../kernels/dropout_tpl.h"
+#include "../kernels/gemm_tiles_tpl.h"
+#include "../kernels/gemm_tpl.h"
+#include "../kernels/masking_tpl.h"
+#include "../kernels/peak_tpl.h"
+#include "../kernels/qgemm_tpl.h"
+#include "../kernels/softmax_tpl.h"
+#include "../kernels/transpose_tpl.h"
+
+CO_DEFINE_TABLE(amx)

@@ -1,0 +1,145 @@
+/* gemm_halves_tpl.h - products of float32 of the precision "medium" by AVX512-BF16: operands
+ * rounded to bfloat16, sums of float32, at twice the rate of an FMA and from half the bytes. Needs
+ * halves.h and gemm_tpl.h.
+ *
+ * A pair of bfloat16, neighbours along k, stands where gemm has a float. What the rounding cannot
+ * represent is left to gemm as in gemm_tiles_tpl.h: rows of a and panels with a column whose
+ * greatest element is below HALVES_SMALL, and rows whose result is not finite. */
+#ifndef COREOPS_GEMM_HALVES_TPL_H
+#define COREOPS_GEMM_HALVES_TPL_H
+
+#include "../simd/halves.h"
+#include "gemm_tpl.h"
+
+#define HALVES_SMALL 0x1p-48f
+
+#define GEMM_NAME(x) halves_##x
+#define GEMM_MAC(x, b, acc) h_dot(x, b, acc)
+#include "gemm_rows_tpl.h"
+
+static int halves_suits(ptrdiff_t k, ptrdiff_t n) { return k >= HALVES && n >= VL; }
+
+/* Pairs of a row; of a row in scratch, whose last vector is whole. */
+CO_INLINE ptrdiff_t halves_pairs(ptrdiff_t k) { return (k + 1) / 2; }
+CO_INLINE ptrdiff_t halves_stride(ptrdiff_t k) { return (k + HALVES - 1) / HALVES * VL; }
+
+/* A panel is a line that says whether it may be used, and then its pairs. */
+#define HALVES_HEAD VL
+CO_INLINE ptrdiff_t halves_panel(ptrdiff_t k) { return HALVES_HEAD + halves_pairs(k) * GEMM_NR; }
+static ptrdiff_t halves_bytes(ptrdiff_t k, ptrdiff_t n) {
+    return (n + GEMM_NR - 1) / GEMM_NR * halves_panel(k) * (ptrdiff_t)sizeof(real);
+}
+
+static void halves_pack(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed) {
+    const real *from = panels;
+    real *panel = packed;
+    for (ptrdiff_t j = 0; j < n; j += GEMM_NR, from += k * GEMM_NR, panel += halves_panel(k)) {
+        uint16_t *to = (uint16_t *)(void *)(panel + HALVES_HEAD);
+        real top[GEMM_NR] = {0};
+        for (ptrdiff_t p = 0; p < k; p += 2, to += 2 * GEMM_NR) {
+            uint16_t half[2][GEMM_NR] = {{0}};
+            for (int row = 0; row < 2 && p + row < k; row++) {
+                vreal x[HALVES / VL];
+                for (int v = 0; v < HALVES / VL; v++) {
+                    real *at = top + v * VL;
+                    x[v] = v_load(from + (p + row) * GEMM_NR + v * VL);
+                    v_store(at, v_max(v_abs(x[v]), v_load(at)));
+                }
+                h_peel(x, half[row]);
+            }
+            for (int lane = 0; lane < GEMM_NR; lane++) {
+                to[2 * lane] = half[0][lane];
+                to[2 * lane + 1] = half[1][lane];
+            }
+        }
+        *panel = 1;
+        for (int lane = 0; lane < GEMM_NR; lane++)
+            if (top[lane] > 0 && top[lane] < HALVES_SMALL) *panel = 0;
+    }
+}
+
+static ptrdiff_t halves_scratch(ptrdiff_t m, ptrdiff_t k) {
+    return m * (halves_stride(k) + 1) * (ptrdiff_t)sizeof(real);
+}
+
+/* One row in pairs. Returns whether it is too small. */
+static int halves_round(ptrdiff_t k, const real *a, real *pairs) {
+    vreal top = V(0);
+    for (ptrdiff_t p = 0; p < k; p += HALVES, pairs += VL) {
+        vreal x[HALVES / VL];
+        CO_UNROLL
+        for (int v = 0; v < HALVES / VL; v++) {
+            const ptrdiff_t lanes = v_lanes(k - p - v * VL);
+            x[v] = lanes ? v_load_tail(a + p + v * VL, lanes) : V(0);
+            top = v_max(v_abs(x[v]), top);
+        }
+        h_peel(x, pairs);
+    }
+    top = v_top(top);
+    return v_any(v_both(v_lt(V(0), top), v_lt(top, V(HALVES_SMALL))));
+}
+
+static int halves_finite(ptrdiff_t n, const real *c) {
+    vreal zero = V(0); /* 0 * inf and 0 * NaN are NaN */
+    for (ptrdiff_t j = 0; j < n; j += VL)
+        zero = v_fma(v_load_tail(c + j, v_lanes(n - j)), V(0), zero);
+    return !v_any(v_ne(zero, V(0)));
+}
+
+static void halves_run(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
+                       const void *panels, const void *packed, const void *bias, void *c,
+                       ptrdiff_t ldc, const co_act *act, void *scratch) {
+    const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
+    const ptrdiff_t pairs = halves_pairs(k), stride = halves_stride(k);
+    const co_act linear = {CO_ACT_LINEAR, 0, 0, 0};
+    const gemm_shape s = {
+        pairs, stride, ldc, halves_panel(k), 1, 1, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const real *ar = a, *b = packed, *br = bias;
+    real *cr = c, *rounded = scratch, *is_gemms = rounded + m * stride;
+    for (ptrdiff_t i = 0; i < m; i++)
+        is_gemms[i] = (real)halves_round(k, ar + i * lda, rounded + i * stride);
+    ptrdiff_t nc = n;
+    if (m > GEMM_MR) {
+        nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (pairs + 1) / GEMM_NR * GEMM_NR;
+        if (nc < GEMM_NR) nc = GEMM_NR;
+    }
+    for (ptrdiff_t j = 0; j < n; j += nc) {
+        const ptrdiff_t tiles = (m + GEMM_MR - 1) / GEMM_MR, columns = n - j < nc ? n - j : nc;
+        for (ptrdiff_t t = 0, i = 0, mr; t < tiles; t++, i += mr) {
+            mr = (m - i) / (tiles - t);
+            halves_rows((int)mr, columns, &s, rounded + i * stride,
+                        b + j / GEMM_NR * s.panel + HALVES_HEAD, br ? br + j : NULL,
+                        cr + i * ldc + j);
+        }
+    }
+    /* Panel by panel, so that the bits do not depend on how the caller shares out columns. */
+    for (ptrdiff_t j = 0; j < n; j += GEMM_NR) {
+        const ptrdiff_t columns = n - j < GEMM_NR ? n - j : GEMM_NR;
+        const int usable = b[j / GEMM_NR * s.panel] != 0;
+        for (ptrdiff_t i = 0; i < m; i++)
+            if (!usable || is_gemms[i] != 0 || !halves_finite(columns, cr + i * ldc + j))
+                gemm(1, columns, k, ar + i * lda, lda, (const real *)panels + j * k,
+                     br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear);
+    }
+    for (ptrdiff_t i = 0; i < m && !in_tile; i++) vact(n, cr + i * ldc, cr + i * ldc, act);
+}
+
+/* The rows of a block whose operands keep to a part of L2 as gemm's do. */
+static ptrdiff_t halves_block(ptrdiff_t k) {
+    const ptrdiff_t rows = 512 * 1024 / (2 * (k + 1)) / GEMM_MR * GEMM_MR;
+    return rows < GEMM_MR ? GEMM_MR : rows > 16 * GEMM_MR ? 16 * GEMM_MR : rows;
+}
+
+static const co_matmul halves_medium = {.name = "avx512-bf16",
+                                        .rows = 1,
+                                        .mr = GEMM_MR,
+                                        .nr = GEMM_NR,
+                                        .speed = 1.7,
+                                        .suits = halves_suits,
+                                        .bytes = halves_bytes,
+                                        .pack = halves_pack,
+                                        .block = halves_block,
+                                        .scratch = halves_scratch,
+                                        .run = halves_run};
+
+#endif

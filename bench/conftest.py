@@ -1,41 +1,50 @@
-"""`pytest bench` times coreops against the same work in pure NumPy, a group per case.
+"""`pytest bench` runs the cases of `coreops bench` in a short form: one test each.
 
-Each case checks that both agree before either is timed. Read the ratio of the medians inside a
-group; absolute times are of one machine on one day. `--benchmark-json FILE` keeps the figures.
-
-Both use one thread unless OMP_NUM_THREADS says otherwise: in one process the threads of NumPy's
-BLAS, which spin for a while after each product, and ours take the cores from each other.
+The cases, the libraries and the timing are those of the installed package (`coreops/bench/`); here
+are only the tests around them, so that a wrong result is a failed test with a name, and the table
+at the end. Figures to keep come from `coreops bench`, which takes its time.
 """
 
-import os
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # NumPy's BLAS reads it when it is loaded
-
-import numpy as np
 import pytest
 
-import coreops
+from coreops.bench import command, suite, table
+from coreops.bench.results import Run
 
 
-def pytest_report_header():
-    info = coreops.runtime_info()
-    return f"coreops: tier {info['tier']}, {info['threads']} threads, NumPy {info['numpy']}"
+def pytest_addoption(parser):
+    parser.addoption("--peers", default=None, help="libraries beside NumPy (all installed)")
+    parser.addoption("--bench-threads", type=int, default=1, help="threads of each (1)")
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(7)
-
-
-@pytest.fixture
-def versus(benchmark, request):
-    """versus(ours, numpy, check): times the contender that the test's `who` names, in a group of
-    the test's own, once check(ours(), numpy()) has passed."""
-
-    def run(who, ours, pure_numpy, check):
-        check(ours(), pure_numpy())
-        benchmark.group = request.node.name.replace(f"{who}-", "").replace(f"-{who}", "")
-        benchmark.extra_info["who"] = who
-        benchmark(ours if who == "coreops" else pure_numpy)
-
+@pytest.fixture(scope="session")
+def run(request):
+    """The figures so far."""
+    run = Run(
+        command.machine(), settings={"rounds": suite.QUICK.rounds, "slice": suite.QUICK.slice}
+    )
+    request.config.stash[_RUN] = run
     return run
+
+
+@pytest.fixture(scope="session")
+def team(request, run):
+    """All libraries, each in its process."""
+    names = request.config.getoption("--peers")
+    peers = suite.chosen_peers(None if names is None else [n for n in names.split(",") if n])
+    team = suite.Team(peers, request.config.getoption("--bench-threads"))
+    run.peers, run.peaks = team.versions, team.peaks()
+    yield team
+    team.close()
+
+
+_RUN = pytest.StashKey[Run]()
+
+
+def pytest_terminal_summary(terminalreporter):
+    run = terminalreporter.config.stash.get(_RUN, None)
+    if run is not None and run.rows:
+        terminalreporter.section("coreops bench, in short")
+        terminalreporter.write_line(table.head(run))
+        for row in run.rows:
+            terminalreporter.write_line(table.line(row))
+        terminalreporter.write_line("\n" + table.means(run.rows))

@@ -11,6 +11,8 @@ cdef extern from "dispatch.h":
         const char *isa
         int real_bits, gemm_mr, gemm_nr
         const co_matmul **matmul
+        double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
+        double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()
     const char *co_tier_name(int tier)
     int co_tier_supported(int tier)

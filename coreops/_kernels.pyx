@@ -13,7 +13,7 @@ import numpy as np
 
 from coreops._core cimport (
     CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH, co_act, co_cpu_features, co_how,
-    co_matmul, co_parallel_init, co_precision,
+    co_kernels, co_matmul, co_parallel_init, co_precision,
     co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
     co_plan_dense, co_plan_dense_int8, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
     co_plan_permute, co_plan_prelu, co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax,
@@ -136,6 +136,33 @@ def matmul_name(str precision):
     cdef int keeps = PRECISIONS.index(precision)
     cdef const co_matmul *matmul = co_tier_kernels(_tier, 32).matmul[keeps]
     return "fma" if matmul == NULL else matmul.name.decode()
+
+
+# --------------------------------------------------------------------------------- the roofline
+
+def peak_fma(Py_ssize_t rounds, double a=0.0, double b=1.0, dtype="float32"):
+    """x = a * x + b in every lane of some registers, `rounds` times over; the sum of the lanes,
+    which with the a and b that it has by default is how many multiply-adds a round has."""
+    cdef const co_kernels *kernels = co_tier_kernels(_tier, 8 * np.dtype(dtype).itemsize)
+    cdef double total
+    with nogil:
+        total = kernels.peak_fma(rounds, a, b)
+    return total
+
+
+def peak_read(cnp.ndarray x not None, Py_ssize_t times=1):
+    """The largest element of a contiguous float32 or float64 array, which is read `times` times
+    over; -inf for an empty one."""
+    if not cnp.PyArray_IS_C_CONTIGUOUS(x) or x.dtype not in (np.float32, np.float64):
+        raise TypeError("peak_read: expected a contiguous array of float32 or float64")
+    cdef const co_kernels *kernels = co_tier_kernels(_tier, 8 * x.dtype.itemsize)
+    cdef const void *data = cnp.PyArray_DATA(x)
+    cdef ptrdiff_t size = x.size
+    cdef double top = 0
+    with nogil:
+        for _ in range(times):
+            top = kernels.peak_read(size, data)
+    return top
 
 
 # ------------------------------------------------------------------------------ the fast path

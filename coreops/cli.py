@@ -1,4 +1,4 @@
-"""The command line: `coreops demo`, `coreops info`, `coreops predict`."""
+"""The command line: `coreops demo`, `coreops info`, `coreops bench`, `coreops predict`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ._exit import (
     OK,
     CommandError,
 )
+from .bench import command as bench_command
 from .models.progress import fit
 
 _EXIT_CODES = """\
@@ -84,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="print what runs here: CPU tier, threads, versions")
     info.set_defaults(run=_info)
+
+    bench_command.add_to(commands)
 
     predict = commands.add_parser(
         "predict",

@@ -129,7 +129,13 @@ enum { CO_QGEMM_DEPTH = INT32_MAX / (127 * 128) };
     KERNEL(transpose_x32, void,                                                                    \
            (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
     KERNEL(transpose_x64, void,                                                                    \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))
+           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
+    /* x = a * x + b, n times over, in every lane of a fixed number of registers, the lanes of     \
+     * register j from x = j; the sum of all lanes. With a = 0 and b = 1 that is how many          \
+     * multiply-adds each of the n has. */                                                         \
+    KERNEL(peak_fma, double, (ptrdiff_t n, double a, double b))                                    \
+    /* The largest of x[0..n-1], -inf for none; may lose a NaN. */                                 \
+    KERNEL(peak_read, double, (ptrdiff_t n, const void *x))
 
 #define CO_FIELD(slot, ret, params) ret(*slot) params;
 #define CO_SLOT(slot, ret, params) .slot = slot,

@@ -184,3 +184,14 @@ ACTIVATIONS_WITH_ARGUMENTS = [
     ("log_softmax", {"axis": 1}, lambda x: _log_softmax(x, 1)),
     ("sparsemax", {"axis": 0}, lambda x: _sparsemax(x, 0)),
 ]
+
+
+# ------------------------------------------------------------------------------------ the roofline
+
+
+def peak_fma(n, a, b, dtype, lanes, chains=12):
+    """The sum over all lanes of x = a * x + b, n times over, from x = j in the lanes of chain j."""
+    x = np.arange(chains, dtype=dtype)
+    for _ in range(n):
+        x = (np.float64(a) * x + b).astype(dtype)
+    return float(x.sum() * lanes)

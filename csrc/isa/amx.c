@@ -23,6 +23,7 @@
 #include "../kernels/gemm_tiles_tpl.h"
 #include "../kernels/gemm_tpl.h"
 #include "../kernels/masking_tpl.h"
+#include "../kernels/peak_tpl.h"
 #include "../kernels/qgemm_tpl.h"
 #include "../kernels/softmax_tpl.h"
 #include "../kernels/transpose_tpl.h"

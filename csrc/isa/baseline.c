@@ -17,6 +17,7 @@
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_tpl.h"
 #include "../kernels/masking_tpl.h"
+#include "../kernels/peak_tpl.h"
 #include "../kernels/qgemm_tpl.h"
 #include "../kernels/softmax_tpl.h"
 #include "../kernels/transpose_tpl.h"

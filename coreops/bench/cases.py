@@ -1,0 +1,269 @@
+"""What is measured: each case is a network of a few steps with its input and its work."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+Weights = list[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Over the last axis; an activation name as Keras has it, or None."""
+
+    units: int
+    activation: str | None = None
+
+
+@dataclass(frozen=True)
+class Activation:
+    """By Keras' name; "gelu_tanh" is gelu with approximate=True."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Permute:
+    """Axis i of a sample becomes axis dims[i], counted from 1."""
+
+    dims: Shape
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Time steps that hold nothing but zeros."""
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """As in training."""
+
+    rate: float
+
+
+# A further kind of layer is one more class here, a branch in `Case.walk` and in exact.py, and a
+# method in those peers that have it; the others leave its cases out by themselves.
+Step = Dense | Activation | Permute | Masking | Dropout
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure.
+
+    Args:
+        name: unique, with the sizes in it.
+        group: the kind of work, a heading in tables and in the picture.
+        shape: the input's, with the batch.
+        steps: what is done with it, in order.
+        precision: the least that products keep: "highest", "high", "medium" or "int8".
+        loaded: also measured while every core is busy.
+    """
+
+    name: str
+    group: str
+    shape: Shape
+    steps: tuple[Step, ...] = field(default=())
+    precision: str = "highest"
+    loaded: bool = False
+
+    def walk(self) -> Iterator[tuple[Step, Shape, Shape]]:
+        """Yield each step with the shapes of its input and its output, both with the batch."""
+        shape = self.shape
+        for step in self.steps:
+            before = shape
+            if isinstance(step, Dense):
+                shape = (*shape[:-1], step.units)
+            elif isinstance(step, Permute):
+                shape = (shape[0], *(shape[d] for d in step.dims))
+            yield step, before, shape
+
+    @property
+    def out_shape(self) -> Shape:
+        """The output's shape, with the batch."""
+        return [self.shape, *(after for _, _, after in self.walk())][-1]
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of the products; nothing else is counted."""
+        return sum(
+            2 * math.prod(before) * step.units
+            for step, before, _ in self.walk()
+            if isinstance(step, Dense)
+        )
+
+    @property
+    def weight_bytes(self) -> int:
+        """The bytes of all kernels and biases in float32."""
+        return sum(
+            4 * (before[-1] + 1) * step.units
+            for step, before, _ in self.walk()
+            if isinstance(step, Dense)
+        )
+
+    @property
+    def bytes(self) -> int:
+        """What has to be moved at least: the input, the weights and the output, once each."""
+        return 4 * (math.prod(self.shape) + math.prod(self.out_shape)) + self.weight_bytes
+
+    @property
+    def random(self) -> bool:
+        """Whether the result is drawn, so that only its statistics can be checked."""
+        return any(isinstance(step, Dropout) for step in self.steps)
+
+    def arrays(self) -> tuple[np.ndarray, Weights]:
+        """Make the input and the weights: the same on every machine and in every run."""
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()))
+        x = rng.standard_normal(self.shape, dtype=np.float32)
+        if any(isinstance(step, Masking) for step in self.steps):
+            x[rng.random(self.shape[:-1]) < 0.3] = 0
+        weights = []
+        for step, before, _ in self.walk():
+            if isinstance(step, Dense):
+                kernel = rng.standard_normal((before[-1], step.units), dtype=np.float32)
+                bias = rng.standard_normal(step.units, dtype=np.float32)
+                weights.append((kernel / np.float32(math.sqrt(before[-1])), bias))
+        return x, weights
+
+
+def _dense(batch: int, k: int, n: int, precision: str = "highest") -> Case:
+    mode = "" if precision == "highest" else f", {precision}"
+    group = "dense" if precision == "highest" else "precision"
+    steps = (Dense(n, "relu"),)
+    return Case(f"dense {batch}x{k}x{n}{mode}", group, (batch, k), steps, precision)
+
+
+def _mlp(sizes: Shape, last: str | None, batch: int, precision: str = "highest") -> Case:
+    hidden = tuple(Dense(n, "relu") for n in sizes[1:-1])
+    mode = "" if precision == "highest" else f", {precision}"
+    return Case(
+        f"mlp {'-'.join(map(str, sizes))} batch {batch}{mode}",
+        "mlp" if precision == "highest" else "precision",
+        (batch, sizes[0]),
+        (*hidden, Dense(sizes[-1], last)),
+        precision,
+    )
+
+
+def _permute(shape: Shape, dims: Shape) -> Case:
+    order = "0" + "".join(map(str, dims))
+    name = f"permute {'x'.join(map(str, shape))} to {order}"
+    return Case(name, "permute", shape, (Permute(dims),))
+
+
+def _one(group: str, name: str, shape: Shape, *steps: Step) -> Case:
+    return Case(f"{name} {'x'.join(map(str, shape))}", group, shape, steps)
+
+
+_CLASSIFIER = (784, 512, 512, 10)
+_LOADED = (64, 128, 128, 10)
+
+
+def all_cases() -> list[Case]:
+    """Return every case there is, in the order of the tables."""
+    return [
+        *(
+            _dense(*sizes)
+            for sizes in [
+                (1, 784, 512),
+                (1, 1024, 1024),
+                (1, 2048, 2048),
+                (4, 512, 512),
+                (16, 512, 512),
+                (32, 13, 64),
+                (256, 512, 512),
+                (4096, 64, 64),
+                (512, 1024, 10),
+                (2048, 2048, 2048),
+            ]
+        ),
+        *(
+            Case(f"skinny {b}x{k}x{n}", "skinny", (b, k), (Dense(n, "relu"),))
+            for b, k, n in [
+                (1024, 512, 1),
+                (1024, 512, 4),
+                (1024, 512, 16),
+                (4096, 1, 64),
+                (4096, 8, 64),
+                (4096, 32, 64),
+                (2, 512, 512),
+                (7, 512, 512),
+                (15, 512, 512),
+            ]
+        ),
+        Case("identity, 16 floats", "mlp", (1, 16)),
+        *(_mlp((16, 64, 64, 1), None, batch) for batch in (1, 64, 2048)),
+        *(_mlp(_CLASSIFIER, "softmax", batch) for batch in (1, 8, 64, 512, 4096)),
+        Case("masking, dense 32 tanh 1x50x16", "mlp", (1, 50, 16), (Masking(), Dense(32, "tanh"))),
+        Case(
+            "masking, dense 32 tanh 256x50x16", "mlp", (256, 50, 16), (Masking(), Dense(32, "tanh"))
+        ),
+        *(
+            _permute(shape, dims)
+            for shape, dims in [
+                ((32, 10, 64), (2, 1)),
+                ((32, 128, 256), (2, 1)),
+                ((8, 64, 64, 64), (2, 3, 1)),
+                ((16, 48, 48, 3), (3, 1, 2)),
+                ((16, 3, 48, 48), (2, 3, 1)),
+                ((2, 2048, 2048), (2, 1)),
+            ]
+        ),
+        *(
+            _one("masking", "masking", shape, Masking())
+            for shape in [(1, 20, 8), (64, 200, 64), (256, 50, 3)]
+        ),
+        *(
+            _one("dropout", "dropout", shape, Dropout(0.3))
+            for shape in [(32, 64), (256, 1024), (1024, 4096)]
+        ),
+        *(
+            _one("activation", name, (256, 512), Activation(name))
+            for name in ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "softmax"]
+        ),
+        *(
+            case
+            for mode in ("high", "medium", "int8")
+            for case in (
+                _dense(1, 2048, 2048, mode),
+                _dense(256, 512, 512, mode),
+                _dense(2048, 2048, 2048, mode),
+                _mlp(_CLASSIFIER, "softmax", 64, mode),
+                _mlp(_CLASSIFIER, "softmax", 4096, mode),
+            )
+            if not (mode in ("high", "medium") and case.shape[0] == 1)  # for large batches only
+        ),
+        *(
+            Case(
+                f"load {'-'.join(map(str, _LOADED))} batch {batch}",
+                "load",
+                (batch, _LOADED[0]),
+                tuple(Dense(n, "relu") for n in _LOADED[1:]),
+                loaded=True,
+            )
+            for batch in (1024, 4096, 16384)  # about 250 us, 1 ms and 4 ms on one core
+        ),
+    ]
+
+
+def offered(case: Case) -> bool:
+    """Whether this build of coreops, on this CPU, has what the case is about."""
+    from .. import _kernels
+    from ..models import Model
+
+    if case.precision == "int8":
+        return hasattr(Model, "quantize")
+    return case.precision == "highest" or _kernels.matmul_name(case.precision) != "fma"
+
+
+def select(words: list[str]) -> list[Case]:
+    """Return the cases of which any of the words is a part of the name or the whole group; all for
+    no words."""
+    cases: list[Any] = [case for case in all_cases() if offered(case)]
+    return [c for c in cases if not words or any(w == c.group or w in c.name for w in words)]

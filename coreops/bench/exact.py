@@ -1,0 +1,144 @@
+"""What is right: each case in float64, with a bound on what float32 may make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+
+EPS = float(np.finfo(np.float32).eps)
+# What an operand of a product may lose, relative to itself: half a unit in the last of 16 and of 8
+# bits. int8: relative to the largest of its array, half a step where 63 steps reach that far, since
+# some kernels leave activations seven bits.
+OPERAND = {"highest": 0.0, "high": 2.0**-16, "medium": 2.0**-8, "int8": 0.5 / 63}
+SIGMAS = 6  # of what is random: losses of operands, the share that dropout keeps
+# Units in the last place of 1 that a library's exp, tanh or erf may be off; few publish a figure.
+FUNCTION_EPS = 16
+# The steepest slope of each activation: by how much it can enlarge an error that comes in.
+SLOPE = {"relu": 1.0, "tanh": 1.0, "sigmoid": 0.25, "gelu": 1.13, "gelu_tanh": 1.13}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a check: the fault, or None, and the largest error relative to the largest
+    value."""
+
+    fault: str | None
+    error: float
+
+
+class Judge:
+    """Knows the result of a case and tells whether an array is it.
+
+    Products: |error| <= gamma |a| @ |b|, gamma = n u / (1 - n u) for n roundings in any order
+    (Higham, Accuracy and Stability of Numerical Algorithms, 3.1); errors of earlier layers go
+    through |weights| and the activation's slope. What a lower precision takes from the operands is
+    much more than that and worst cases of it say nothing after two layers, so it is taken as
+    random: its variance goes through the squares of the weights, and six standard deviations are
+    added in the end.
+    """
+
+    def __init__(self, case: Case, x: np.ndarray, weights: Weights) -> None:
+        self.case, self.x = case, x
+        if not case.random:
+            self.y, self.bound = _exact(case, x, weights)
+
+    def __call__(self, y: np.ndarray) -> Verdict:
+        """Check a result."""
+        if y.shape != self.case.out_shape:
+            return Verdict(f"shape {y.shape} instead of {self.case.out_shape}", np.inf)
+        if self.case.random:
+            return self._dropout(y)
+        distance = np.abs(y.astype(np.float64) - self.y)
+        error = float(distance.max() / max(np.abs(self.y).max(), np.finfo(float).tiny))
+        if not np.all(distance <= self.bound):  # also where y is NaN
+            return Verdict(f"off by {error:.1e} of the largest value", error)
+        return Verdict(None, error)
+
+    def _dropout(self, y: np.ndarray) -> Verdict:
+        """Each element is zero or scaled, and the share of zeros is within six standard
+        deviations of a binomial."""
+        (step,) = self.case.steps
+        assert isinstance(step, Dropout)
+        kept = y != 0
+        scaled = self.x.astype(np.float64) / (1 - step.rate)
+        error = float(np.abs(np.where(kept, y / scaled - 1, 0)).max())
+        share = abs(float(kept.mean()) - (1 - step.rate))
+        allowed = SIGMAS * np.sqrt(step.rate * (1 - step.rate) / y.size)
+        if error > 4 * EPS:
+            return Verdict(f"kept elements are off by {error:.1e}", error)
+        if share > allowed:
+            return Verdict(f"{kept.mean():.3%} are kept instead of {1 - step.rate:.0%}", error)
+        return Verdict(None, error)
+
+
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # values, bounds, variances
+
+
+def _exact(case: Case, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    y, bound, variance = x.astype(np.float64), np.zeros(()), np.zeros(())
+    pairs = iter(weights)
+    for step, _, _ in case.walk():
+        if isinstance(step, Dense):
+            y, bound, variance = _product((y, bound, variance), *next(pairs), case.precision)
+            if step.activation is not None:
+                y, bound, variance = _activation(step.activation, (y, bound, variance))
+        elif isinstance(step, Activation):
+            y, bound, variance = _activation(step.name, (y, bound, variance))
+        elif isinstance(step, Permute):
+            y = y.transpose(0, *step.dims)
+        elif isinstance(step, Masking):
+            y = np.where(np.any(y != 0, axis=-1, keepdims=True), y, 0)
+    return y, np.broadcast_to(bound + SIGMAS * np.sqrt(variance), y.shape)
+
+
+def _product(values: Triple, kernel: np.ndarray, bias: np.ndarray, precision: str) -> Triple:
+    a, bound, variance = values
+    w, k = kernel.astype(np.float64), kernel.shape[0]
+    roundings = (2 * k + 2) * EPS / 2
+    error = roundings / (1 - roundings) * (np.abs(a) @ np.abs(w) + np.abs(bias))
+    if bound.any():
+        error += np.broadcast_to(bound, a.shape) @ np.abs(w)
+    lost = OPERAND[precision]
+    if not lost:
+        return a @ w + bias, error, np.zeros(())
+    # a loss is spread evenly between -lost and lost: a third of its square is the variance
+    if precision == "int8":
+        of_a, of_w = np.full_like(a, np.abs(a).max()), np.full_like(w, np.abs(w).max())
+    else:
+        of_a, of_w = a, w
+    spread = lost**2 / 3 * (of_a**2 @ w**2 + a**2 @ of_w**2)
+    return a @ w + bias, error, spread + np.broadcast_to(variance, a.shape) @ w**2
+
+
+def _activation(name: str, values: Triple) -> Triple:
+    x, bound, variance = values
+    if name == "softmax":
+        shifted = x - x.max(axis=-1, keepdims=True)
+        e = np.exp(shifted)
+        y = e / e.sum(axis=-1, keepdims=True)
+        incoming = np.broadcast_to(bound + SIGMAS * np.sqrt(variance), x.shape)
+        moved = np.expm1(2 * incoming.max(axis=-1, keepdims=True))
+        own = EPS * (FUNCTION_EPS + 2 * np.abs(shifted))
+        return y, y * (moved + own) + EPS * y.max(), np.zeros(())
+    y = FUNCTIONS[name](x)
+    own = 0.0 if name == "relu" else FUNCTION_EPS * EPS * np.maximum(np.abs(y), 1)
+    return y, bound * SLOPE[name] + own, variance * SLOPE[name] ** 2
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    from math import erf
+
+    return 0.5 * x * (1 + np.vectorize(erf, otypes=[float])(x / np.sqrt(2)))
+
+
+FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "gelu": _gelu,
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+}

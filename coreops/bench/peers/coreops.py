@@ -1,0 +1,29 @@
+"""coreops itself, called as anybody would call it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import coreops
+
+from ..cases import Case, Weights
+from . import Built
+from .sequential import sequential
+
+
+def start(threads: int) -> str:
+    coreops.set_num_threads(threads)
+    return coreops.__version__
+
+
+def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    model: Any = sequential(coreops, case, weights)
+    if case.random:
+        return Built(lambda: model(x, training=True))
+    if case.precision == "int8":
+        model.quantize("int8")
+        return Built(lambda: model(x), how="int8")
+    model.precision = case.precision
+    return Built(lambda: model(x), how=case.precision)

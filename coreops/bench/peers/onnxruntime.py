@@ -1,0 +1,125 @@
+"""ONNX Runtime: a model of fixed shape with constant weights, input and output bound."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, checker, helper, numpy_helper
+
+from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from . import Built, fastest
+
+_OPSET = 20
+_NAMES = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "Softmax"}
+_threads = 1
+
+
+def start(threads: int) -> str:
+    global _threads
+    _threads = threads
+    return onnxruntime.__version__
+
+
+def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    best = _run(_model(case, weights).SerializeToString(), case, x)
+    if case.precision != "int8":
+        return best
+    return fastest({best.how: lambda: best, "int8": lambda: _run(_int8(case, weights), case, x)})
+
+
+def _run(model: bytes, case: Case, x: np.ndarray) -> Built:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    value = onnxruntime.OrtValue.ortvalue_from_numpy
+    y = value(np.zeros(case.out_shape, np.float32))
+    binding = session.io_binding()
+    binding.bind_ortvalue_input("x", value(x))
+    binding.bind_ortvalue_output("y", y)
+    raw, bound, feed = session._sess, binding._iobinding, {"x": x}
+    ways: dict[str, tuple[Any, ...]] = {
+        "bound": (lambda: session.run_with_iobinding(binding), lambda _: y.numpy()),
+        "bound, raw": (lambda: raw.run_with_iobinding(bound, None), lambda _: y.numpy()),
+        "run": (lambda: raw.run(["y"], feed, None), lambda r: np.asarray(r[0])),
+    }
+    return fastest({how: partial(Built, *way) for how, way in ways.items()})
+
+
+def _int8(case: Case, weights: Weights) -> bytes:
+    """The model with weights quantized before and activations on the way."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.onnx")
+        model = _model(case, weights, gemm=False)
+        quantize_dynamic(model, path, weight_type=QuantType.QInt8, per_channel=True)
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
+    constants: dict[str, np.ndarray] = {}
+    nodes: list[Any] = []
+    last, pairs = "x", iter(weights)
+    for number, (step, before, _) in enumerate(case.walk()):
+        for kind, operands, attributes in _nodes(
+            step, gemm and len(before) == 2, f"c{number}", constants, pairs
+        ):
+            name = f"v{len(nodes)}"
+            operands = [last, *operands] if kind != "Mul" else [operands[0], last]
+            nodes.append(helper.make_node(kind, operands, [name], **attributes))
+            last = name
+    if not nodes:
+        nodes.append(helper.make_node("Identity", ["x"], ["y"]))
+    nodes[-1].output[0] = "y"
+    for node in nodes:  # a mask is multiplied with what it was made from
+        node.input[:] = ["x" if operand == "=input" else operand for operand in node.input]
+    graph = helper.make_graph(
+        nodes,
+        "case",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, case.shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, case.out_shape)],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
+    model.ir_version = 10
+    checker.check_model(model)
+    return model
+
+
+def _nodes(
+    step: Any, gemm: bool, name: str, constants: dict[str, np.ndarray], pairs: Iterator[Any]
+) -> Iterator[tuple[str, list[str], dict[str, Any]]]:
+    if isinstance(step, Dense):
+        constants[f"{name}w"], constants[f"{name}b"] = next(pairs)
+        if gemm:
+            yield "Gemm", [f"{name}w", f"{name}b"], {}
+        else:
+            yield "MatMul", [f"{name}w"], {}
+            yield "Add", [f"{name}b"], {}
+        if step.activation is not None:
+            yield _NAMES[step.activation], [], {}
+    elif isinstance(step, Activation) and step.name.startswith("gelu"):
+        yield "Gelu", [], {"approximate": "tanh" if step.name == "gelu_tanh" else "none"}
+    elif isinstance(step, Activation):
+        yield _NAMES[step.name], [], {}
+    elif isinstance(step, Permute):
+        yield "Transpose", [], {"perm": (0, *step.dims)}
+    elif isinstance(step, Masking):  # the first step wherever it occurs: its input is x
+        constants[f"{name}axis"] = np.array([-1])
+        yield "Abs", [], {}
+        yield "ReduceMax", [f"{name}axis"], {"keepdims": 1}
+        yield "Sign", [], {}
+        yield "Mul", ["=input"], {}
+    elif isinstance(step, Dropout):
+        constants[f"{name}rate"] = np.array(step.rate, np.float32)
+        constants[f"{name}on"] = np.array(True)
+        yield "Dropout", [f"{name}rate", f"{name}on"], {"seed": 1}

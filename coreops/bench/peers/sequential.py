@@ -1,0 +1,32 @@
+"""A case as a Sequential: the same lines for Keras and for coreops, which has Keras' names."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+
+
+def sequential(keras: Any, case: Case, weights: Weights) -> Any:
+    """Build the case's model from `keras`, which is Keras 3 or coreops, and set its weights."""
+    layers = keras.layers
+    model = keras.Sequential([layers.Input(case.shape[1:])])
+    for step in case.steps:
+        if isinstance(step, Dense):
+            model.add(layers.Dense(step.units, activation=step.activation))
+        elif isinstance(step, Permute):
+            model.add(layers.Permute(step.dims))
+        elif isinstance(step, Masking):
+            model.add(layers.Masking())
+        elif isinstance(step, Dropout):
+            model.add(layers.Dropout(step.rate))
+        elif isinstance(step, Activation) and step.name == "gelu_tanh":
+            gelu = partial(keras.activations.gelu, approximate=True)
+            model.add(layers.Lambda(gelu, name="gelu_tanh"))
+        elif isinstance(step, Activation):
+            model.add(layers.Activation(step.name))
+    if not case.steps:
+        model.add(layers.Identity())
+    model.set_weights([array for pair in weights for array in pair])
+    return model

@@ -1,0 +1,157 @@
+"""PyTorch in inference mode: eager with F.linear, eager into arrays that are there already, the
+packed oneDNN product that its compiler would use, and a frozen trace."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from . import Built, CannotDo, fastest
+
+Function = Callable[[Any], Any]
+
+ACTIVATIONS: dict[str | None, Function] = {
+    None: lambda x: x,
+    "relu": torch.relu_,
+    "tanh": torch.tanh_,
+    "softmax": lambda x: torch.softmax(x, -1),
+}
+STANDALONE: dict[str, Function] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "softmax": lambda x: torch.softmax(x, -1),
+}
+
+
+def start(threads: int) -> str:
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    torch.inference_mode().__enter__()  # for as long as the process lives
+    return torch.__version__
+
+
+def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    precision = "highest" if case.precision == "int8" else case.precision
+    torch.set_float32_matmul_precision(precision)
+    dense: dict[str, Callable[[Any, Any, Any, Dense], Function]] = {
+        "linear": _linear,
+        "addmm": _addmm,
+        "onednn": _onednn,
+    }
+    if not weights:
+        dense = {"eager": _linear}
+    elif x.ndim != 2:
+        del dense["addmm"]
+    t = torch.from_numpy(x)
+    ways: dict[str, Callable[[], Built]] = {
+        how: partial(_chain, case, t, weights, d) for how, d in dense.items()
+    }
+    if weights:
+        ways["trace"] = partial(_trace, case, t, weights)
+        if case.precision == "int8":
+            ways["int8"] = partial(_int8, case, t, weights)
+    return fastest(ways)
+
+
+def _chain(case: Case, t: Any, weights: Weights, dense: Callable[..., Function]) -> Built:
+    stages: list[Function] = []
+    pairs = iter(weights)
+    for step, before, shape in case.walk():
+        if isinstance(step, Dense):
+            kernel, bias = map(torch.from_numpy, next(pairs))
+            stages.append(dense(kernel, bias, torch.empty(before), step))
+        elif isinstance(step, Activation):
+            stages.append(STANDALONE[step.name])
+        elif isinstance(step, Permute):
+            stages.append(partial(_copy, torch.empty(shape), (0, *step.dims)))
+        elif isinstance(step, Masking):
+            stages.append(lambda x: x * (x != 0).any(-1, keepdim=True))
+        elif isinstance(step, Dropout):
+            stages.append(partial(F.dropout, p=step.rate, training=True))
+    if not stages:
+        stages.append(torch.clone)
+    first, *others = stages
+    if not others:
+        return Built(lambda: first(t))
+
+    def call() -> Any:
+        y = first(t)
+        for stage in others:
+            y = stage(y)
+        return y
+
+    return Built(call)
+
+
+def _copy(out: Any, order: tuple[int, ...], x: Any) -> Any:
+    return out.copy_(x.permute(order))
+
+
+def _linear(kernel: Any, bias: Any, like: Any, step: Dense) -> Function:
+    w, after = kernel.t().contiguous(), ACTIVATIONS[step.activation]
+    if step.activation is None:
+        return lambda x: F.linear(x, w, bias)
+    return lambda x: after(F.linear(x, w, bias))
+
+
+def _addmm(kernel: Any, bias: Any, like: Any, step: Dense) -> Function:
+    out, after = torch.empty((like.shape[0], step.units)), ACTIVATIONS[step.activation]
+    if step.activation is None:
+        return lambda x: torch.addmm(bias, x, kernel, out=out)
+    return lambda x: after(torch.addmm(bias, x, kernel, out=out))
+
+
+def _onednn(kernel: Any, bias: Any, like: Any, step: Dense) -> Function:
+    rows = like.numel() // like.shape[-1]
+    w = torch.ops.mkldnn._reorder_linear_weight(kernel.t().contiguous(), rows)
+    product = torch.ops.mkldnn._linear_pointwise
+    if step.activation in ("relu", "tanh"):
+        return lambda x: product(x, w, bias, step.activation, [], "")
+    after = ACTIVATIONS[step.activation]
+    return lambda x: after(product(x, w, bias, "none", [], ""))
+
+
+def _module(case: Case, weights: Weights) -> Any:
+    """A network of dense layers as modules."""
+    layers: list[Any] = []
+    pairs = iter(weights)
+    activations = {"relu": torch.nn.ReLU, "softmax": lambda: torch.nn.Softmax(-1)}
+    for step, before, _ in case.walk():
+        if not isinstance(step, Dense):
+            raise CannotDo("only plain networks are made of modules")
+        kernel, bias = map(torch.from_numpy, next(pairs))
+        layer = torch.nn.Linear(before[-1], step.units)
+        layer.weight = torch.nn.Parameter(kernel.t().contiguous(), requires_grad=False)
+        layer.bias = torch.nn.Parameter(bias, requires_grad=False)
+        layers.append(layer)
+        if step.activation is not None:
+            layers.append(activations[step.activation]())
+    return torch.nn.Sequential(*layers).eval()
+
+
+def _trace(case: Case, t: Any, weights: Weights) -> Built:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(_module(case, weights), t)
+        model = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
+        for _ in range(3):
+            model(t)
+    return Built(lambda: model(t))
+
+
+def _int8(case: Case, t: Any, weights: Weights) -> Built:
+    with warnings.catch_warnings(), torch.inference_mode(False):
+        warnings.simplefilter("ignore")
+        quantize = torch.ao.quantization.quantize_dynamic
+        model = quantize(_module(case, weights), {torch.nn.Linear}, torch.qint8)
+    return Built(lambda: model(t))

@@ -1,6 +1,5 @@
 /* execute.c - running a plan: blocks of units go through all the steps, shared out over threads. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "parallel.h"
 #include "plan.h"
@@ -25,11 +24,13 @@ static char *locate(const co_job *job, const char *arena, int v, ptrdiff_t first
            first * (value->size / job->plan->units) * value->item_bytes;
 }
 
-static void repeat(const co_step *step, ptrdiff_t positions, ptrdiff_t item, const char *x,
-                   char *y) {
-    const size_t bytes = (size_t)(step->u.repeat.n * item);
-    for (ptrdiff_t i = 0; i < positions; i++, x += bytes)
-        for (ptrdiff_t t = 0; t < step->u.repeat.times; t++, y += bytes) memcpy(y, x, bytes);
+/* Whether a step's result is more than 1 / share of the last cache: it is the run's, and goes past
+ * the cache. Scattered stores gain by that far sooner than those that go in order
+ * (docs/performance.md). */
+static int streams(const co_job *job, const co_step *step, ptrdiff_t share) {
+    const co_value *y = &job->plan->values[step->y];
+    const ptrdiff_t bytes = job->units * (y->size / job->plan->units) * y->item_bytes;
+    return y->buffer == CO_BUFFER_Y && bytes > job->plan->cache / share;
 }
 
 static void run_step(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -45,7 +46,7 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
 
     switch (step->op) {
     case CO_OP_COPY:
-        memcpy(y, x, (size_t)(n * item));
+        kernels->copy_rows(1, n * item, x, 0, y, 0, streams(job, step, 2));
         break;
     case CO_OP_DENSE:
         kernels->gemm(positions, step->u.dense.n, step->u.dense.k, x, step->u.dense.k,
@@ -70,14 +71,13 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
         co_dropout(kernels, step->u.noise, job->streams[step->u.noise->stream], first * x_unit,
                    units * x_unit, x, y);
         break;
-    case CO_OP_PERMUTE: {
-        const ptrdiff_t part = positions ? n / positions * item : 0;
-        for (ptrdiff_t i = 0; i < positions; i++)
-            co_permute(kernels, step->u.permutation, x + i * part, y + i * part);
+    case CO_OP_PERMUTE:
+        co_permute(kernels, step->u.permutation, positions, x, y, streams(job, step, 8));
         break;
-    }
     case CO_OP_REPEAT:
-        repeat(step, positions, item, x, y);
+        for (ptrdiff_t i = 0, run = step->u.repeat.n * item; i < positions; i++)
+            kernels->copy_rows(step->u.repeat.times, run, x + i * run, 0,
+                               y + i * step->u.repeat.times * run, run, streams(job, step, 2));
         break;
     }
 }
@@ -88,6 +88,7 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     char *arena = job->arena + worker * job->arena_bytes;
     for (int i = 0; i < job->plan->n_steps; i++)
         run_step(job, &job->plan->steps[i], arena, first, left < job->block ? left : job->block);
+    job->plan->kernels->settle();
 }
 
 /* Units of a chunk: a plan's block, or less when that leaves threads without work. */

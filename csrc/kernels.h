@@ -13,7 +13,9 @@
  *   - inputs and outputs either do not overlap or are the same pointer with the
  *     same layout (in place);
  *   - the result for a row depends on that row alone, in bits: not on its
- *     place in the block, on m, or on alignment. */
+ *     place in the block, on m, or on alignment;
+ *   - stream says that the result is more than the cache keeps: it may go past
+ *     it, and nobody else may read it before settle(). */
 #ifndef COREOPS_KERNELS_H
 #define COREOPS_KERNELS_H
 
@@ -26,6 +28,11 @@
 typedef struct co_stream {
     uint64_t seed, call;
 } co_stream;
+
+/* Matrices one after the other: distances in elements, ld* between rows, next_* between planes. */
+typedef struct co_planes {
+    ptrdiff_t m, n, ldx, ldy, count, next_x, next_y;
+} co_planes;
 
 #define CO_KERNEL_LIST(KERNEL)                                                                     \
     /* Packs a k by n row-major matrix of reals into ceil(n / NR) panels of k rows by NR           \
@@ -59,17 +66,19 @@ typedef struct co_stream {
     KERNEL(dropout, void,                                                                          \
            (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
             uint64_t threshold, double scale))                                                     \
-    /* y[j * ldy + i] = x[i * ldx + j] for i < m, j < n, elements of 1, 2, 4 or 8 bytes,           \
-     * moved and not computed. Never in place; any alignment. x may be read anywhere between       \
-     * its first and its last element, also between rows. */                                       \
-    KERNEL(transpose_x8, void,                                                                     \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
-    KERNEL(transpose_x16, void,                                                                    \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
-    KERNEL(transpose_x32, void,                                                                    \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
-    KERNEL(transpose_x64, void,                                                                    \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))
+    /* For each of the planes y[j * ldy + i] = x[i * ldx + j], i < m and j < n, elements of 1, 2,  \
+     * 4 or 8 bytes, moved and not computed. Never in place; any alignment. x may be read          \
+     * anywhere between its first and its last element, also between rows. */                      \
+    KERNEL(transpose_x8, void, (const co_planes *planes, const void *x, void *y, int stream))      \
+    KERNEL(transpose_x16, void, (const co_planes *planes, const void *x, void *y, int stream))     \
+    KERNEL(transpose_x32, void, (const co_planes *planes, const void *x, void *y, int stream))     \
+    KERNEL(transpose_x64, void, (const co_planes *planes, const void *x, void *y, int stream))     \
+    /* m rows of n bytes. ldx may be 0: the same row m times. */                                   \
+    KERNEL(copy_rows, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy,        \
+            int stream))                                                                           \
+    /* Orders what kernels streamed before what this thread stores next. */                        \
+    KERNEL(settle, void, (void))
 
 #define CO_FIELD(slot, ret, params) ret(*slot) params;
 #define CO_SLOT(slot, ret, params) .slot = slot,

@@ -36,10 +36,12 @@ typedef uint64_t real_bits;
 #if defined(__GNUC__)
 #define CO_INLINE static inline __attribute__((always_inline))
 #define CO_PREFETCH(p) __builtin_prefetch(p)
+#define CO_PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
 #define CO_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
 #else
 #define CO_INLINE static inline
 #define CO_PREFETCH(p) ((void)(p))
+#define CO_PREFETCH_L2(p) ((void)(p))
 #define CO_PREFETCH_WRITE(p) ((void)(p))
 #endif
 #if defined(__clang__)

@@ -91,6 +91,8 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
 typedef uint8x16_t vlanes;
 CO_INLINE vlanes l_load(const char *p) { return vld1q_u8((const uint8_t *)p); }
 CO_INLINE void l_store(char *p, vlanes a) { vst1q_u8((uint8_t *)p, a); }
+CO_INLINE void l_stream(char *p, vlanes a) { l_store(p, a); }
+CO_INLINE void l_settle(void) {}
 CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     (void)stride;
     return l_load(p);
@@ -99,6 +101,7 @@ CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
     (void)lane;
     l_store(p, a);
 }
+CO_INLINE void l_cross(vlanes *a, int step) { (void)a, (void)step; }
 /* Only the 8 bit zip needs no cast, and a cast to the same type does not exist. */
 #define N_ZIP(op, bits, a, b)                                                                      \
     vreinterpretq_u8_u##bits(op##bits(vreinterpretq_u##bits##_u8(a), vreinterpretq_u##bits##_u8(b)))

@@ -198,6 +198,8 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
 typedef vint vlanes;
 CO_INLINE vlanes l_load(const char *p) { return V_SI(_loadu)((const void *)p); }
 CO_INLINE void l_store(char *p, vlanes a) { V_SI(_storeu)((void *)p, a); }
+CO_INLINE void l_stream(char *p, vlanes a) { V_SI(_stream)((void *)p, a); }
+CO_INLINE void l_settle(void) { _mm_sfence(); }
 #define L_ROW(i) ((void *)(p + (i) * stride))
 CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     const __m128i first = _mm_loadu_si128(L_ROW(0));
@@ -224,6 +226,25 @@ CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
 #else
     (void)lane;
     l_store(p, a);
+#endif
+}
+/* a holds LL vectors, step apart: lane i of vector j and lane j of vector i change places. */
+CO_INLINE void l_cross(vlanes *a, int step) {
+#if V_BITS == 512
+    const vlanes even01 = _mm512_shuffle_i32x4(a[0], a[step], 0x88);
+    const vlanes odd01 = _mm512_shuffle_i32x4(a[0], a[step], 0xdd);
+    const vlanes even23 = _mm512_shuffle_i32x4(a[2 * step], a[3 * step], 0x88);
+    const vlanes odd23 = _mm512_shuffle_i32x4(a[2 * step], a[3 * step], 0xdd);
+    a[0] = _mm512_shuffle_i32x4(even01, even23, 0x88);
+    a[step] = _mm512_shuffle_i32x4(odd01, odd23, 0x88);
+    a[2 * step] = _mm512_shuffle_i32x4(even01, even23, 0xdd);
+    a[3 * step] = _mm512_shuffle_i32x4(odd01, odd23, 0xdd);
+#elif V_BITS == 256
+    const vlanes low = _mm256_permute2x128_si256(a[0], a[step], 0x20);
+    a[step] = _mm256_permute2x128_si256(a[0], a[step], 0x31);
+    a[0] = low;
+#else
+    (void)a, (void)step;
 #endif
 }
 #define l_zip_lo(bits, a, b) V_I(_unpacklo, bits)(a, b)

@@ -66,6 +66,13 @@ typedef struct co_planes {
     KERNEL(dropout, void,                                                                          \
            (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
             uint64_t threshold, double scale))                                                     \
+    /* The words of elements start .. start + n - 1 of a stream. */                                \
+    KERNEL(draw, void, (ptrdiff_t n, co_stream stream, uint64_t start, uint32_t *words))           \
+    /* y[i] = scale * x[i] where words[i] >= threshold, else 0. 0 < threshold; words beyond the    \
+     * n-th, up to a vector's, may be read. */                                                     \
+    KERNEL(keep, void,                                                                             \
+           (ptrdiff_t n, const void *x, void *y, const uint32_t *words, uint64_t threshold,        \
+            double scale))                                                                         \
     /* For each of the planes y[j * ldy + i] = x[i * ldx + j], i < m and j < n, elements of 1, 2,  \
      * 4 or 8 bytes, moved and not computed. Never in place; any alignment. x may be read          \
      * anywhere between its first and its last element, also between rows. */                      \

@@ -114,6 +114,10 @@ CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return m ? a : b; }
 CO_INLINE vmask v_both(vmask m, vmask k) { return m & k; }
 CO_INLINE int v_any(vmask m) { return m; }
 
+/* A bit for each lane, the first one's lowest; and the other way, from the lowest VL bits. */
+CO_INLINE unsigned v_to_bits(vmask m) { return (unsigned)m; }
+CO_INLINE vmask v_of_bits(unsigned bits) { return bits & 1; }
+
 /* The bits of the lanes; a shift shifts each lane as an unsigned integer. */
 CO_INLINE vreal v_and(vreal a, vreal b) { return v_from_bits(v_bits(a) & v_bits(b)); }
 CO_INLINE vreal v_or(vreal a, vreal b) { return v_from_bits(v_bits(a) | v_bits(b)); }

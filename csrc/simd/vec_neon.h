@@ -46,6 +46,17 @@ CO_INLINE vmask v_ne(vreal a, vreal b) {
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return N_R(vbsl)(m, a, b); }
 CO_INLINE vmask v_both(vmask m, vmask k) { return N_U(vand)(m, k); }
 CO_INLINE int v_any(vmask m) { return vmaxvq_u32(N_MASK_U32(m)) != 0; }
+#if CO_REAL_BITS == 32
+static const uint32_t v_lane_bit[4] = {1, 2, 4, 8};
+#else
+static const uint64_t v_lane_bit[2] = {1, 2};
+#endif
+CO_INLINE unsigned v_to_bits(vmask m) {
+    return (unsigned)N_U(vaddv)(N_U(vand)(m, N_U(vld1)(v_lane_bit)));
+}
+CO_INLINE vmask v_of_bits(unsigned bits) {
+    return N_U(vtst)(N_PASTE(vdupq_n_u, CO_REAL_BITS, , )(bits), N_U(vld1)(v_lane_bit));
+}
 
 CO_INLINE vreal v_and(vreal a, vreal b) { return N_REAL(N_U(vand)(N_BITS(a), N_BITS(b))); }
 CO_INLINE vreal v_or(vreal a, vreal b) { return N_REAL(N_U(vorr)(N_BITS(a), N_BITS(b))); }

@@ -93,6 +93,8 @@ CO_INLINE vmask v_ne(vreal a, vreal b) { return V_CMP(a, b, _CMP_NEQ_UQ); }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(_mask_blend)(m, b, a); }
 CO_INLINE vmask v_both(vmask m, vmask k) { return m & k; }
 CO_INLINE int v_any(vmask m) { return m != 0; }
+CO_INLINE unsigned v_to_bits(vmask m) { return m; }
+CO_INLINE vmask v_of_bits(unsigned bits) { return (vmask)bits; }
 CO_INLINE vmask v_first(ptrdiff_t n) { return (vmask)((1u << n) - 1); }
 CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return V_R(_maskz_loadu)(v_first(n), p); }
 CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) { V_R(_mask_storeu)(p, v_first(n), a); }
@@ -129,6 +131,25 @@ CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return v_or(v_and(m, a), v
 #endif
 CO_INLINE vmask v_both(vmask m, vmask k) { return v_and(m, k); }
 CO_INLINE int v_any(vmask m) { return V_R(_movemask)(m) != 0; }
+CO_INLINE unsigned v_to_bits(vmask m) { return (unsigned)V_R(_movemask)(m); }
+CO_INLINE vmask v_of_bits(unsigned bits) {
+#if CO_REAL_BITS == 32
+    static const int32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const vint mine = V_SI(_loadu)((const void *)lane);
+    const vint set = V_SI(_and)(V_I(_set1, 32)((int)bits), mine);
+    return V_TO_REAL(V_I(_cmpeq, 32)(set, mine));
+#elif V_BITS == 256
+    static const int64_t lane[4] = {1, 2, 4, 8};
+    const vint mine = V_SI(_loadu)((const void *)lane);
+    const vint set = V_SI(_and)(V_SET1_64((long long)bits), mine);
+    return V_TO_REAL(_mm256_cmpeq_epi64(set, mine));
+#else
+    static const int32_t lane[4] = {1, 1, 2, 2}; /* SSE2 compares 32 bits */
+    const vint mine = V_SI(_loadu)((const void *)lane);
+    const vint set = V_SI(_and)(V_I(_set1, 32)((int)bits), mine);
+    return V_TO_REAL(V_I(_cmpeq, 32)(set, mine));
+#endif
+}
 #endif
 
 CO_INLINE vreal v_swap(vreal a, int away) {

@@ -24,9 +24,11 @@ static char *locate(const co_job *job, const char *arena, int v, ptrdiff_t first
            first * (value->size / job->plan->units) * value->item_bytes;
 }
 
+enum { CO_SCATTERED = 8, CO_IN_ORDER = 2 };
+
 /* Whether a step's result is more than 1 / share of the last cache: it is the run's, and goes past
- * the cache. Scattered stores gain by that far sooner than those that go in order
- * (docs/performance.md). */
+ * the cache. Scattered stores gain by that far sooner, and even where the cache would have room,
+ * than those that go in order. */
 static int streams(const co_job *job, const co_step *step, ptrdiff_t share) {
     const co_value *y = &job->plan->values[step->y];
     const ptrdiff_t bytes = job->units * (y->size / job->plan->units) * y->item_bytes;
@@ -46,7 +48,7 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
 
     switch (step->op) {
     case CO_OP_COPY:
-        kernels->copy_rows(1, n * item, x, 0, y, 0, streams(job, step, 2));
+        kernels->copy_rows(1, n * item, x, 0, y, 0, streams(job, step, CO_IN_ORDER));
         break;
     case CO_OP_DENSE:
         kernels->gemm(positions, step->u.dense.n, step->u.dense.k, x, step->u.dense.k,
@@ -72,12 +74,13 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
                    units * x_unit, x, y);
         break;
     case CO_OP_PERMUTE:
-        co_permute(kernels, step->u.permutation, positions, x, y, streams(job, step, 8));
+        co_permute(kernels, step->u.permutation, positions, x, y, streams(job, step, CO_SCATTERED));
         break;
     case CO_OP_REPEAT:
         for (ptrdiff_t i = 0, run = step->u.repeat.n * item; i < positions; i++)
             kernels->copy_rows(step->u.repeat.times, run, x + i * run, 0,
-                               y + i * step->u.repeat.times * run, run, streams(job, step, 2));
+                               y + i * step->u.repeat.times * run, run,
+                               streams(job, step, CO_IN_ORDER));
         break;
     }
 }

@@ -14,6 +14,7 @@ typedef struct co_job {
     ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
     char *arena;
     ptrdiff_t arena_bytes; /* of one worker */
+    ptrdiff_t result;      /* bytes of the run's */
 } co_job;
 
 /* Where `value` lies for the block that starts at unit `first`. */
@@ -24,15 +25,13 @@ static char *locate(const co_job *job, const char *arena, int v, ptrdiff_t first
            first * (value->size / job->plan->units) * value->item_bytes;
 }
 
+/* A result of more than one in so many parts of the last cache goes past it. Scattered stores gain
+ * by that far sooner than those that go in order, even while the cache would have room. */
 enum { CO_SCATTERED = 8, CO_IN_ORDER = 2 };
 
-/* Whether a step's result is more than 1 / share of the last cache: it is the run's, and goes past
- * the cache. Scattered stores gain by that far sooner, and even where the cache would have room,
- * than those that go in order. */
-static int streams(const co_job *job, const co_step *step, ptrdiff_t share) {
-    const co_value *y = &job->plan->values[step->y];
-    const ptrdiff_t bytes = job->units * (y->size / job->plan->units) * y->item_bytes;
-    return y->buffer == CO_BUFFER_Y && bytes > job->plan->cache / share;
+static int goes_past(const co_job *job, const co_step *step, ptrdiff_t share) {
+    return job->plan->values[step->y].buffer == CO_BUFFER_Y &&
+           job->result > job->plan->cache / share;
 }
 
 static void run_step(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -48,7 +47,7 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
 
     switch (step->op) {
     case CO_OP_COPY:
-        kernels->copy_rows(1, n * item, x, 0, y, 0, streams(job, step, CO_IN_ORDER));
+        kernels->copy_rows(1, n * item, x, 0, y, 0, goes_past(job, step, CO_IN_ORDER));
         break;
     case CO_OP_DENSE:
         kernels->gemm(positions, step->u.dense.n, step->u.dense.k, x, step->u.dense.k,
@@ -74,13 +73,14 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
                    units * x_unit, x, y);
         break;
     case CO_OP_PERMUTE:
-        co_permute(kernels, step->u.permutation, positions, x, y, streams(job, step, CO_SCATTERED));
+        co_permute(kernels, step->u.permutation, positions, x, y,
+                   goes_past(job, step, CO_SCATTERED));
         break;
     case CO_OP_REPEAT:
         for (ptrdiff_t i = 0, run = step->u.repeat.n * item; i < positions; i++)
             kernels->copy_rows(step->u.repeat.times, run, x + i * run, 0,
                                y + i * step->u.repeat.times * run, run,
-                               streams(job, step, CO_IN_ORDER));
+                               goes_past(job, step, CO_IN_ORDER));
         break;
     }
 }
@@ -91,7 +91,7 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     char *arena = job->arena + worker * job->arena_bytes;
     for (int i = 0; i < job->plan->n_steps; i++)
         run_step(job, &job->plan->steps[i], arena, first, left < job->block ? left : job->block);
-    job->plan->kernels->settle();
+    if (job->result > job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
 }
 
 /* Units of a chunk: a plan's block, or less when that leaves threads without work. */
@@ -112,7 +112,10 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
     const ptrdiff_t units = batch * plan->units;
     if (units == 0) return CO_OK;
     int team = co_team(units, plan->ns * (double)units, threads);
-    co_job job = {plan, buffers, streams, units, chunk_of(plan, units, team), stack, 0};
+    co_job job = {plan, buffers, streams, units, chunk_of(plan, units, team), stack, 0, 0};
+    for (int v = 0; v < plan->n_values; v++)
+        if (plan->values[v].buffer == CO_BUFFER_Y)
+            job.result = batch * plan->values[v].size * plan->values[v].item_bytes;
     const ptrdiff_t chunks = (units + job.block - 1) / job.block;
     if (chunks < team) team = (int)chunks;
     job.arena_bytes = plan->arena * job.block;

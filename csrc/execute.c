@@ -25,13 +25,13 @@ static char *locate(const co_job *job, const char *arena, int v, ptrdiff_t first
            first * (value->size / job->plan->units) * value->item_bytes;
 }
 
-/* A result of more than one in so many parts of the last cache goes past it. Scattered stores gain
+/* A result of at least one in so many parts of the last cache goes past it. Scattered stores gain
  * by that far sooner than those that go in order, even while the cache would have room. */
 enum { CO_SCATTERED = 8, CO_IN_ORDER = 2 };
 
 static int goes_past(const co_job *job, const co_step *step, ptrdiff_t share) {
     return job->plan->values[step->y].buffer == CO_BUFFER_Y &&
-           job->result > job->plan->cache / share;
+           job->result >= job->plan->cache / share;
 }
 
 static void run_step(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -91,7 +91,7 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     char *arena = job->arena + worker * job->arena_bytes;
     for (int i = 0; i < job->plan->n_steps; i++)
         run_step(job, &job->plan->steps[i], arena, first, left < job->block ? left : job->block);
-    if (job->result > job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
+    if (job->result >= job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
 }
 
 /* Units of a chunk: a plan's block, or less when that leaves threads without work. */

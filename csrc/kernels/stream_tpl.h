@@ -29,23 +29,13 @@ CO_INLINE void stream_lines(char *y, const char *x, ptrdiff_t n) {
 
 static void settle(void) { l_settle(); }
 
-/* n bytes from x to y; the `carried` bytes before x belong before y, up to the start of its line,
- * and go out with that. Returns how many bytes at the end, of a line that is not full, are left
- * to be carried; with `last` there are none. */
-static ptrdiff_t stream_bytes(ptrdiff_t n, const char *x, char *y, ptrdiff_t carried, int last) {
-    const ptrdiff_t into = stream_into(y);
-    if (into != carried) { /* the line began with what is not ours */
-        const ptrdiff_t head = n < STREAM_LINE - into ? n : STREAM_LINE - into;
-        memcpy(y, x, (size_t)head);
-        x += head, y += head, n -= head;
-        if (n == 0) return 0;
-    } else {
-        x -= into, y -= into, n += into;
-    }
-    const ptrdiff_t lines = n / STREAM_LINE, left = n % STREAM_LINE;
-    stream_lines(y, x, lines);
-    if (last) memcpy(y + lines * STREAM_LINE, x + lines * STREAM_LINE, (size_t)left);
-    return last ? 0 : left;
+/* n bytes: lines of y that are not whole by stores as ever. */
+static void stream_bytes(ptrdiff_t n, const char *x, char *y) {
+    const ptrdiff_t room = (STREAM_LINE - stream_into(y)) % STREAM_LINE, head = n < room ? n : room;
+    const ptrdiff_t lines = (n - head) / STREAM_LINE, done = head + lines * STREAM_LINE;
+    memcpy(y, x, (size_t)head);
+    stream_lines(y + head, x + head, lines);
+    memcpy(y + done, x + done, (size_t)(n - done));
 }
 
 /* A row of n bytes by its two ends, which may overlap: WIDTH <= n <= 2 WIDTH. */
@@ -86,29 +76,14 @@ CO_INLINE void copy_row(ptrdiff_t n, const char *x, char *y) {
     }
 }
 
-/* Short rows with nothing between them gather on a stage, from where lines leave. */
-enum { STREAM_STAGE = 8 * 1024 };
-
-static void copy_rows_staged(ptrdiff_t m, ptrdiff_t n, const char *x, ptrdiff_t ldx, char *y) {
-    _Alignas(STREAM_LINE) char stage[STREAM_LINE + STREAM_STAGE];
-    ptrdiff_t carried = 0, rows;
-    for (; m > 0; m -= rows) {
-        rows = STREAM_STAGE / n < m ? STREAM_STAGE / n : m;
-        for (ptrdiff_t i = 0; i < rows; i++, x += ldx) copy_row(n, x, stage + STREAM_LINE + i * n);
-        carried = stream_bytes(rows * n, stage + STREAM_LINE, y, carried, rows == m);
-        memmove(stage, stage + rows * n, STREAM_LINE);
-        y += rows * n;
-    }
-}
-
 static void copy_rows(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y,
                       ptrdiff_t ldy, int stream) {
     const char *from = x;
     char *to = y;
-    if (stream && ldy == n && m > 1 && n > 0 && n <= STREAM_STAGE / 2) {
-        copy_rows_staged(m, n, from, ldx, to);
-    } else if (stream && n >= 4 * STREAM_LINE) {
-        for (ptrdiff_t i = 0; i < m; i++) stream_bytes(n, from + i * ldx, to + i * ldy, 0, 1);
+    /* of a short row the lines at its ends, which are not whole, are too great a part */
+    const int whole = (stream_into(y) | n % STREAM_LINE | ldy % STREAM_LINE) == 0;
+    if (stream && (whole || n >= 16 * STREAM_LINE)) {
+        for (ptrdiff_t i = 0; i < m; i++) stream_bytes(n, from + i * ldx, to + i * ldy);
     } else {
         for (ptrdiff_t i = 0; i < m; i++) copy_row(n, from + i * ldx, to + i * ldy);
     }

@@ -189,7 +189,14 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
     static void transpose_squares_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {      \
         const ptrdiff_t down = m - m % (4 * T##bits), i = transpose_rest(m, down, T##bits);        \
         const ptrdiff_t right = n - n % (4 * T##bits), j = transpose_rest(n, right, T##bits);      \
-        transpose_by_square_x##bits(down, right, x, ldx, y, ldy);                                  \
+        if (down * bits > 8 * 512) {                                                               \
+            transpose_by_square_x##bits(down, right, x, ldx, y, ldy);                              \
+        } else { /* rows of y so short that some hundred lie close: x is read in streams */        \
+            for (ptrdiff_t q = 0; q < right; q += 256)                                             \
+                for (ptrdiff_t p = 0; p < down; p += 4 * T##bits)                                  \
+                    transpose_by_square_x##bits(4 * T##bits, right - q < 256 ? right - q : 256,    \
+                                                x + p * ldx + q, ldx, y + q * ldy + p, ldy);       \
+        }                                                                                          \
         if (down < m) transpose_flats_x##bits(m - i, right, x + i * ldx, ldx, y + i, ldy);         \
         if (right < n) transpose_talls_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);            \
     }                                                                                              \

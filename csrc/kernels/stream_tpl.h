@@ -55,7 +55,7 @@ STREAM_ENDS(16)
 STREAM_ENDS(32)
 
 CO_INLINE void copy_row(ptrdiff_t n, const char *x, char *y) {
-    if (n > 256) {
+    if (n > 128) {
         memcpy(y, x, (size_t)n);
     } else if (n > 64) {
         ptrdiff_t i = 0;

@@ -111,7 +111,26 @@ const char *co_cpu_features(void) {
     return text;
 }
 
+/* The largest data cache, of those that the CPU lists: Intel in leaf 4, AMD in one of its own. */
+static ptrdiff_t largest_cache(void) {
+    static const uint32_t leaves[] = {4, 0x8000001du};
+    ptrdiff_t largest = 0;
+    for (int i = 0; i < 2; i++) {
+        uint32_t eax, ebx, ecx, edx;
+        for (uint32_t n = 0; __get_cpuid_count(leaves[i], n, &eax, &ebx, &ecx, &edx); n++) {
+            const uint32_t kind = eax & 31; /* 0: no more, 2: instructions */
+            const ptrdiff_t ways = (ebx >> 22) + 1, parts = (ebx >> 12 & 0x3ff) + 1;
+            const ptrdiff_t bytes = ways * parts * ((ebx & 0xfff) + 1) * ((ptrdiff_t)ecx + 1);
+            if (kind == 0) break;
+            if (kind != 2 && bytes > largest) largest = bytes;
+        }
+    }
+    return largest;
+}
+
 #else
+
+static ptrdiff_t largest_cache(void) { return 0; }
 
 int co_cpu_sets(void) { return 0; }
 
@@ -124,3 +143,15 @@ const char *co_cpu_features(void) {
 }
 
 #endif
+
+ptrdiff_t co_cache_bytes(void) {
+    static atomic_ptrdiff_t known; /* to ask may take the system microseconds */
+    const ptrdiff_t most = (ptrdiff_t)64 << 20;
+    ptrdiff_t bytes = atomic_load(&known);
+    if (bytes == 0) {
+        bytes = largest_cache();
+        bytes = bytes == 0 ? most / 2 : bytes < most ? bytes : most;
+        atomic_store(&known, bytes);
+    }
+    return bytes;
+}

@@ -1,6 +1,8 @@
-/* cpu.h - what this CPU and its operating system can run, asked by dispatch.c alone. */
+/* cpu.h - what this CPU and its operating system can run, and what they say of its cache. */
 #ifndef COREOPS_CPU_H
 #define COREOPS_CPU_H
+
+#include <stddef.h>
 
 /* Sets of features, each what some tiers need: what is new in a level of the x86-64 psABI, and
  * extensions. */
@@ -16,5 +18,9 @@ enum {
 /* The sets whose every feature is present and that the operating system lets this process use: the
  * compiler may use any of them. */
 int co_cpu_sets(void);
+
+/* The bytes of the last cache that a core may call its own: no more than 64 MiB of it, for a large
+ * one has many cores to serve; 32 MiB where nobody says. */
+ptrdiff_t co_cache_bytes(void);
 
 #endif

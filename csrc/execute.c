@@ -1,6 +1,5 @@
 /* execute.c - running a plan: blocks of units go through all the steps, shared out over threads. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "parallel.h"
 #include "plan.h"
@@ -18,6 +17,7 @@ typedef struct co_job {
     char *arena;
     ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
     ptrdiff_t scratch;     /* where that starts */
+    ptrdiff_t result;      /* bytes of the run's */
 } co_job;
 
 /* Where `value` lies for the block that starts at unit `first`. */
@@ -28,11 +28,13 @@ static char *locate(const co_job *job, const char *arena, int v, ptrdiff_t first
            first * (value->size / job->plan->units) * value->item_bytes;
 }
 
-static void repeat(const co_step *step, ptrdiff_t positions, ptrdiff_t item, const char *x,
-                   char *y) {
-    const size_t bytes = (size_t)(step->u.repeat.n * item);
-    for (ptrdiff_t i = 0; i < positions; i++, x += bytes)
-        for (ptrdiff_t t = 0; t < step->u.repeat.times; t++, y += bytes) memcpy(y, x, bytes);
+/* A result of at least one in so many parts of the last cache goes past it. Scattered stores gain
+ * by that far sooner than those that go in order, even while the cache would have room. */
+enum { CO_SCATTERED = 8, CO_IN_ORDER = 2 };
+
+static int goes_past(const co_job *job, const co_step *step, ptrdiff_t share) {
+    return job->plan->values[step->y].buffer == CO_BUFFER_Y &&
+           job->result >= job->plan->cache / share;
 }
 
 /* Whether a dense step goes by the plan's matmul. The rows of the whole call decide, so that all of
@@ -134,7 +136,7 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
 
     switch (step->op) {
     case CO_OP_COPY:
-        memcpy(y, x, (size_t)(n * item));
+        kernels->copy_rows(1, n * item, x, 0, y, 0, goes_past(job, step, CO_IN_ORDER));
         break;
     case CO_OP_DENSE:
     case CO_OP_DENSE_INT8:
@@ -158,14 +160,15 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
         co_dropout(kernels, step->u.noise, job->streams[step->u.noise->stream], first * x_unit,
                    units * x_unit, x, y);
         break;
-    case CO_OP_PERMUTE: {
-        const ptrdiff_t part = positions ? n / positions * item : 0;
-        for (ptrdiff_t i = 0; i < positions; i++)
-            co_permute(kernels, step->u.permutation, x + i * part, y + i * part);
+    case CO_OP_PERMUTE:
+        co_permute(kernels, step->u.permutation, positions, x, y,
+                   goes_past(job, step, CO_SCATTERED));
         break;
-    }
     case CO_OP_REPEAT:
-        repeat(step, positions, item, x, y);
+        for (ptrdiff_t i = 0, run = step->u.repeat.n * item; i < positions; i++)
+            kernels->copy_rows(step->u.repeat.times, run, x + i * run, 0,
+                               y + i * step->u.repeat.times * run, run,
+                               goes_past(job, step, CO_IN_ORDER));
         break;
     }
 }
@@ -176,6 +179,7 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     char *arena = job->arena + worker * job->arena_bytes;
     for (int i = 0; i < job->plan->n_steps; i++)
         run_step(job, &job->plan->steps[i], arena, first, left < job->block ? left : job->block);
+    if (job->result >= job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
 }
 
 /* The bytes of scratch that a block of so many units takes. */
@@ -252,6 +256,9 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
                   .team = 1,
                   .arena = stack};
     if (job.units == 0) return CO_OK;
+    for (int v = 0; v < plan->n_values; v++)
+        if (plan->values[v].buffer == CO_BUFFER_Y)
+            job.result = batch * plan->values[v].size * plan->values[v].item_bytes;
     const int team = cut(&job, how.threads);
     const ptrdiff_t chunks = (job.units + job.block - 1) / job.block;
     if (pack_all(&job) != CO_OK) return CO_NO_MEMORY;

@@ -13,7 +13,9 @@
  *   - inputs and outputs either do not overlap or are the same pointer with the
  *     same layout (in place);
  *   - the result for a row depends on that row alone, in bits: not on its
- *     place in the block, on m, or on alignment. */
+ *     place in the block, on m, or on alignment;
+ *   - stream says that the result is more than the cache keeps: it may go past
+ *     it, and nobody else may read it before settle(). */
 #ifndef COREOPS_KERNELS_H
 #define COREOPS_KERNELS_H
 
@@ -57,6 +59,11 @@ typedef struct co_matmul {
 
 /* The longest sum of products of -127 .. 127 and -128 .. 127 that surely fits into 32 bits. */
 enum { CO_QGEMM_DEPTH = INT32_MAX / (127 * 128) };
+
+/* Matrices one after the other: distances in elements, ld* between rows, next_* between planes. */
+typedef struct co_planes {
+    ptrdiff_t m, n, ldx, ldy, count, next_x, next_y;
+} co_planes;
 
 #define CO_KERNEL_LIST(KERNEL)                                                                     \
     /* Packs a k by n row-major matrix of reals into ceil(n / NR) panels of k rows by NR           \
@@ -119,17 +126,26 @@ enum { CO_QGEMM_DEPTH = INT32_MAX / (127 * 128) };
     KERNEL(dropout, void,                                                                          \
            (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
             uint64_t threshold, double scale))                                                     \
-    /* y[j * ldy + i] = x[i * ldx + j] for i < m, j < n, elements of 1, 2, 4 or 8 bytes,           \
-     * moved and not computed. Never in place; any alignment. x may be read anywhere between       \
-     * its first and its last element, also between rows. */                                       \
-    KERNEL(transpose_x8, void,                                                                     \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
-    KERNEL(transpose_x16, void,                                                                    \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
-    KERNEL(transpose_x32, void,                                                                    \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
-    KERNEL(transpose_x64, void,                                                                    \
-           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy))       \
+    /* The words of elements start .. start + n - 1 of a stream. */                                \
+    KERNEL(draw, void, (ptrdiff_t n, co_stream stream, uint64_t start, uint32_t *words))           \
+    /* y[i] = scale * x[i] where words[i] >= threshold, else 0. 0 < threshold; words beyond the    \
+     * n-th, up to a vector's, may be read. */                                                     \
+    KERNEL(keep, void,                                                                             \
+           (ptrdiff_t n, const void *x, void *y, const uint32_t *words, uint64_t threshold,        \
+            double scale))                                                                         \
+    /* For each of the planes y[j * ldy + i] = x[i * ldx + j], i < m and j < n, elements of 1, 2,  \
+     * 4 or 8 bytes, moved and not computed. Never in place; any alignment. x may be read          \
+     * anywhere between its first and its last element, also between rows. */                      \
+    KERNEL(transpose_x8, void, (const co_planes *planes, const void *x, void *y, int stream))      \
+    KERNEL(transpose_x16, void, (const co_planes *planes, const void *x, void *y, int stream))     \
+    KERNEL(transpose_x32, void, (const co_planes *planes, const void *x, void *y, int stream))     \
+    KERNEL(transpose_x64, void, (const co_planes *planes, const void *x, void *y, int stream))     \
+    /* m rows of n bytes. ldx may be 0: the same row m times. */                                   \
+    KERNEL(copy_rows, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy,        \
+            int stream))                                                                           \
+    /* Orders what kernels streamed before what this thread stores next. */                        \
+    KERNEL(settle, void, (void))                                                                   \
     /* x = a * x + b, n times over, in every lane of a fixed number of registers, the lanes of     \
      * register j from x = j; the sum of all lanes. With a = 0 and b = 1 that is how many          \
      * multiply-adds each of the n has. */                                                         \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "plan.h"
 
 /* The number of steps that read each value, and the last of them. The result is
@@ -169,5 +170,6 @@ co_status co_layout(co_plan *plan, int result) {
     plan->units = units_of(plan);
     co_status status = lay_out_arena(plan);
     if (status == CO_OK) choose_block(plan);
+    plan->cache = co_cache_bytes();
     return status;
 }

@@ -245,16 +245,10 @@ int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, cons
     const ptrdiff_t size = operand(plan, x);
     if (size < 0) return (int)size;
     if (!is_shape(rank, shape, size)) return CO_BAD_PLAN;
-    co_step step = {
-        .op = CO_OP_PERMUTE, .x = x, .mask = -1, .u.permutation = malloc(sizeof(co_permutation))};
-    if (!step.u.permutation) return CO_NO_MEMORY;
-    co_status status = co_permutation_init(step.u.permutation, &step.positions, plan->item_bytes,
-                                           rank, shape, axes);
-    if (status != CO_OK) {
-        step_free(&step);
-        return status;
-    }
-    return add_step(plan, step, size);
+    co_step step = {.op = CO_OP_PERMUTE, .x = x, .mask = -1};
+    const co_status status = co_permutation_create(&step.u.permutation, &step.positions,
+                                                   plan->item_bytes, rank, shape, axes);
+    return status == CO_OK ? add_step(plan, step, size) : (int)status;
 }
 
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times) {

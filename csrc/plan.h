@@ -16,13 +16,18 @@ typedef struct co_loop {
     ptrdiff_t count, x, y;
 } co_loop;
 
-/* How one sample's permutation is done. The loops visit blocks; a block is a
- * run of n elements copied as it is (m == 0), or an m by n matrix transposed. */
+/* How one sample's permutation is done: loops over planes to transpose, over rows of planes to copy
+ * (m rows of n bytes), or over stretches of the result whose items are looked up one by one. */
+typedef enum co_way { CO_WAY_TRANSPOSE, CO_WAY_COPY, CO_WAY_LOOK_UP } co_way;
+
 typedef struct co_permutation {
+    co_way way;
     int item_bytes; /* of the merged element */
     int loops;
     co_loop loop[CO_MAX_RANK];
-    ptrdiff_t m, n, ldx, ldy;
+    ptrdiff_t size;   /* elements of a sample */
+    co_planes planes; /* look up: stretches of n elements, of the last m */
+    int32_t from[];   /* look up: where the n elements lie in x */
 } co_permutation;
 
 /* How one sample's dropout is done: loops over runs of n elements; y counts the
@@ -108,6 +113,7 @@ struct co_plan {
     ptrdiff_t arena;       /* bytes per unit */
     ptrdiff_t block;       /* units */
     double ns;             /* estimate for a unit */
+    ptrdiff_t cache;       /* bytes of the machine's last one */
     _Atomic(void *) spare; /* an arena that the last run left behind */
 };
 
@@ -118,9 +124,10 @@ co_status co_layout(co_plan *plan, int result);
 /* permute.c. Axes that lead in x and in the result make no loop: *positions is
  * their product, the permutation is that of one position. The shape's product
  * does not overflow, even without its zeros; the same holds for co_noise_init. */
-co_status co_permutation_init(co_permutation *p, ptrdiff_t *positions, int item_bytes, int rank,
-                              const ptrdiff_t *shape, const int *axes);
-void co_permute(const co_kernels *kernels, const co_permutation *p, const char *x, char *y);
+co_status co_permutation_create(co_permutation **made, ptrdiff_t *positions, int item_bytes,
+                                int rank, const ptrdiff_t *shape, const int *axes);
+void co_permute(const co_kernels *kernels, const co_permutation *p, ptrdiff_t positions,
+                const char *x, char *y, int stream);
 
 /* random.c. co_dropout does n elements of a batch from element `first` on; both
  * are whole samples unless the noise has one word for each element. */

@@ -75,16 +75,33 @@ def apply_softmax(x: Any, axis: int | Sequence[int] = -1, log: bool = False) -> 
     return _computed(x, "softmax", compute)
 
 
+@lru_cache(maxsize=256)
+def _permutation(
+    isa: str, shape: tuple[int, ...], dtype: np.dtype, axes: tuple[int, ...]
+) -> tuple[_kernels.Plan | None, bool, tuple[int, ...]]:
+    """What an array of that shape needs: the plan (None: NumPy does it), whether its first axis is
+    the plan's batch, and the result's shape."""
+    order = normalize_axes(axes, len(shape))
+    if len(order) != len(shape):
+        raise ValueError(f"axes={axes} is no permutation of {len(shape)} axes")
+    out = tuple(shape[a] for a in order)
+    if 0 in shape or dtype.itemsize not in (1, 2, 4, 8, 16):
+        return None, False, out
+    # An axis that leads before and after is the batch; otherwise the array is one sample.
+    lead = bool(order) and order[0] == 0
+    dims = tuple(a - lead + 1 for a in order[lead:])
+    native = dtype.newbyteorder("=")
+    return _plan(isa, shape[lead:], native, "permute", (dims,)), lead, out
+
+
 def apply_permute(x: Any, axes: Sequence[int]) -> np.ndarray:
     """np.transpose(x, axes) as a new C-contiguous array, for any dtype."""
     array = as_array(x, "permute")
-    order = normalize_axes(tuple(axes), array.ndim)
-    if len(order) != array.ndim:
-        raise ValueError(f"axes={tuple(axes)} is no permutation of {array.ndim} axes")
-    shape = tuple(array.shape[a] for a in order)
-    if array.size == 0 or array.dtype.itemsize not in (1, 2, 4, 8, 16):
+    order = tuple(axes)
+    plan, lead, shape = _permutation(_kernels.isa(), array.shape, array.dtype, order)
+    if plan is None:
         return np.transpose(array, order).copy()
-    # An axis that leads before and after is the batch; otherwise the array is one sample.
-    lead = 1 if order and order[0] == 0 else 0
-    dims = tuple(a - lead + 1 for a in order[lead:])
-    return _run(array, array.shape[lead:], "permute", dims).reshape(shape)
+    rows = np.ascontiguousarray(array, dtype=plan.dtype)
+    if lead:
+        return plan.run(rows)[0]
+    return plan.run(rows.reshape((1, *rows.shape)))[0].reshape(shape)

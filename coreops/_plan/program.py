@@ -104,7 +104,7 @@ class Program:
             segment = self._segment(index, y, mask)
             index = segment.next
             last = index == len(self._leaves)
-            y, mask = self._run(segment, y, mask, out if last else None)
+            y, mask = self.run(segment, y, mask, out if last else None)
             if last:
                 break
         if out is not None and y is not out:
@@ -114,21 +114,22 @@ class Program:
             y = out
         return y, mask
 
-    def single_plan(self, x: np.ndarray) -> _kernels.Plan | None:
-        """The one plan that is the whole program for arrays such as x, if there is one."""
+    def single_segment(self, x: np.ndarray) -> Segment | None:
+        """The one segment that is the whole program for arrays such as x, if there is one and
+        nothing of Python's in it."""
         segment = self._segment(0, x, None)
-        if (
-            segment.next < len(self._leaves)
-            or segment.seam is not None
-            or segment.dtype != x.dtype
-            or segment.flow.batch is not None
-        ):
-            return None
-        return segment.plan
+        whole = segment.next == len(self._leaves) and segment.seam is None
+        return segment if whole and segment.dtype == x.dtype else None
 
-    def _run(
+    def single_plan(self, x: np.ndarray) -> _kernels.Plan | None:
+        """The plan of that segment, if it takes a batch of any size."""
+        segment = self.single_segment(x)
+        return segment.plan if segment is not None and segment.flow.batch is None else None
+
+    def run(
         self, segment: Segment, x: np.ndarray, mask: np.ndarray | None, out: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
+        """One of the program's segments, on an array whose samples have its shape."""
         flow = segment.flow
         if flow.batch not in (None, x.shape[0]):
             raise ValueError(

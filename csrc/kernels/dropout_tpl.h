@@ -113,4 +113,21 @@ static void dropout(ptrdiff_t n, const void *x, void *y, co_stream stream, uint6
     }
 }
 
+/* The two halves of dropout, for words that serve more than one element. */
+static void draw(ptrdiff_t n, co_stream stream, uint64_t start, uint32_t *words) {
+    uint32_t block[PHILOX_BLOCK];
+    while (n > 0) {
+        const ptrdiff_t offset = (ptrdiff_t)(start % PHILOX_BLOCK), left = PHILOX_BLOCK - offset;
+        const ptrdiff_t count = n < left ? n : left;
+        philox_block(block, stream, start / PHILOX_BLOCK);
+        memcpy(words, block + offset, (size_t)count * sizeof *words);
+        start += (uint64_t)count, words += count, n -= count;
+    }
+}
+
+static void keep(ptrdiff_t n, const void *x, void *y, const uint32_t *words, uint64_t threshold,
+                 double scale) {
+    dropout_apply(n, x, y, words, (uint32_t)(threshold - 1), V(scale));
+}
+
 #endif

@@ -1,329 +1,126 @@
-/* transpose_tpl.h - matrix transposes of 1, 2, 4 and 8 byte elements. Needs vec.h. */
+/* transpose_tpl.h - planes of 1, 2, 4 or 8 byte elements transposed, into the cache or past it. */
 #ifndef COREOPS_TRANSPOSE_TPL_H
 #define COREOPS_TRANSPOSE_TPL_H
 
-#include "../simd/vec.h"
+#include "stream_tpl.h"
+#include "tiles_tpl.h"
 
-#define TRANSPOSE_PARAMS(bits)                                                                     \
-    const uint##bits##_t *x, ptrdiff_t ldx, uint##bits##_t *y, ptrdiff_t ldy
+/* Elements of so many bytes: how a matrix of them is transposed, and a square of a line's elements
+ * past the cache (NULL: not at all). */
+typedef struct transpose_kind {
+    transpose_fn *plane;
+    transpose_past_fn *past;
+    ptrdiff_t item, line; /* bytes of an element, elements of a line */
+} transpose_kind;
 
-#define TRANSPOSE_ELEMENTS(bits)                                                                   \
-    static void transpose_elements_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {     \
-        for (ptrdiff_t j = 0; j < n; j++)                                                          \
-            for (ptrdiff_t i = 0; i < m; i++)                                                      \
-                memcpy((char *)(y + j * ldy + i), (const char *)(x + i * ldx + j), bits / 8);      \
-    }
+/* A plane in bytes. */
+typedef struct transpose_area {
+    ptrdiff_t m, n, ldx, ldy;
+    const char *x;
+    char *y;
+} transpose_area;
 
-#ifdef LL
-/* log2(rows) rounds of zips transpose rows vectors: their elements then stand one column after
- * the other. In a vlanes each lane does so by itself. */
-#define TRANSPOSE_ZIPS(name, type, rows, lo, hi, bits)                                             \
-    CO_INLINE void name(type *a) {                                                                 \
-        type b[rows];                                                                              \
-        CO_UNROLL                                                                                  \
-        for (int round = rows; round > 1; round /= 2) {                                            \
-            CO_UNROLL                                                                              \
-            for (int i = 0; i < rows / 2; i++) {                                                   \
-                b[2 * i] = lo(bits, a[i], a[i + rows / 2]);                                        \
-                b[2 * i + 1] = hi(bits, a[i], a[i + rows / 2]);                                    \
-            }                                                                                      \
-            CO_UNROLL                                                                              \
-            for (int i = 0; i < rows; i++) a[i] = b[i];                                            \
-        }                                                                                          \
-    }
-
-/* T elements fill a lane. A tall tile (T LL rows, T columns) has its T by T blocks below each
- * other and writes whole vectors, a flat one (T rows, T LL columns) side by side and reads
- * them. */
-#define TRANSPOSE_TILES(bits)                                                                      \
-    enum { T##bits = 128 / bits, S##bits = T##bits < 4 ? T##bits : 4 };                            \
-    TRANSPOSE_ZIPS(transpose_lanes_x##bits, vlanes, T##bits, l_zip_lo, l_zip_hi, bits)             \
-    CO_INLINE void transpose_tall_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
-        vlanes a[T##bits];                                                                         \
-        CO_UNROLL                                                                                  \
-        for (int i = 0; i < T##bits; i++)                                                          \
-            a[i] = l_load_rows((const char *)(x + i * ldx), 16 * ldx);                             \
-        transpose_lanes_x##bits(a);                                                                \
-        CO_UNROLL                                                                                  \
-        for (int j = 0; j < T##bits; j++) l_store((char *)(y + j * ldy), a[j]);                    \
-    }                                                                                              \
-    CO_INLINE void transpose_flat_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
-        vlanes a[T##bits];                                                                         \
-        CO_UNROLL                                                                                  \
-        for (int i = 0; i < T##bits; i++) a[i] = l_load((const char *)(x + i * ldx));              \
-        transpose_lanes_x##bits(a);                                                                \
-        CO_UNROLL                                                                                  \
-        for (int lane = 0; lane < LL; lane++) {                                                    \
-            CO_UNROLL                                                                              \
-            for (int j = 0; j < T##bits; j++)                                                      \
-                l_store_lane((char *)(y + (lane * T##bits + j) * ldy), a[j], lane);                \
-        }                                                                                          \
-    }                                                                                              \
-    /* A square of whole cache lines on both sides; those of y are finished one by one. */         \
-    CO_INLINE void transpose_square_x##bits(TRANSPOSE_PARAMS(bits)) {                              \
-        for (int j = 0; j < 4 * T##bits; j += T##bits)                                             \
-            for (int i = 0; i < 4 * T##bits; i += T##bits * LL)                                    \
-                transpose_tall_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);                \
-    }
-
-/* A square of S by S, S at most T; or of its columns only the first. */
-#define TRANSPOSE_PIECES(bits, shape, S)                                                           \
-    TRANSPOSE_ZIPS(transpose_zips_##shape##_x##bits, vlane, S, q_zip_lo, q_zip_hi, bits)           \
-    CO_INLINE void transpose_##shape##_cols_x##bits(ptrdiff_t cols, TRANSPOSE_PARAMS(bits)) {      \
-        enum { BYTES = S * bits / 8, PIECES = 16 / BYTES };                                        \
-        vlane a[S];                                                                                \
-        CO_UNROLL                                                                                  \
-        for (int i = 0; i < S; i++) a[i] = q_load((const char *)(x + i * ldx), BYTES);             \
-        transpose_zips_##shape##_x##bits(a);                                                       \
-        CO_UNROLL                                                                                  \
-        for (int j = 0; j < S; j++)                                                                \
-            if (j < cols) q_store((char *)(y + j * ldy), a[j / PIECES], BYTES, j % PIECES);        \
-    }                                                                                              \
-    CO_INLINE void transpose_##shape##_x##bits(TRANSPOSE_PARAMS(bits)) {                           \
-        transpose_##shape##_cols_x##bits(S, x, ldx, y, ldy);                                       \
-    }
-
-/* An area, at least one tile, by tiles: down the rows first, so that y is written in streams.
- * The last of a row or column moves back to end at the edge: it writes some elements again. */
-#define TRANSPOSE_AREA(bits, shape, rows, cols)                                                    \
-    static void transpose_by_##shape##_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) { \
-        for (ptrdiff_t j0 = 0; j0 < n; j0 += cols) {                                               \
-            const ptrdiff_t j = j0 + cols <= n ? j0 : n - cols;                                    \
-            for (ptrdiff_t i0 = 0; i0 < m; i0 += rows) {                                           \
-                const ptrdiff_t i = i0 + rows <= m ? i0 : m - rows;                                \
-                transpose_##shape##_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);           \
-            }                                                                                      \
-        }                                                                                          \
-    }
-
-/* How much of n tiles of `size` do, leaving at most half of one; and where the lanes for what is
- * left start, so that the last ends at the edge. */
-CO_INLINE ptrdiff_t transpose_tiled(ptrdiff_t n, ptrdiff_t size) {
-    const ptrdiff_t left = (ptrdiff_t)((size_t)n % (size_t)size);
-    return n >= size && left > size / 2 ? n : n - left;
-}
-CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) {
-    return done + lane <= n ? done : n - lane;
+/* Rows i .. i + m - 1 of x and columns j .. j + n - 1. */
+CO_INLINE void transpose_part(transpose_kind kind, const transpose_area *a, ptrdiff_t i,
+                              ptrdiff_t m, ptrdiff_t j, ptrdiff_t n) {
+    if (m > 0 && n > 0)
+        kind.plane(m, n, a->x + i * a->ldx + j * kind.item, a->ldx / kind.item,
+                   a->y + j * a->ldy + i * kind.item, a->ldy / kind.item);
 }
 
-/* Both sides at least T: by the largest tiles that fit, what they leave by smaller ones. */
-#define TRANSPOSE_BLOCK 256
-#define TRANSPOSE_WIDE(bits)                                                                       \
-    TRANSPOSE_AREA(bits, square, 4 * T##bits, 4 * T##bits)                                         \
-    TRANSPOSE_AREA(bits, flat, T##bits, T##bits *LL)                                               \
-    TRANSPOSE_AREA(bits, lane, T##bits, T##bits)                                                   \
-    static void transpose_flats_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
-        const ptrdiff_t done = transpose_tiled(n, T##bits * LL),                                   \
-                        j = transpose_rest(n, done, T##bits);                                      \
-        if (done) transpose_by_flat_x##bits(m, done, x, ldx, y, ldy);                              \
-        if (done < n) transpose_by_lane_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);           \
-    }                                                                                              \
-    /* The tall tiles of T columns: the longest run, so by pointers and not by indices. */         \
-    CO_INLINE void transpose_column_x##bits(ptrdiff_t m, TRANSPOSE_PARAMS(bits)) {                 \
-        for (ptrdiff_t left = m; left > 0; left -= T##bits * LL) {                                 \
-            if (left < T##bits * LL) {                                                             \
-                x -= (T##bits * LL - left) * ldx;                                                  \
-                y -= T##bits * LL - left;                                                          \
-            }                                                                                      \
-            transpose_tall_x##bits(x, ldx, y, ldy);                                                \
-            x += T##bits * LL * ldx;                                                               \
-            y += T##bits * LL;                                                                     \
-        }                                                                                          \
-    }                                                                                              \
-    static void transpose_talls_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
-        const ptrdiff_t done = transpose_tiled(m, T##bits * LL),                                   \
-                        i = transpose_rest(m, done, T##bits);                                      \
-        for (ptrdiff_t j0 = 0; done && j0 < n; j0 += T##bits) {                                    \
-            const ptrdiff_t j = j0 + T##bits <= n ? j0 : n - T##bits;                              \
-            transpose_column_x##bits(done, x + j, ldx, y + j * ldy, ldy);                          \
-        }                                                                                          \
-        if (done < m) transpose_flats_x##bits(m - i, n, x + i * ldx, ldx, y + i, ldy);             \
-    }                                                                                              \
-    static void transpose_squares_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {      \
-        const ptrdiff_t down = m - m % (4 * T##bits), i = transpose_rest(m, down, T##bits);        \
-        const ptrdiff_t right = n - n % (4 * T##bits), j = transpose_rest(n, right, T##bits);      \
-        transpose_by_square_x##bits(down, right, x, ldx, y, ldy);                                  \
-        if (down < m) transpose_flats_x##bits(m - i, right, x + i * ldx, ldx, y + i, ldy);         \
-        if (right < n) transpose_talls_x##bits(m, n - j, x + j, ldx, y + j * ldy, ldy);            \
-    }                                                                                              \
-    static void transpose_wide_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {         \
-        if (m >= 4 * T##bits && n >= 4 * T##bits)                                                  \
-            transpose_squares_x##bits(m, n, x, ldx, y, ldy);                                       \
-        else if (m >= 4 * T##bits)                                                                 \
-            transpose_talls_x##bits(m, n, x, ldx, y, ldy);                                         \
-        else if (LL > 1 && n >= T##bits * LL)                                                      \
-            transpose_flats_x##bits(m, n, x, ldx, y, ldy);                                         \
-        else                                                                                       \
-            transpose_by_lane_x##bits(m, n, x, ldx, y, ldy);                                       \
-    }                                                                                              \
-    /* In blocks of not too many rows: each may be a page of its own. */                           \
-    static void transpose_blocks_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {       \
-        ptrdiff_t rows;                                                                            \
-        for (; m > 0; m -= rows) {                                                                 \
-            rows = m < 2 * TRANSPOSE_BLOCK ? m : TRANSPOSE_BLOCK;                                  \
-            transpose_wide_x##bits(rows, n, x, ldx, y, ldy);                                       \
-            x += rows * ldx;                                                                       \
-            y += rows;                                                                             \
-        }                                                                                          \
+/* Where nothing lies between the rows of y, a line may hold the end of one row and the head of the
+ * next: rows of x from i on, then the first ones one column further. They make a square of
+ * themselves. */
+static void transpose_seam(transpose_kind kind, const transpose_area *a, ptrdiff_t i, ptrdiff_t j,
+                           ptrdiff_t next) {
+    _Alignas(STREAM_LINE) char square[STREAM_LINE * STREAM_LINE];
+    const char *x = a->x + i * a->ldx + j * kind.item;
+    for (ptrdiff_t row = 0; row < kind.line; row++, x += a->ldx) {
+        if (i + row == a->m) x = a->x + (j + 1) * kind.item;
+        CO_PREFETCH_L2(x + next);
+        memcpy(square + row * STREAM_LINE, x, STREAM_LINE);
     }
+    kind.past(square, kind.line, a->y + j * a->ldy + i * kind.item, a->ldy / kind.item, square);
+}
 
-/* A matrix whose one side, `few`, is shorter than T, and the other `many`. In bytes: an element,
- * the way from one of the many to the next (step) and from one of the few (ld). */
-typedef struct transpose_few {
-    ptrdiff_t few, many, item, step, ld, group;
-    uint8_t pick[16];
-} transpose_few;
+/* The elements up to the first that begins a line, where the rows' distance is whole lines. */
+CO_INLINE ptrdiff_t transpose_head(transpose_kind kind, const char *p, ptrdiff_t ld) {
+    const ptrdiff_t head = (STREAM_LINE - stream_into(p)) % STREAM_LINE;
+    return ld % STREAM_LINE || head % kind.item ? 0 : head / kind.item;
+}
 
-/* P is a power of two, not below few. 16 bytes in memory hold, one after the other, all the few of
- * a group of the many; sorted by the few, they are P wide elements, which P vectors transpose.
- *
- * Narrow: few columns. The load of a group reads on into the rows below.
- * Low: few rows. The store of a group writes on into the columns to the right, and the next
- * store, always further right, puts that right. */
-#define TRANSPOSE_FEW(P, bits)                                                                     \
-    CO_INLINE void transpose_pick_##P(const transpose_few *t, vlanes *a) {                         \
-        if (t->group == 1) return;                                                                 \
-        CO_UNROLL                                                                                  \
-        for (int k = 0; k < P; k++) a[k] = l_pick(a[k], t->pick);                                  \
-    }                                                                                              \
-    static void transpose_narrow_##P(const transpose_few *t, const char *x, char *y) {             \
-        const ptrdiff_t rows = 16 * LL / t->item;                                                  \
-        for (ptrdiff_t i0 = 0; i0 < t->many; i0 += rows) {                                         \
-            const ptrdiff_t i = i0 + rows <= t->many ? i0 : t->many - rows;                        \
-            const char *from = x + i * t->step;                                                    \
-            vlanes a[P];                                                                           \
-            CO_UNROLL                                                                              \
-            for (int k = 0; k < P; k++)                                                            \
-                a[k] = l_load_rows(from + k * t->group * t->step, P * t->group * t->step);         \
-            transpose_pick_##P(t, a);                                                              \
-            transpose_lanes_x##bits(a);                                                            \
-            CO_UNROLL                                                                              \
-            for (int k = 0; k < P; k++)                                                            \
-                if (k < t->few) l_store(y + k * t->ld + i * t->item, a[k]);                        \
-        }                                                                                          \
-    }                                                                                              \
-    static void transpose_low_##P(const transpose_few *t, const char *x, char *y) {                \
-        const ptrdiff_t cols = 16 * LL / t->item;                                                  \
-        for (ptrdiff_t j0 = 0; j0 < t->many; j0 += cols) {                                         \
-            const ptrdiff_t j = j0 + cols <= t->many ? j0 : t->many - cols;                        \
-            char *to = y + j * t->step;                                                            \
-            vlanes a[P];                                                                           \
-            CO_UNROLL                                                                              \
-            for (int k = 0; k < P; k++)                                                            \
-                a[k] = l_load(x + (k < t->few ? k : 0) * t->ld + j * t->item);                     \
-            transpose_lanes_x##bits(a);                                                            \
-            transpose_pick_##P(t, a);                                                              \
-            CO_UNROLL                                                                              \
-            for (int lane = 0; lane < LL; lane++) {                                                \
-                CO_UNROLL                                                                          \
-                for (int k = 0; k < P; k++)                                                        \
-                    l_store_lane(to + (lane * P + k) * t->group * t->step, a[k], lane);            \
-            }                                                                                      \
-        }                                                                                          \
-    }
-
-TRANSPOSE_TILES(8)
-TRANSPOSE_TILES(16)
-TRANSPOSE_TILES(32)
-TRANSPOSE_TILES(64)
-TRANSPOSE_FEW(2, 64)
-TRANSPOSE_FEW(4, 32)
-TRANSPOSE_FEW(8, 16)
-TRANSPOSE_FEW(16, 8)
-
-typedef void transpose_few_fn(const transpose_few *t, const char *x, char *y);
-
-/* From a group as it is in memory to its sorted form, or back. */
-static void transpose_set_pick(transpose_few *t, ptrdiff_t wide, int narrow) {
-    uint8_t *pick = t->pick;
-    for (ptrdiff_t k = 0; k < t->few; k++)
-        for (ptrdiff_t i = 0; i < wide; i++) {
-            const ptrdiff_t byte = i & (t->item - 1);
-            const ptrdiff_t sorted = k * wide + i, dense = (i - byte) * t->few + k * t->item + byte;
-            pick[narrow ? sorted : dense] = (uint8_t)(narrow ? dense : sorted);
+/* Past the cache, by squares whose lines are aligned: 4 by 2 of them are a block, and blocks go
+ * along x. So both sides are met in pieces of some lines, and few pages are at work. */
+static void transpose_past(transpose_kind kind, const transpose_area *a) {
+    const ptrdiff_t line = kind.line, top = transpose_head(kind, a->y, a->ldy);
+    const ptrdiff_t down = (a->m - top) / line, rest = top + down * line;
+    ptrdiff_t left = transpose_head(kind, a->x, a->ldx);
+    if (a->n < left + line) left = 0;
+    const ptrdiff_t across = (a->n - left) / line, right = left + across * line;
+    const int seam = rest < a->m && a->ldy == a->m * kind.item;
+    /* the last column's end has no neighbour to share a line with */
+    const ptrdiff_t seams = !seam ? 0 : right < a->n ? across : across - 1;
+    ptrdiff_t tall;
+    for (ptrdiff_t i = 0; i < down; i += tall) {
+        tall = down - i < 8 ? down - i : 4;
+        for (ptrdiff_t j = 0; j < across; j += 2) {
+            const ptrdiff_t wide = across - j < 2 ? 1 : 2;
+            const char *x = a->x + (top + i * line) * a->ldx + left * kind.item + j * STREAM_LINE;
+            char *y = a->y + (left + j * line) * a->ldy + top * kind.item + i * STREAM_LINE;
+            /* the block to the right, or the first one below */
+            const ptrdiff_t next = j + 2 * wide <= across ? wide * STREAM_LINE
+                                   : i + 2 * tall <= down ? tall * line * a->ldx - j * STREAM_LINE
+                                                          : 0;
+            for (ptrdiff_t k = 0; k < tall; k++, x += line * a->ldx, y += STREAM_LINE)
+                for (ptrdiff_t l = 0; l < wide; l++) {
+                    const char *from = x + l * STREAM_LINE;
+                    kind.past(from, a->ldx / kind.item, y + l * line * a->ldy, a->ldy / kind.item,
+                              from + next);
+                }
+            for (ptrdiff_t l = j; i + tall == down && l < j + wide && l < seams; l++)
+                transpose_seam(kind, a, rest, left + l * line, wide * STREAM_LINE);
         }
+    }
+    transpose_part(kind, a, top, down * line, 0, left);
+    transpose_part(kind, a, top, down * line, right, a->n - right);
+    if (seams) { /* heads are done from the second column of squares on, ends up to the last seam */
+        transpose_part(kind, a, 0, top, 0, left + 1);
+        transpose_part(kind, a, 0, top, left + seams * line + 1, a->n - left - seams * line - 1);
+        transpose_part(kind, a, rest, a->m - rest, 0, left);
+        transpose_part(kind, a, rest, a->m - rest, left + seams * line, a->n - left - seams * line);
+    } else {
+        transpose_part(kind, a, 0, top, 0, a->n);
+        transpose_part(kind, a, rest, a->m - rest, 0, a->n);
+    }
 }
 
-/* Does as many of the many as 16 bytes at a time can reach inside the operand, and returns how
- * many these are. A group is more than one only where nothing lies between the many. */
-CO_INLINE ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, char *y) {
-    static transpose_few_fn *const by_width[2][4] = {
-        {transpose_low_2, transpose_low_4, transpose_low_8, transpose_low_16},
-        {transpose_narrow_2, transpose_narrow_4, transpose_narrow_8, transpose_narrow_16}};
-    const ptrdiff_t enough = L_PICKS && t->step == t->few * t->item ? t->few : 16 / t->item;
-    ptrdiff_t wide = 8;
-    int log = 0;
-    for (; 16 / wide < enough; wide /= 2) log++;
-    t->group = wide / t->item;
-    for (ptrdiff_t reach = (t->group - 1) * t->step + t->few * t->item; reach < 16;
-         reach += t->step)
-        t->many--;
-    if (t->many * t->item < 16 * LL) return 0;
-    if (t->group > 1) transpose_set_pick(t, wide, narrow);
-    by_width[narrow][log](t, x, y);
-    return t->many;
+static void transpose_planes(transpose_kind kind, const co_planes *p, const char *x, char *y,
+                             int stream) {
+    const ptrdiff_t item = kind.item;
+    if (p->m == 0 || p->n == 0) return;
+    /* rows of y that are few lines must begin lines, or too many of theirs are shared */
+    const ptrdiff_t few = stream_into(y) ? 8 : 2;
+    const int lines = stream && kind.past && p->m >= few * kind.line && p->n >= kind.line &&
+                      p->ldy % kind.line == 0 && stream_into(y) % item == 0;
+    for (ptrdiff_t i = 0; i < p->count; i++, x += p->next_x * item, y += p->next_y * item) {
+        const transpose_area area = {p->m, p->n, p->ldx * item, p->ldy * item, x, y};
+        if (lines)
+            transpose_past(kind, &area);
+        else
+            kind.plane(p->m, p->n, x, p->ldx, y, p->ldy);
+    }
 }
 
-#define TRANSPOSE_MOST(bits)                                                                       \
-    static void transpose_narrow_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {       \
-        const ptrdiff_t item = bits / 8;                                                           \
-        transpose_few t = {                                                                        \
-            .few = n, .many = m, .item = item, .step = ldx * item, .ld = ldy * item};              \
-        const ptrdiff_t done = transpose_most(&t, 1, (const char *)x, (char *)y);                  \
-        transpose_elements_x##bits(m - done, n, x + done * ldx, ldx, y + done, ldy);               \
-    }                                                                                              \
-    static void transpose_low_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {          \
-        const ptrdiff_t item = bits / 8;                                                           \
-        transpose_few t = {                                                                        \
-            .few = m, .many = n, .item = item, .step = ldy * item, .ld = ldx * item};              \
-        const ptrdiff_t done = transpose_most(&t, 0, (const char *)x, (char *)y);                  \
-        transpose_elements_x##bits(m, n - done, x + done, ldx, y + done * ldy, ldy);               \
+#define TRANSPOSE_SLOT(bits)                                                                       \
+    static void transpose_x##bits(const co_planes *planes, const void *x, void *y, int stream) {   \
+        const transpose_kind kind = {transpose_plane_x##bits,                                      \
+                                     PAST##bits ? transpose_past_x##bits : NULL, bits / 8,         \
+                                     STREAM_LINE * 8 / bits};                                      \
+        transpose_planes(kind, planes, x, y, stream);                                              \
     }
-
-#define TRANSPOSE(bits)                                                                            \
-    TRANSPOSE_ELEMENTS(bits)                                                                       \
-    TRANSPOSE_PIECES(bits, lane, T##bits)                                                          \
-    TRANSPOSE_PIECES(bits, small, S##bits)                                                         \
-    TRANSPOSE_WIDE(bits)                                                                           \
-    TRANSPOSE_AREA(bits, small, S##bits, S##bits)                                                  \
-    TRANSPOSE_MOST(bits)                                                                           \
-    /* 1 < n < S: a row is read S wide, into the next one; so the last is done by elements. */     \
-    static void transpose_slim_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {         \
-        for (ptrdiff_t i0 = 0; i0 < m - 1; i0 += S##bits) {                                        \
-            const ptrdiff_t i = i0 + S##bits < m ? i0 : m - 1 - S##bits;                           \
-            transpose_small_cols_x##bits(n, x + i * ldx, ldx, y + i, ldy);                         \
-        }                                                                                          \
-        transpose_elements_x##bits(1, n, x + (m - 1) * ldx, ldx, y + m - 1, ldy);                  \
-    }                                                                                              \
-    static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
-                                  ptrdiff_t ldy) {                                                 \
-        const int narrow = n >= S##bits || (n > 1 && L_PICKS && ldx == n);                         \
-        const int low = ldy == m && m > 1 && (L_PICKS || 4 * m >= T##bits);                        \
-        if (m >= T##bits && n >= T##bits)                                                          \
-            transpose_blocks_x##bits(m, n, x, ldx, y, ldy);                                        \
-        else if (narrow && n < T##bits && m > 2 * LL * T##bits)                                    \
-            transpose_narrow_x##bits(m, n, x, ldx, y, ldy);                                        \
-        else if (low && m < T##bits && n > LL * T##bits)                                           \
-            transpose_low_x##bits(m, n, x, ldx, y, ldy);                                           \
-        else if (m >= S##bits && n >= S##bits)                                                     \
-            transpose_by_small_x##bits(m, n, x, ldx, y, ldy);                                      \
-        else if (m > S##bits && n < S##bits && n > 1)                                              \
-            transpose_slim_x##bits(m, n, x, ldx, y, ldy);                                          \
-        else                                                                                       \
-            transpose_elements_x##bits(m, n, x, ldx, y, ldy);                                      \
-    }
-#else
-#define TRANSPOSE(bits)                                                                            \
-    TRANSPOSE_ELEMENTS(bits)                                                                       \
-    static void transpose_x##bits(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, \
-                                  ptrdiff_t ldy) {                                                 \
-        transpose_elements_x##bits(m, n, x, ldx, y, ldy);                                          \
-    }
-#endif
-
-TRANSPOSE(8)
-TRANSPOSE(16)
-TRANSPOSE(32)
-TRANSPOSE(64)
+TRANSPOSE_SLOT(8)
+TRANSPOSE_SLOT(16)
+TRANSPOSE_SLOT(32)
+TRANSPOSE_SLOT(64)
 
 #endif

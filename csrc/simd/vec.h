@@ -36,10 +36,12 @@ typedef uint64_t real_bits;
 #if defined(__GNUC__)
 #define CO_INLINE static inline __attribute__((always_inline))
 #define CO_PREFETCH(p) __builtin_prefetch(p)
+#define CO_PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
 #define CO_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
 #else
 #define CO_INLINE static inline
 #define CO_PREFETCH(p) ((void)(p))
+#define CO_PREFETCH_L2(p) ((void)(p))
 #define CO_PREFETCH_WRITE(p) ((void)(p))
 #endif
 #if defined(__clang__)
@@ -111,6 +113,10 @@ CO_INLINE vmask v_ne(vreal a, vreal b) { return a != b; }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return m ? a : b; }
 CO_INLINE vmask v_both(vmask m, vmask k) { return m & k; }
 CO_INLINE int v_any(vmask m) { return m; }
+
+/* A bit for each lane, the first one's lowest; and the other way, from the lowest VL bits. */
+CO_INLINE unsigned v_to_bits(vmask m) { return (unsigned)m; }
+CO_INLINE vmask v_of_bits(unsigned bits) { return bits & 1; }
 
 /* The bits of the lanes; a shift shifts each lane as an unsigned integer. */
 CO_INLINE vreal v_and(vreal a, vreal b) { return v_from_bits(v_bits(a) & v_bits(b)); }

@@ -46,6 +46,17 @@ CO_INLINE vmask v_ne(vreal a, vreal b) {
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return N_R(vbsl)(m, a, b); }
 CO_INLINE vmask v_both(vmask m, vmask k) { return N_U(vand)(m, k); }
 CO_INLINE int v_any(vmask m) { return vmaxvq_u32(N_MASK_U32(m)) != 0; }
+#if CO_REAL_BITS == 32
+static const uint32_t v_lane_bit[4] = {1, 2, 4, 8};
+#else
+static const uint64_t v_lane_bit[2] = {1, 2};
+#endif
+CO_INLINE unsigned v_to_bits(vmask m) {
+    return (unsigned)N_U(vaddv)(N_U(vand)(m, N_U(vld1)(v_lane_bit)));
+}
+CO_INLINE vmask v_of_bits(unsigned bits) {
+    return N_U(vtst)(N_PASTE(vdupq_n_u, CO_REAL_BITS, , )(bits), N_U(vld1)(v_lane_bit));
+}
 
 CO_INLINE vreal v_and(vreal a, vreal b) { return N_REAL(N_U(vand)(N_BITS(a), N_BITS(b))); }
 CO_INLINE vreal v_or(vreal a, vreal b) { return N_REAL(N_U(vorr)(N_BITS(a), N_BITS(b))); }
@@ -91,6 +102,8 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
 typedef uint8x16_t vlanes;
 CO_INLINE vlanes l_load(const char *p) { return vld1q_u8((const uint8_t *)p); }
 CO_INLINE void l_store(char *p, vlanes a) { vst1q_u8((uint8_t *)p, a); }
+CO_INLINE void l_stream(char *p, vlanes a) { l_store(p, a); }
+CO_INLINE void l_settle(void) {}
 CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     (void)stride;
     return l_load(p);
@@ -99,6 +112,7 @@ CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
     (void)lane;
     l_store(p, a);
 }
+CO_INLINE void l_cross(vlanes *a, int step) { (void)a, (void)step; }
 /* Only the 8 bit zip needs no cast, and a cast to the same type does not exist. */
 #define N_ZIP(op, bits, a, b)                                                                      \
     vreinterpretq_u8_u##bits(op##bits(vreinterpretq_u##bits##_u8(a), vreinterpretq_u##bits##_u8(b)))

@@ -93,6 +93,8 @@ CO_INLINE vmask v_ne(vreal a, vreal b) { return V_CMP(a, b, _CMP_NEQ_UQ); }
 CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return V_R(_mask_blend)(m, b, a); }
 CO_INLINE vmask v_both(vmask m, vmask k) { return m & k; }
 CO_INLINE int v_any(vmask m) { return m != 0; }
+CO_INLINE unsigned v_to_bits(vmask m) { return m; }
+CO_INLINE vmask v_of_bits(unsigned bits) { return (vmask)bits; }
 CO_INLINE vmask v_first(ptrdiff_t n) { return (vmask)((1u << n) - 1); }
 CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return V_R(_maskz_loadu)(v_first(n), p); }
 CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) { V_R(_mask_storeu)(p, v_first(n), a); }
@@ -129,6 +131,25 @@ CO_INLINE vreal v_select(vmask m, vreal a, vreal b) { return v_or(v_and(m, a), v
 #endif
 CO_INLINE vmask v_both(vmask m, vmask k) { return v_and(m, k); }
 CO_INLINE int v_any(vmask m) { return V_R(_movemask)(m) != 0; }
+CO_INLINE unsigned v_to_bits(vmask m) { return (unsigned)V_R(_movemask)(m); }
+CO_INLINE vmask v_of_bits(unsigned bits) {
+#if CO_REAL_BITS == 32
+    static const int32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const vint mine = V_SI(_loadu)((const void *)lane);
+    const vint set = V_SI(_and)(V_I(_set1, 32)((int)bits), mine);
+    return V_TO_REAL(V_I(_cmpeq, 32)(set, mine));
+#elif V_BITS == 256
+    static const int64_t lane[4] = {1, 2, 4, 8};
+    const vint mine = V_SI(_loadu)((const void *)lane);
+    const vint set = V_SI(_and)(V_SET1_64((long long)bits), mine);
+    return V_TO_REAL(_mm256_cmpeq_epi64(set, mine));
+#else
+    static const int32_t lane[4] = {1, 1, 2, 2}; /* SSE2 compares 32 bits */
+    const vint mine = V_SI(_loadu)((const void *)lane);
+    const vint set = V_SI(_and)(V_I(_set1, 32)((int)bits), mine);
+    return V_TO_REAL(V_I(_cmpeq, 32)(set, mine));
+#endif
+}
 #endif
 
 CO_INLINE vreal v_swap(vreal a, int away) {
@@ -198,6 +219,8 @@ CO_INLINE vmask v_gt_u32(const uint32_t *w, uint32_t t) {
 typedef vint vlanes;
 CO_INLINE vlanes l_load(const char *p) { return V_SI(_loadu)((const void *)p); }
 CO_INLINE void l_store(char *p, vlanes a) { V_SI(_storeu)((void *)p, a); }
+CO_INLINE void l_stream(char *p, vlanes a) { V_SI(_stream)((void *)p, a); }
+CO_INLINE void l_settle(void) { _mm_sfence(); }
 #define L_ROW(i) ((void *)(p + (i) * stride))
 CO_INLINE vlanes l_load_rows(const char *p, ptrdiff_t stride) {
     const __m128i first = _mm_loadu_si128(L_ROW(0));
@@ -224,6 +247,25 @@ CO_INLINE void l_store_lane(char *p, vlanes a, int lane) {
 #else
     (void)lane;
     l_store(p, a);
+#endif
+}
+/* a holds LL vectors, step apart: lane i of vector j and lane j of vector i change places. */
+CO_INLINE void l_cross(vlanes *a, int step) {
+#if V_BITS == 512
+    const vlanes even01 = _mm512_shuffle_i32x4(a[0], a[step], 0x88);
+    const vlanes odd01 = _mm512_shuffle_i32x4(a[0], a[step], 0xdd);
+    const vlanes even23 = _mm512_shuffle_i32x4(a[2 * step], a[3 * step], 0x88);
+    const vlanes odd23 = _mm512_shuffle_i32x4(a[2 * step], a[3 * step], 0xdd);
+    a[0] = _mm512_shuffle_i32x4(even01, even23, 0x88);
+    a[step] = _mm512_shuffle_i32x4(odd01, odd23, 0x88);
+    a[2 * step] = _mm512_shuffle_i32x4(even01, even23, 0xdd);
+    a[3 * step] = _mm512_shuffle_i32x4(odd01, odd23, 0xdd);
+#elif V_BITS == 256
+    const vlanes low = _mm256_permute2x128_si256(a[0], a[step], 0x20);
+    a[step] = _mm256_permute2x128_si256(a[0], a[step], 0x31);
+    a[0] = low;
+#else
+    (void)a, (void)step;
 #endif
 }
 #define l_zip_lo(bits, a, b) V_I(_unpacklo, bits)(a, b)

@@ -72,17 +72,21 @@ CO_INLINE vreal act_tanh_shrink(vreal x, vreal p, vreal q, vreal r) {
     return v_select(v_lt(a, V(1)), small, v_copysign(large, x));
 }
 
-/* tanh(log(1 + e)) = m / (m + 2) with e = exp(x), m = e (e + 2); 1 beyond TANH_ONE. As in
- * v_gate, the power of 2 that is in e and in m comes last. */
+/* x tanh(log(1 + e)) with e = exp(x), which is x - x (2 / d) and x e - x e ((e + e^2) / d), d
+ * being e^2 + 2 e + 2: each where it does not cancel. As in v_gate, the power of 2 that is in e
+ * comes last. */
 CO_INLINE vreal act_mish(vreal x, vreal p, vreal q, vreal r) {
     (void)p, (void)q, (void)r;
     vreal n;
-    const vreal clamped = v_min(V(2 * TANH_ONE), v_max(V(GATE_ZERO), x));
+    const vmask negative = v_lt(x, V(0));
+    const vreal clamped = v_min(V(MISH_ONE), v_max(V(GATE_ZERO), x));
     const vreal split = v_exp_split(clamped, V_NO_LO, &n);
-    const vreal s = v_select(v_lt(x, V(GATE_ZERO)), V(0), split);
-    const vreal e = v_ldexp(s, n), e2 = v_add(e, V(2));
-    const vreal ratio = v_div(v_mul(s, e2), v_fma(e, e2, V(2)));
-    return v_ldexp(v_mul(x, ratio), n);
+    const vreal m = v_select(v_lt(x, V(GATE_ZERO)), V(0), split);
+    const vreal e = v_ldexp(m, n), e2 = v_fma(e, e, e);
+    const vreal part = v_div(v_select(negative, e2, V(2)), v_add(v_add(e2, e), V(2)));
+    const vreal whole = v_select(negative, v_mul(x, m), x);
+    const vreal y = v_fnma(v_min(V(REAL_MAX), whole), part, whole); /* inf - inf is NaN */
+    return v_ldexp(y, v_select(negative, n, V(0)));
 }
 
 /* (1 + tanh(u / 2)) / 2 = sigmoid(u) with u = x (C0 + C1 x^2), which is needed to more than its

@@ -34,7 +34,7 @@ CO_INLINE vreal v_exp_parts(vreal x, vreal lo, vreal *n) {
     const vreal r = v_add(v_fnma(*n, V(LN2_LO), hi), lo);
     return v_fma(v_mul(r, r), V_POLY(r, exp_poly), r);
 }
-#define V_NO_LO V(-0.0) /* what an addition leaves out */
+#define V_NO_LO V(-0.0) /* which an addition leaves out */
 
 #ifdef V_HAS_LOOKUP
 #include "vmath_lookup.h"
@@ -109,8 +109,16 @@ CO_INLINE vreal v_tanh(vreal x) {
     return v_copysign(v_div(m, v_add(m, V(2))), x);
 }
 
-/* exp(a^2 / 2) erfc(a / sqrt 2) / 2, 0 <= a <= PHI_ZERO. All terms are positive. */
-CO_INLINE vreal v_mills(vreal a) { return v_div(V_POLY(a, mills_over), V_POLY(a, mills_under)); }
+/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n: exp(-a^2 / 2) times
+ * V / (sqrt(2 pi) a V + U). All terms are positive; where a is large, and V has many roundings,
+ * they cancel. */
+CO_INLINE vreal v_phi_split(vreal a, vreal *n) {
+    const vreal square = v_mul(a, a), lo = v_mul(V(0.5), v_mul_excess(a, a, square));
+    const vreal p = v_exp_parts(v_mul(V(-0.5), square), lo, n);
+    const vreal v = V_POLY(a, mills_v), slope = v_mul(V(MILLS_SLOPE), a);
+    const vreal ratio = v_div(v, v_fma(slope, v, V_POLY(a, mills_u)));
+    return v_fma(p, ratio, ratio);
+}
 #endif
 
 /* exp(-|x|) */
@@ -139,17 +147,14 @@ CO_INLINE vreal v_gate(vreal x, vreal z, vreal lo) {
     return v_ldexp(y, v_select(negative, n, V(0)));
 }
 
-/* x times the normal distribution function, which for -a is exp(-a^2 / 2) v_mills(a). */
+/* x times the normal distribution function */
 CO_INLINE vreal v_times_phi(vreal x) {
     vreal n;
     const vmask negative = v_lt(x, V(0));
-    const vreal a = v_min(V(PHI_ZERO), v_abs(x));
-    const vreal square = v_mul(a, a);
-    const vreal lo = v_mul(V(0.5), v_mul_excess(a, a, square));
-    const vreal m = v_exp_split(v_mul(V(-0.5), square), lo, &n);
-    const vreal tail = v_select(v_lt(x, V(-PHI_ZERO)), V(0), v_mul(m, v_mills(a)));
-    const vreal y = v_ldexp(v_select(negative, v_mul(x, tail), tail), n);
-    return v_select(negative, y, v_mul(x, v_sub(V(1), y)));
+    const vreal split = v_phi_split(v_min(V(PHI_ZERO), v_abs(x)), &n);
+    const vreal m = v_select(v_lt(x, V(-PHI_ZERO)), V(0), split);
+    const vreal tail = v_ldexp(v_select(negative, v_mul(x, m), m), n);
+    return v_select(negative, tail, v_fnma(v_min(V(REAL_MAX), x), tail, x)); /* not inf - inf */
 }
 
 #endif

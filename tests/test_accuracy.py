@@ -1,0 +1,97 @@
+"""The activations over the whole range of float32, in units of the last place.
+
+A normal run takes every STRIDE-th of the 2^32 floats and dense bands around every power of two
+and every bend. `pytest -m exhaustive` takes all of them.
+"""
+
+import numpy as np
+import pytest
+import reference
+from tolerance import ulps
+
+from coreops import _kernels, activations
+
+STRIDE = 1009  # a prime, so that all low bits of a float occur
+CHUNK = 1 << 16  # floats at a time: their float64 twins stay in cache
+BAND = 300  # neighbours on each side of an edge
+# Where a function starts or ends to saturate, overflow or underflow, or bends.
+EDGES = [0.5, 1, 3, 6, 7.9, 8.7, 9.01, 9.3125, 10, 11, 13.2, 14.2, 14.6, 17.3, 20, 40, 87.34]
+EDGES += [88.72284, 89, 91, 103.28, 103.98, 104, 108.7, 111, 1.8e19, 8.5e37, 1.7e38, 3.4028235e38]
+
+OTHERS = ("softmax", "log_softmax", "glu", "sparsemax", "linear")  # not of single elements
+CASES = [(name, {}, twin) for name, twin in reference.ACTIVATIONS.items() if name not in OTHERS]
+CASES += [case for case in reference.ACTIVATIONS_WITH_ARGUMENTS if case[0] not in OTHERS]
+NAMES = [
+    " ".join([name, *(f"{key}={arguments[key]}" for key in arguments)])
+    for name, arguments, _ in CASES
+]
+each_case = pytest.mark.parametrize(("name", "arguments", "twin"), CASES, ids=NAMES)
+
+
+def allowed(name):
+    """Twice the half unit that rounding exp(x) once costs, and the same again where it is divided
+    and multiplied."""
+    return 2 if name == "exponential" else 4
+
+
+def floats(bits):
+    return bits.astype(np.uint32).view(np.float32)
+
+
+def bands():
+    """The floats around the edges and around all powers of two, of either sign."""
+    powers = np.arange(0, 1 << 31, 1 << 23)
+    centres = np.concatenate([np.array(EDGES, np.float32).view(np.uint32), powers])
+    bits = np.unique(centres[:, None] + np.arange(-BAND, BAND + 1))
+    bits = bits[(bits >= 0) & (bits < 1 << 31)]
+    return floats(np.concatenate([bits, bits + (1 << 31)]))
+
+
+def samples(stride):
+    """Every stride-th float, in chunks."""
+    step = CHUNK * stride
+    for start in range(0, 1 << 32, step):
+        yield floats(np.arange(start, min(start + step, 1 << 32), stride))
+
+
+def greatest_errors(chunks, name, arguments, twin):
+    """{tier: (the greatest error in units of the last place, where)}"""
+    function = getattr(activations, name)
+    worst = dict.fromkeys(_kernels.tiers(), (0.0, 0.0))
+    before = _kernels.isa()
+    for x in chunks:
+        with np.errstate(all="ignore"):
+            exact = twin(x.astype(np.float64))
+            rounded = exact.astype(np.float32)
+        for tier in worst:
+            _kernels.use_isa(tier)
+            y = function(x, **arguments)
+            # A result `steps` floats from the rounded one has an error of at most steps + 1/2.
+            steps = np.abs(y.view(np.int32) - rounded.view(np.int32))
+            (far,) = np.nonzero(steps > worst[tier][0] - 0.5)
+            if far.size:
+                error = ulps(y[far], exact[far], np.float32)
+                at = np.argmax(np.where(np.isnan(error), np.inf, error))
+                if not error[at] <= worst[tier][0]:
+                    worst[tier] = (float(error[at]), float(x[far[at]]))
+    _kernels.use_isa(before)
+    return worst
+
+
+def check(chunks, name, arguments, twin, record_property):
+    worst = greatest_errors(chunks, name, arguments, twin)
+    record_property("greatest error", worst)
+    print({tier: f"{error:.3f} at {x:.9g}" for tier, (error, x) in worst.items()})
+    assert all(error <= allowed(name) for error, _ in worst.values()), worst
+
+
+@each_case
+def test_sampled(name, arguments, twin, record_property):
+    check([*samples(STRIDE), bands()], name, arguments, twin, record_property)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(3600)
+@each_case
+def test_all_floats(name, arguments, twin, record_property):
+    check(samples(1), name, arguments, twin, record_property)

@@ -8,22 +8,19 @@
 /* y[i] = expr of v = x[i]: two vectors at a time, then one, then a masked one. */
 #define VLOOP_STEP(vectors, n, x, y, expr)                                                         \
     for (; i + (vectors) * VL <= (n); i += (vectors) * VL) {                                       \
-        vreal out[vectors];                                                                        \
+        vreal vloop_y[vectors];                                                                    \
         CO_UNROLL                                                                                  \
         for (int k = 0; k < (vectors); k++) {                                                      \
             const vreal v = v_load((x) + i + k * VL);                                              \
-            out[k] = (expr);                                                                       \
+            vloop_y[k] = (expr);                                                                   \
         }                                                                                          \
         CO_UNROLL                                                                                  \
-        for (int k = 0; k < (vectors); k++) v_store((y) + i + k * VL, out[k]);                     \
+        for (int k = 0; k < (vectors); k++) v_store((y) + i + k * VL, vloop_y[k]);                 \
     }
-#ifndef UNR
-#define UNR 2
-#endif
 #define VLOOP(n, x, y, expr)                                                                       \
     do {                                                                                           \
         ptrdiff_t i = 0;                                                                           \
-        VLOOP_STEP(UNR, n, x, y, expr)                                                             \
+        VLOOP_STEP(2, n, x, y, expr)                                                               \
         VLOOP_STEP(1, n, x, y, expr)                                                               \
         if (i < (n)) {                                                                             \
             const vreal v = v_load_tail((x) + i, (n) - i);                                         \

@@ -218,16 +218,17 @@ CO_INLINE vreal v_mul_excess(vreal a, vreal b, vreal p) {
 /* With V_HAS_LOOKUP, v_lookup16(t, i) is t[the low 4 bits of i], and v_lookup32 t[the low 5]:
  * tables that stand in one or two registers. */
 
-/* The sum and the maximum of the lanes, in every lane; the maximum may lose a NaN. */
-CO_INLINE vreal v_sum(vreal a) {
+/* The sum and the maximum of every width lanes, a constant power of 2, in each of them; the
+ * maximum may lose a NaN. */
+CO_INLINE vreal v_sum_of(vreal a, const int width) {
     CO_UNROLL
-    for (int away = VL / 2; away; away /= 2) a = v_add(a, v_swap(a, away));
+    for (int away = width / 2; away; away /= 2) a = v_add(a, v_swap(a, away));
     return a;
 }
 
-CO_INLINE vreal v_top(vreal a) {
+CO_INLINE vreal v_top_of(vreal a, const int width) {
     CO_UNROLL
-    for (int away = VL / 2; away; away /= 2) a = v_max(a, v_swap(a, away));
+    for (int away = width / 2; away; away /= 2) a = v_max(a, v_swap(a, away));
     return a;
 }
 

@@ -54,6 +54,12 @@ def samples(stride):
         yield floats(np.arange(start, min(start + step, 1 << 32), stride))
 
 
+def finite(y):
+    """What overflows, as the number that would follow the greatest float: results on either side
+    of the edge are neighbours."""
+    return np.clip(y.astype(np.float64), -(2.0**128), 2.0**128)
+
+
 def greatest_errors(chunks, name, arguments, twin):
     """{tier: (the greatest error in units of the last place, where)}"""
     function = getattr(activations, name)
@@ -70,7 +76,7 @@ def greatest_errors(chunks, name, arguments, twin):
             steps = np.abs(y.view(np.int32) - rounded.view(np.int32))
             (far,) = np.nonzero(steps > worst[tier][0] - 0.5)
             if far.size:
-                error = ulps(y[far], exact[far], np.float32)
+                error = ulps(finite(y[far]), finite(exact[far]), np.float32)
                 at = np.argmax(np.where(np.isnan(error), np.inf, error))
                 if not error[at] <= worst[tier][0]:
                     worst[tier] = (float(error[at]), float(x[far[at]]))
@@ -95,3 +101,44 @@ def test_sampled(name, arguments, twin, record_property):
 @each_case
 def test_all_floats(name, arguments, twin, record_property):
     check(samples(1), name, arguments, twin, record_property)
+
+
+# ---------------------------------------------------------------------------------------- float64
+
+# x, gelu(x), gelu(x, approximate=True) to 22 digits, by mpmath
+GELU = [
+    (-38.25, "-7.954786302218475474939e-319", "-7.297091251721382705165e-1760"),
+    (-30.5, "-3.973960635193132870314e-203", "-1.280592715709813583608e-899"),
+    (-21.0, "-6.886483839855975473445e-97", "-6.016648487631484674229e-301"),
+    (-13.75, "-3.501404934464190880971e-42", "-1.121466658156586299135e-89"),
+    (-8.375, "-2.312499632232406606067e-16", "-8.222948609482097450093e-24"),
+    (-6.0, "-5.919525870226188844205e-9", "-8.439646700762297083699e-11"),
+    (-3.125, "-0.002778204059713850185416", "-0.002415874897777788734843"),
+    (-1.0, "-0.1586552539314570514148", "-0.158808009391723295218"),
+    (-0.09375, "-0.04337380082293812191414", "-0.04337382609044174219918"),
+    (0.296875, "0.1830884615439755969629", "0.1830860579475589699635"),
+    (2.0, "1.954499736103641585599", "1.954597694087775018781"),
+    (7.5, "7.499999999999760683125", "7.499999999999999995984"),
+]
+
+
+@pytest.mark.parametrize(("approximate", "column"), [(False, 1), (True, 2)])
+def test_gelu_in_float64(isa, approximate, column):
+    x = np.array([row[0] for row in GELU])
+    exact = np.array([row[column] for row in GELU]).astype(np.longdouble)
+    assert np.max(ulps(activations.gelu(x, approximate=approximate), exact, np.float64)) <= 4
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 2.0**-60, reason="longdouble is no wider")
+@each_case
+def test_float64(isa, rng, name, arguments, twin):
+    if name == "gelu":  # its twin is only good to a double
+        return
+    x = np.concatenate([rng.normal(0, s, 4000) for s in (1e-8, 0.1, 1, 10, 200)])
+    x = np.concatenate([x, np.linspace(-745, -700, 2000), [0, 5e-324, -3e-310]])
+    if name == "tanh_shrink":  # nearer to 0 its twin is only good to a float
+        x = x[np.abs(x) >= 1]
+    with np.errstate(all="ignore"):
+        exact = twin(x.astype(np.longdouble))
+        worst = ulps(getattr(activations, name)(x, **arguments), exact, np.float64)
+    assert np.max(worst) <= allowed(name), x[np.argmax(worst)]

@@ -5,7 +5,8 @@
 #include "../activation.h"
 #include "../simd/vmath.h"
 
-/* y[i] = expr of v = x[i]: two vectors at a time, then one, then a masked one. */
+/* y[i] = expr of v = x[i]: two vectors at a time, then one, then a masked one. expr does not
+ * know i. */
 #define VLOOP_STEP(vectors, n, x, y, expr)                                                         \
     for (; i + (vectors) * VL <= (n); i += (vectors) * VL) {                                       \
         vreal vloop_y[vectors];                                                                    \
@@ -148,7 +149,11 @@ static void vscale(ptrdiff_t n, const void *x, void *y, double a) {
 static void vprelu(ptrdiff_t n, const void *x, const void *alpha, void *y) {
     const real *xr = x, *ar = alpha;
     real *yr = y;
-    VLOOP(n, xr, yr, v_fma(v_load_tail(ar + i, v_lanes(n - i)), v_min(V(0), v), v_max(V(0), v)));
+    for (ptrdiff_t i = 0; i < n; i += VL) {
+        const ptrdiff_t lanes = v_lanes(n - i);
+        const vreal v = v_load_tail(xr + i, lanes), slope = v_load_tail(ar + i, lanes);
+        v_store_tail(yr + i, v_fma(slope, v_min(V(0), v), v_max(V(0), v)), lanes);
+    }
 }
 
 #endif

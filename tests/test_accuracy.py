@@ -65,21 +65,21 @@ def greatest_errors(chunks, name, arguments, twin):
     function = getattr(activations, name)
     worst = dict.fromkeys(_kernels.tiers(), (0.0, 0.0))
     before = _kernels.isa()
-    for x in chunks:
-        with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
+        for x in chunks:
             exact = twin(x.astype(np.float64))
             rounded = exact.astype(np.float32)
-        for tier in worst:
-            _kernels.use_isa(tier)
-            y = function(x, **arguments)
-            # A result `steps` floats from the rounded one has an error of at most steps + 1/2.
-            steps = np.abs(y.view(np.int32) - rounded.view(np.int32))
-            (far,) = np.nonzero(steps > worst[tier][0] - 0.5)
-            if far.size:
-                error = ulps(finite(y[far]), finite(exact[far]), np.float32)
-                at = np.argmax(np.where(np.isnan(error), np.inf, error))
-                if not error[at] <= worst[tier][0]:
-                    worst[tier] = (float(error[at]), float(x[far[at]]))
+            for tier in worst:
+                _kernels.use_isa(tier)
+                y = function(x, **arguments)
+                # A result `steps` floats from the rounded one is at most steps + 1/2 units off.
+                steps = np.abs(y.view(np.int32) - rounded.view(np.int32))
+                (far,) = np.nonzero(steps > worst[tier][0] - 0.5)
+                if far.size:
+                    error = ulps(finite(y[far]), finite(exact[far]), np.float32)
+                    at = np.argmax(np.where(np.isnan(error), np.inf, error))
+                    if not error[at] <= worst[tier][0]:
+                        worst[tier] = (float(error[at]), float(x[far[at]]))
     _kernels.use_isa(before)
     return worst
 

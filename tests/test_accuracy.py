@@ -54,10 +54,13 @@ def samples(stride):
         yield floats(np.arange(start, min(start + step, 1 << 32), stride))
 
 
-def finite(y):
-    """What overflows, as the number that would follow the greatest float: results on either side
-    of the edge are neighbours."""
-    return np.clip(y.astype(np.float64), -(2.0**128), 2.0**128)
+def errors(y, exact):
+    """In units of the last place. Infinity counts as 2^128, which would be the next float: results
+    on either side of the edge of overflow are neighbours."""
+    clipped = np.clip(exact, -(2.0**128), 2.0**128)
+    at_the_edge = np.abs(np.clip(y.astype(np.float64), -(2.0**128), 2.0**128) - clipped) / 2.0**104
+    beyond = np.isinf(y) != np.isinf(exact.astype(np.float32))
+    return np.where(beyond, at_the_edge, ulps(y, exact, np.float32))
 
 
 def greatest_errors(chunks, name, arguments, twin):
@@ -76,7 +79,7 @@ def greatest_errors(chunks, name, arguments, twin):
                 steps = np.abs(y.view(np.int32) - rounded.view(np.int32))
                 (far,) = np.nonzero(steps > worst[tier][0] - 0.5)
                 if far.size:
-                    error = ulps(finite(y[far]), finite(exact[far]), np.float32)
+                    error = errors(y[far], exact[far])
                     at = np.argmax(np.where(np.isnan(error), np.inf, error))
                     if not error[at] <= worst[tier][0]:
                         worst[tier] = (float(error[at]), float(x[far[at]]))

@@ -91,8 +91,25 @@ def _elu(x, alpha=1.0):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-def _erf(x):
-    return np.vectorize(math.erf, otypes=[np.float64])(x)
+def _gelu(x):
+    """x Phi(x), which is x / 2 near 0, and 0 or x far out."""
+    y = np.where(np.abs(x) < 2.0**-60, x / 2, np.where(x > -40, x, x * 0.0))
+    curved = (np.abs(x) >= 2.0**-60) & (np.abs(x) < 40)
+    erfc = [math.erfc(-t / math.sqrt(2)) for t in x[curved].tolist()]
+    y[curved] *= np.array(erfc) / 2
+    return y
+
+
+def _tanh_shrink(x):
+    """By its series where the difference would cancel."""
+    z = x * x
+    series = x * (z / 3 * (1 - z * (2 / 5 - z * 17 / 105)))
+    return np.where(np.abs(x) < 0.02, series, x - np.tanh(x))
+
+
+def _squareplus(x, b=4):
+    root = np.sqrt(x * x + b)
+    return np.where(x < 0, b / 2 / (root - np.minimum(x, 0)), (x + root) / 2)
 
 
 def _halves(x, axis=-1):
@@ -129,24 +146,24 @@ ACTIVATIONS = {
     "celu": _elu,
     "selu": lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
     "sigmoid": _sigmoid,
-    "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_sigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
     "silu": lambda x: x * _sigmoid(x),
-    "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "hard_silu": lambda x: x * np.clip((x + 3) / 6, 0, 1),
     "softplus": _softplus,
     "softsign": lambda x: x / (1 + np.abs(x)),
     "tanh": np.tanh,
-    "tanh_shrink": lambda x: x - np.tanh(x),
+    "tanh_shrink": _tanh_shrink,
     "hard_tanh": lambda x: np.clip(x, -1, 1),
     "exponential": np.exp,
-    "gelu": lambda x: x / 2 * (1 + _erf(x / math.sqrt(2))),
+    "gelu": _gelu,
     "mish": lambda x: x * np.tanh(_softplus(x)),
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "log_sigmoid": lambda x: -_softplus(-x),
     "glu": lambda x: _halves(x)[0] * _sigmoid(_halves(x)[1]),
-    "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2,
+    "squareplus": _squareplus,
     "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
-    "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
+    "hard_shrink": lambda x: np.where(np.abs(x) <= 0.5, 0, x),
     "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x)),
     "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
     "sparsemax": _sparsemax,
@@ -156,7 +173,7 @@ ACTIVATIONS = {
 ACTIVATIONS_WITH_ARGUMENTS = [
     ("relu", {"negative_slope": 0.1}, lambda x: np.where(x > 0, x, 0.1 * x)),
     ("relu", {"max_value": 1.5}, lambda x: np.clip(x, 0, 1.5)),
-    ("relu", {"threshold": 1.0}, lambda x: np.where(x > 1, x, 0)),
+    ("relu", {"threshold": 1.0}, lambda x: np.where(x <= 1, 0, x)),
     (
         "relu",
         {"negative_slope": 0.5, "max_value": 2.0, "threshold": 0.25},
@@ -168,16 +185,16 @@ ACTIVATIONS_WITH_ARGUMENTS = [
     (
         "gelu",
         {"approximate": True},
-        lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+        lambda x: x * _sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)),
     ),
     ("glu", {"axis": 0}, lambda x: _halves(x, 0)[0] * _sigmoid(_halves(x, 0)[1])),
-    ("squareplus", {"b": 0.5}, lambda x: (x + np.sqrt(x * x + 0.5)) / 2),
+    ("squareplus", {"b": 0.5}, lambda x: _squareplus(x, 0.5)),
     ("soft_shrink", {"threshold": 1.0}, lambda x: np.sign(x) * np.maximum(np.abs(x) - 1, 0)),
-    ("hard_shrink", {"threshold": 1.0}, lambda x: np.where(np.abs(x) > 1, x, 0)),
+    ("hard_shrink", {"threshold": 1.0}, lambda x: np.where(np.abs(x) <= 1, 0, x)),
     (
         "threshold",
         {"threshold": 0.5, "default_value": -3.0},
-        lambda x: np.where(x > 0.5, x, -3),
+        lambda x: np.where(x <= 0.5, -3, x),
     ),
     ("softmax", {"axis": 0}, lambda x: _softmax(x, 0)),
     ("softmax", {"axis": (0, 2)}, lambda x: _softmax(x, (0, 2))),

@@ -67,10 +67,11 @@ def apply_softmax(x: Any, axis: int | Sequence[int] = -1, log: bool = False) -> 
                 else _run(array, (1,), "softmax", -1, log).reshape(array.shape)
             )
         order = [a for a in range(array.ndim) if a not in axes] + axes
-        moved = apply_permute(array, order)
+        in_place = order == sorted(order)
+        moved = array if in_place else apply_permute(array, order)
         n = int(np.prod([array.shape[a] for a in axes]))
         soft = _run(moved, (n,), "softmax", -1, log).reshape(moved.shape)
-        return apply_permute(soft, np.argsort(order).tolist())
+        return soft if in_place else apply_permute(soft, np.argsort(order).tolist())
 
     return _computed(x, "softmax", compute)
 

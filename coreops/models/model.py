@@ -21,7 +21,7 @@ class Model(Layer):
     """Base class of models; subclass it with layers as attributes and a `call(inputs)`.
 
     Args:
-        precision: the least that products of float32 keep in a call of this model; see the property.
+        precision: the least that products of float32 keep; see the property.
         **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
     """
 

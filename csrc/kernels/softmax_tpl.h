@@ -1,64 +1,125 @@
-/* softmax_tpl.h - softmax and log-softmax of rows. Needs vmath.h. */
+/* softmax_tpl.h - softmax and log-softmax of rows. Needs activation_tpl.h.
+ *
+ * A row is read once for its maximum, once for the sum of exp(x - max), and once more to be
+ * scaled, or for log-softmax to be shifted. A row shorter than a vector stays in a register,
+ * and where its length is a power of 2 several of them do. */
 #ifndef COREOPS_SOFTMAX_TPL_H
 #define COREOPS_SOFTMAX_TPL_H
 
-#include "../simd/vmath.h"
+#include "activation_tpl.h"
 
-/* -inf in the lanes past the first n. */
+/* -inf in the lanes past the first n: exp takes them to 0. */
 CO_INLINE vreal softmax_load(const real *x, ptrdiff_t n) {
     if (n >= VL) return v_load(x);
     return v_select(v_first(n), v_load_tail(x, n), V(-INFINITY));
 }
 
+/* Rows of n == width < VL, which is a constant; count elements in all. */
+CO_INLINE void softmax_packed(const int width, const int log, ptrdiff_t count, const real *x,
+                              real *y) {
+    for (ptrdiff_t i = 0; i < count; i += VL) {
+        const ptrdiff_t lanes = v_lanes(count - i);
+        const vreal v = v_load_tail(x + i, lanes);
+        const vreal d = v_sub(v, v_top_of(v, width));
+        const vreal e = v_exp_down(d), sum = v_sum_of(e, width);
+        v_store_tail(y + i, log ? v_sub(d, v_log(sum)) : v_div(e, sum), lanes);
+    }
+}
+
+/* Rows of n < VL elements, whose sums are those of width lanes, a constant. */
+CO_INLINE void softmax_short(const int width, ptrdiff_t m, ptrdiff_t n, const real *x, real *y) {
+    for (ptrdiff_t i = 0; i < m; i++, x += n, y += n) {
+        const vreal v = softmax_load(x, n);
+        const vreal e = v_exp_down(v_sub(v, v_top_of(v, width)));
+        v_store_tail(y, v_div(e, v_sum_of(e, width)), n);
+    }
+}
+
 CO_INLINE vreal softmax_max(ptrdiff_t n, const real *x) {
-    vreal max = softmax_load(x, n);
-    for (ptrdiff_t i = VL; i < n; i += VL) max = v_max(max, softmax_load(x + i, n - i));
-    return v_top(max);
+    vreal max[4];
+    ptrdiff_t i = 0;
+    for (int k = 0; k < 4; k++) max[k] = V(-INFINITY);
+    for (; i + 4 * VL <= n; i += 4 * VL) {
+        CO_UNROLL
+        for (int k = 0; k < 4; k++) max[k] = v_max(max[k], v_load(x + i + k * VL));
+    }
+    for (; i < n; i += VL) max[0] = v_max(max[0], softmax_load(x + i, n - i));
+    return v_top_of(v_max(v_max(max[0], max[1]), v_max(max[2], max[3])), VL);
 }
 
 static void softmax_row(ptrdiff_t n, const real *x, real *y) {
     const vreal max = softmax_max(n, x);
-    const ptrdiff_t whole = n / VL * VL;
-    vreal sum = V(0);
-    for (ptrdiff_t i = 0; i < whole; i += VL) {
-        const vreal e = v_exp(v_sub(v_load(x + i), max));
+    vreal sum = V(0), tail = V(0);
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        const vreal e = v_exp_down(v_sub(v_load(x + i), max));
         v_store(y + i, e);
         sum = v_add(sum, e);
     }
-    /* The tail waits in a register. */
-    vreal tail = V(0);
-    if (whole < n) {
-        tail = v_exp(v_sub(softmax_load(x + whole, n - whole), max));
-        sum = v_add(sum, v_select(v_first(n - whole), tail, V(0)));
+    if (i < n) {
+        tail = v_exp_down(v_sub(softmax_load(x + i, n - i), max));
+        sum = v_add(sum, tail);
     }
-    const vreal scale = v_div(V(1), v_sum(sum));
-    for (ptrdiff_t i = 0; i < whole; i += VL) v_store(y + i, v_mul(v_load(y + i), scale));
-    if (whole < n) v_store_tail(y + whole, v_mul(tail, scale), n - whole);
+    const vreal scale = v_div(V(1), v_sum_of(sum, VL));
+    if (i < n) v_store_tail(y + i, v_mul(tail, scale), n - i);
+    for (i = 0; i + VL <= n; i += VL) v_store(y + i, v_mul(v_load(y + i), scale));
 }
 
-static void log_softmax_row(ptrdiff_t n, const real *x, real *y) {
-    const vreal max = softmax_max(n, x);
-    vreal sum = V(0);
-    ptrdiff_t i = 0;
-    for (; i + VL <= n; i += VL) sum = v_add(sum, v_exp(v_sub(v_load(x + i), max)));
-    if (i < n) {
-        const vreal e = v_exp(v_sub(softmax_load(x + i, n - i), max));
-        sum = v_add(sum, v_select(v_first(n - i), e, V(0)));
+/* One logarithm serves as many rows as there are lanes; long rows would leave the cache. */
+#define LOG_SOFTMAX_LONG 512
+
+static void log_softmax_rows(ptrdiff_t m, ptrdiff_t n, const real *x, real *y) {
+    const ptrdiff_t most = n < LOG_SOFTMAX_LONG ? VL : 1;
+    for (ptrdiff_t rows; m > 0; m -= rows, x += rows * n, y += rows * n) {
+        real max[VL], sum[VL] = {0};
+        rows = m < most ? m : most;
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            const real *row = x + r * n;
+            const vreal top = softmax_max(n, row);
+            vreal total = V(0);
+            for (ptrdiff_t i = 0; i < n; i += VL)
+                total = v_add(total, v_exp_down(v_sub(softmax_load(row + i, n - i), top)));
+            v_store_tail(max + r, top, 1);
+            v_store_tail(sum + r, v_sum_of(total, VL), 1);
+        }
+        v_store(sum, v_log(v_load(sum)));
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            const real *row = x + r * n;
+            real *out = y + r * n;
+            VLOOP(n, row, out, v_sub(v_sub(v, v_set1(max[r])), v_set1(sum[r])));
+        }
     }
-    const vreal log_sum = v_log(v_sum(sum));
-    for (i = 0; i + VL <= n; i += VL) v_store(y + i, v_sub(v_sub(v_load(x + i), max), log_sum));
-    if (i < n) v_store_tail(y + i, v_sub(v_sub(v_load_tail(x + i, n - i), max), log_sum), n - i);
 }
+
+#define SOFTMAX_PACKED(width)                                                                      \
+    if ((width) < VL && n == (width)) {                                                            \
+        if (log)                                                                                   \
+            softmax_packed(width, 1, m * n, x, y);                                                 \
+        else                                                                                       \
+            softmax_packed(width, 0, m * n, x, y);                                                 \
+        return;                                                                                    \
+    }
+#define SOFTMAX_SHORT(width)                                                                       \
+    if ((width) <= VL && n < (width) && !log) {                                                    \
+        softmax_short(width, m, n, x, y);                                                          \
+        return;                                                                                    \
+    }
 
 static void softmax(ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log) {
     const real *xr = x;
     real *yr = y;
     if (n == 0) return;
-    for (ptrdiff_t i = 0; i < m; i++, xr += n, yr += n)
-        if (log)
-            log_softmax_row(n, xr, yr);
-        else
-            softmax_row(n, xr, yr);
+    SOFTMAX_PACKED(1)
+    SOFTMAX_PACKED(2)
+    SOFTMAX_PACKED(4)
+    SOFTMAX_PACKED(8)
+    SOFTMAX_SHORT(4)
+    SOFTMAX_SHORT(8)
+    SOFTMAX_SHORT(16)
+    if (log)
+        log_softmax_rows(m, n, xr, yr);
+    else
+        for (ptrdiff_t i = 0; i < m; i++, xr += n, yr += n) softmax_row(n, xr, yr);
 }
 
 #endif

@@ -98,7 +98,7 @@ CO_INLINE vreal v_sqrt(vreal a) {
     return CO_REAL_BITS == 32 ? (real)sqrtf((float)a) : (real)sqrt(a);
 }
 
-/* a * b + c and c - a * b: fused where the tier has it, else two roundings. */
+/* a * b + c and c - a * b: fused where the tier has it (V_HAS_FMA), else two roundings. */
 CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return a * b + c; }
 CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return c - a * b; }
 
@@ -204,16 +204,37 @@ CO_INLINE vreal v_ldexp(vreal a, vreal n) {
 }
 #endif
 
-/* The sum and the maximum of the lanes, in every lane; the maximum may lose a NaN. */
-CO_INLINE vreal v_sum(vreal a) {
+/* How much p, which is a * b rounded, is above a * b. Neither a nor b is near overflow. */
+#ifdef V_HAS_FMA
+CO_INLINE vreal v_mul_excess(vreal a, vreal b, vreal p) { return v_fnma(a, b, p); }
+#else
+/* Dekker's product: of halves, which multiply exactly. */
+CO_INLINE vreal v_upper_half(vreal a) {
+    const vreal upper = v_set1_bits(CO_REAL_BITS == 32 ? 0xfffff000u : (real_bits)-1 << 27);
+    return v_and(a, upper);
+}
+CO_INLINE vreal v_mul_excess(vreal a, vreal b, vreal p) {
+    const vreal ah = v_upper_half(a), al = v_sub(a, ah);
+    const vreal bh = v_upper_half(b), bl = v_sub(b, bh);
+    const vreal high = v_sub(v_sub(p, v_mul(ah, bh)), v_mul(ah, bl));
+    return v_sub(v_sub(high, v_mul(al, bh)), v_mul(al, bl));
+}
+#endif
+
+/* With V_HAS_LOOKUP, v_lookup16(t, i) is t[the low 4 bits of i], and v_lookup32 t[the low 5]:
+ * tables that stand in one or two registers. */
+
+/* The sum and the maximum of every width lanes, a constant power of 2, in each of them; the
+ * maximum may lose a NaN. */
+CO_INLINE vreal v_sum_of(vreal a, const int width) {
     CO_UNROLL
-    for (int away = VL / 2; away; away /= 2) a = v_add(a, v_swap(a, away));
+    for (int away = width / 2; away; away /= 2) a = v_add(a, v_swap(a, away));
     return a;
 }
 
-CO_INLINE vreal v_top(vreal a) {
+CO_INLINE vreal v_top_of(vreal a, const int width) {
     CO_UNROLL
-    for (int away = VL / 2; away; away /= 2) a = v_max(a, v_swap(a, away));
+    for (int away = width / 2; away; away /= 2) a = v_max(a, v_swap(a, away));
     return a;
 }
 

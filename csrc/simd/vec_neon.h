@@ -33,6 +33,7 @@ CO_INLINE vreal v_sub(vreal a, vreal b) { return N_R(vsub)(a, b); }
 CO_INLINE vreal v_mul(vreal a, vreal b) { return N_R(vmul)(a, b); }
 CO_INLINE vreal v_div(vreal a, vreal b) { return N_R(vdiv)(a, b); }
 CO_INLINE vreal v_sqrt(vreal a) { return N_R(vsqrt)(a); }
+#define V_HAS_FMA
 CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return N_R(vfma)(c, a, b); }
 CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return N_R(vfms)(c, a, b); }
 CO_INLINE vreal v_min(vreal a, vreal b) { return N_R(vmin)(a, b); }

@@ -78,6 +78,7 @@ CO_INLINE vreal v_andnot(vreal a, vreal b) { return V_R(_andnot)(a, b); }
 #define v_shr(a, count) V_TO_REAL(V_I(_srli, CO_REAL_BITS)(V_TO_INT(a), count))
 
 #if V_BITS > 128
+#define V_HAS_FMA
 CO_INLINE vreal v_fma(vreal a, vreal b, vreal c) { return V_R(_fmadd)(a, b, c); }
 CO_INLINE vreal v_fnma(vreal a, vreal b, vreal c) { return V_R(_fnmadd)(a, b, c); }
 #else
@@ -100,6 +101,15 @@ CO_INLINE vreal v_load_tail(const real *p, ptrdiff_t n) { return V_R(_maskz_load
 CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) { V_R(_mask_storeu)(p, v_first(n), a); }
 #define V_HAS_LDEXP
 CO_INLINE vreal v_ldexp(vreal a, vreal n) { return V_R(_scalef)(a, n); }
+#if CO_REAL_BITS == 32
+#define V_HAS_LOOKUP
+CO_INLINE vreal v_lookup16(const real *t, vreal i) {
+    return _mm512_permutexvar_ps(V_TO_INT(i), v_load(t));
+}
+CO_INLINE vreal v_lookup32(const real *t, vreal i) {
+    return _mm512_permutex2var_ps(v_load(t), V_TO_INT(i), v_load(t + 16));
+}
+#endif
 #else
 /* Half ones, half zeros: a load n before the middle gives n lanes of ones. */
 #if CO_REAL_BITS == 32

@@ -34,22 +34,34 @@ CO_INLINE vreal v_exp_parts(vreal x, vreal lo, vreal *n) {
     const vreal r = v_add(v_fnma(*n, V(LN2_LO), hi), lo);
     return v_fma(v_mul(r, r), V_POLY(r, exp_poly), r);
 }
+#define V_NO_LO V(-0.0) /* which an addition leaves out */
 
-CO_INLINE vreal v_exp(vreal x) {
-    vreal n;
-    x = v_min(V(EXP_MAX), v_max(V(EXP_MIN), x));
-    const vreal p = v_exp_parts(x, V(0), &n);
-    return v_ldexp(v_add(p, V(1)), n);
+#ifdef V_HAS_LOOKUP
+#include "vmath_lookup.h"
+#else
+/* exp(x + lo) = m * 2^n */
+CO_INLINE vreal v_exp_split(vreal x, vreal lo, vreal *n) {
+    return v_add(v_exp_parts(x, lo, n), V(1));
 }
+#endif
+
+/* exp(x) for x <= 0 */
+CO_INLINE vreal v_exp_down(vreal x) {
+    vreal n;
+    const vreal m = v_exp_split(v_max(V(EXP_MIN), x), V_NO_LO, &n);
+    return v_ldexp(m, n);
+}
+
+CO_INLINE vreal v_exp(vreal x) { return v_exp_down(v_min(V(EXP_MAX), x)); }
 
 CO_INLINE vreal v_expm1(vreal x) {
     vreal n;
     const vreal clamped = v_min(V(EXP_MAX), v_max(V(EXPM1_MIN), x));
-    const vreal p = v_exp_parts(clamped, V(0), &n);
+    const vreal p = v_exp_parts(clamped, V_NO_LO, &n);
     /* Half of the result, because 2^n itself may be too large. */
     const vreal t = v_pow2(v_sub(n, V(1)));
     const vreal y = v_fma(t, p, v_sub(t, V(0.5)));
-    return v_copysign(v_add(y, y), x);
+    return v_copysign(v_select(v_ne(n, V(0)), v_add(y, y), p), x);
 }
 
 /* log(2^e * (1 + f)) for 1 + f in [sqrt 1/2, sqrt 2]. With s = f / (2 + f):
@@ -80,74 +92,69 @@ CO_INLINE vreal v_log(vreal x) {
     return v_select(v_le(x, V(0)), edge, v_select(v_le(x, V(REAL_MAX)), y, x));
 }
 
-/* log(1 + x) for 0 <= x <= 1. */
-CO_INLINE vreal v_log1p_unit(vreal x) {
-    const vmask big = v_lt(V(SQRT_2 - 1), x);
-    const vreal f = v_select(big, v_mul(V(0.5), v_sub(x, V(1))), x);
+#ifndef V_HAS_LOOKUP
+/* log(1 + e) for 0 <= e <= 1. */
+CO_INLINE vreal v_log1p_unit(vreal e) {
+    const vmask big = v_lt(V(SQRT_2 - 1), e);
+    const vreal f = v_select(big, v_mul(V(0.5), v_sub(e, V(1))), e);
     return v_log_parts(f, v_select(big, V(1), V(0)));
 }
 
 CO_INLINE vreal v_tanh(vreal x) {
     vreal n;
     const vreal a = v_min(V(TANH_ONE), v_abs(x));
-    const vreal p = v_exp_parts(v_add(a, a), V(0), &n);
+    const vreal p = v_exp_parts(v_add(a, a), V_NO_LO, &n);
     const vreal t = v_pow2(n);
     const vreal m = v_fma(t, p, v_sub(t, V(1))); /* expm1(2 a), which is far from overflow */
     return v_copysign(v_div(m, v_add(m, V(2))), x);
 }
 
+/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n: exp(-a^2 / 2) times
+ * V / (sqrt(2 pi) a V + U). All terms are positive; where a is large, and V has many roundings,
+ * they cancel. */
+CO_INLINE vreal v_phi_split(vreal a, vreal *n) {
+    const vreal square = v_mul(a, a), lo = v_mul(V(0.5), v_mul_excess(a, a, square));
+    const vreal p = v_exp_parts(v_mul(V(-0.5), square), lo, n);
+    const vreal v = V_POLY(a, mills_v), slope = v_mul(V(MILLS_SLOPE), a);
+    const vreal ratio = v_div(v, v_fma(slope, v, V_POLY(a, mills_u)));
+    return v_fma(p, ratio, ratio);
+}
+#endif
+
+/* exp(-|x|) */
+CO_INLINE vreal v_exp_minus_abs(vreal x) { return v_exp_down(v_or(V_SIGN, x)); }
+
 /* 1 / (1 + exp(-x)), as e / (1 + e) for negative x so that it underflows gradually. */
 CO_INLINE vreal v_sigmoid(vreal x) {
-    const vreal e = v_exp(v_neg(v_abs(x)));
+    const vreal e = v_exp_minus_abs(x);
     return v_div(v_select(v_lt(x, V(0)), e, V(1)), v_add(V(1), e));
 }
 
 /* log(1 + exp(x)) */
 CO_INLINE vreal v_softplus(vreal x) {
-    return v_add(v_max(V(0), x), v_log1p_unit(v_exp(v_neg(v_abs(x)))));
+    return v_add(v_max(V(0), x), v_log1p_unit(v_exp_minus_abs(x)));
 }
 
-/* a^2 = hi + lo to nearly twice the precision: the upper half of a squares exactly. It is
- * subtracted, not masked, out of a, since the upper half of a NaN may be inf. */
-CO_INLINE vreal v_square(vreal a, vreal *lo) {
-    const vreal lower = v_sub(a, v_and(a, v_set1_bits(UPPER_HALF)));
-    const vreal upper = v_sub(a, lower);
-    *lo = v_mul(lower, v_add(a, upper));
-    return v_mul(upper, upper);
-}
-
-/* erf(x) for |x| <= 1/2. */
-CO_INLINE vreal v_erf_small(vreal x) { return v_fma(x, V_POLY(v_mul(x, x), erf_poly), x); }
-
-/* erfc(a) for a >= 1/2, given a^2 = hi + lo: exp(-a^2) w P(t) with w = 1 / (a + c) and
- * t = (a - c) / (a + c) in [-1, 1]. */
-CO_INLINE vreal v_erfc_parts(vreal a, vreal hi, vreal lo) {
+/* x / (1 + exp(-(u + lo))) where u has the sign of x: the product may be normal where the
+ * sigmoid is not, so the power of 2 comes last. z = -|u|, and lo has been given z's sign. */
+CO_INLINE vreal v_gate(vreal x, vreal z, vreal lo) {
     vreal n;
-    const vreal p = v_exp_parts(v_neg(hi), v_neg(lo), &n);
-    const vreal w = v_div(V(1), v_add(a, V(ERFC_C)));
-    const vreal t = v_fnma(V(2 * ERFC_C), w, V(1));
-    const vreal q = v_mul(w, V_POLY(t, erfc_poly));
-    return v_ldexp(v_fma(p, q, q), n);
+    const vmask negative = v_lt(x, V(0));
+    const vreal split = v_exp_split(v_max(V(GATE_ZERO), z), lo, &n);
+    const vreal m = v_select(v_lt(z, V(GATE_ZERO)), V(0), split);
+    const vreal over = v_select(negative, v_mul(x, m), x);
+    const vreal y = v_div(over, v_add(V(1), v_ldexp(m, n)));
+    return v_ldexp(y, v_select(negative, n, V(0)));
 }
 
-CO_INLINE vreal v_erf(vreal x) {
-    vreal lo;
-    const vreal a = v_min(V(ERFC_ZERO), v_abs(x));
-    const vreal hi = v_square(a, &lo);
-    const vreal large = v_copysign(v_sub(V(1), v_erfc_parts(a, hi, lo)), x);
-    return v_select(v_le(a, V(0.5)), v_erf_small(x), large);
-}
-
-/* The normal distribution function, (1 + erf(x / sqrt 2)) / 2, without cancellation. */
-CO_INLINE vreal v_phi(vreal x) {
-    vreal lo;
-    const vreal a = v_min(V(ERFC_ZERO * SQRT_2), v_abs(x));
-    const vreal hi = v_mul(V(0.5), v_square(a, &lo));
-    const vreal z = v_mul(a, V(SQRT_2 / 2));
-    const vreal tail = v_mul(V(0.5), v_erfc_parts(z, hi, v_mul(V(0.5), lo)));
-    const vreal small = v_fma(V(0.5), v_copysign(v_erf_small(z), x), V(0.5));
-    const vreal large = v_select(v_lt(x, V(0)), tail, v_sub(V(1), tail));
-    return v_select(v_le(z, V(0.5)), small, large);
+/* x times the normal distribution function */
+CO_INLINE vreal v_times_phi(vreal x) {
+    vreal n;
+    const vmask negative = v_lt(x, V(0));
+    const vreal split = v_phi_split(v_min(V(PHI_ZERO), v_abs(x)), &n);
+    const vreal m = v_select(v_lt(x, V(-PHI_ZERO)), V(0), split);
+    const vreal tail = v_ldexp(v_select(negative, v_mul(x, m), m), n);
+    return v_select(negative, tail, v_fnma(v_min(V(REAL_MAX), x), tail, x)); /* not inf - inf */
 }
 
 #endif

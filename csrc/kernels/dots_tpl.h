@@ -48,7 +48,7 @@ CO_INLINE void dots_tile(const int mr, const int n, const gemm_shape *s, const r
         for (int j = 0; j < n; j++) {
             if (whole < k) acc[i][j] = v_fma(x, v_load(b + j * stride + whole), acc[i][j]);
             const vreal shift = bias ? v_set1(bias[j]) : V(-0.0);
-            const vreal y = v_max(v_set1(s->floor), v_add(v_sum(acc[i][j]), shift));
+            const vreal y = v_max(v_set1(s->floor), v_add(v_sum_of(acc[i][j], VL), shift));
             v_store_tail(c + i * s->ldc + j, y, 1);
         }
     }

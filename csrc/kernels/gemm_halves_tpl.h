@@ -75,7 +75,7 @@ static int halves_round(ptrdiff_t k, const real *a, real *pairs) {
         }
         h_peel(x, pairs);
     }
-    top = v_top(top);
+    top = v_top_of(top, VL);
     return v_any(v_both(v_lt(V(0), top), v_lt(top, V(HALVES_SMALL))));
 }
 

@@ -112,7 +112,7 @@ CO_INLINE int tiles_split(const int parts, ptrdiff_t k, const real *a, char *til
         CO_UNROLL
         for (int part = 0; part < parts; part++) h_peel(x, tile + 2 * part * TILE_BYTES);
     }
-    top = v_top(top);
+    top = v_top_of(top, VL);
     return v_any(v_both(v_lt(V(0), top), v_lt(top, V(TILES_SMALL))));
 }
 

@@ -31,7 +31,7 @@ static double peak_fma(ptrdiff_t n, double a, double b) {
     vreal sum = x[0];
     CO_UNROLL
     for (int j = 1; j < PEAK_CHAINS; j++) sum = v_add(sum, x[j]);
-    return peak_lane(v_sum(sum));
+    return peak_lane(v_sum_of(sum, VL));
 }
 
 static double peak_read(ptrdiff_t n, const void *x) {
@@ -50,7 +50,7 @@ static double peak_read(ptrdiff_t n, const void *x) {
     for (int j = 1; j < PEAK_CHAINS; j++) top[0] = v_max(top[j], top[0]);
     for (; end - p >= VL; p += VL) top[0] = v_max(v_load(p), top[0]);
     for (; p < end; p++) top[0] = v_max(V(*p), top[0]);
-    return peak_lane(v_top(top[0]));
+    return peak_lane(v_top_of(top[0], VL));
 }
 
 #endif

@@ -84,8 +84,8 @@ static real qgemm_quantize(ptrdiff_t k, const real *x, dact *q) {
         top[0] = v_max(top[0], v_abs(v));
         odd[0] = v_fma(v, V(0), odd[0]);
     }
-    const vreal most = v_top(v_max(v_max(top[0], top[1]), v_max(top[2], top[3])));
-    const vreal sign = v_sum(v_add(v_add(odd[0], odd[1]), v_add(odd[2], odd[3])));
+    const vreal most = v_top_of(v_max(v_max(top[0], top[1]), v_max(top[2], top[3])), VL);
+    const vreal sign = v_sum_of(v_add(v_add(odd[0], odd[1]), v_add(odd[2], odd[3])), VL);
     const vreal scale = v_div(V(127), v_add(v_add(most, V(1e-7)), sign));
     real result[VL];
     v_store(result, scale);

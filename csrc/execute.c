@@ -93,7 +93,7 @@ static void dense_piece(void *context, int worker, ptrdiff_t piece) {
                                  &step->u.dense.act);
     } else {
         job->plan->kernels->gemm(dense->m, columns, k, dense->x, k, kernel + first * k * item, bias,
-                                 y, n, &step->u.dense.act, scratch);
+                                 y, n, &step->u.dense.act);
     }
 }
 
@@ -194,8 +194,6 @@ static ptrdiff_t scratch_of(const co_job *job, ptrdiff_t block) {
             bytes = job->plan->kernels->qgemm_scratch(rows, step->u.dense.k);
         else if (by_matmul(job, step))
             bytes = matmul->scratch(rows, step->u.dense.k);
-        else if (step->op == CO_OP_DENSE)
-            bytes = job->plan->kernels->gemm_scratch(rows, step->u.dense.k);
         if (bytes > most) most = bytes;
     }
     return (most + CO_LINE - 1) / CO_LINE * CO_LINE;

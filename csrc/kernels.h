@@ -73,13 +73,10 @@ typedef struct co_planes {
            (ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed))                 \
     /* c[m,n] = act(a[m,k] * b[k,n] + bias[n]), b as gemm_pack left it, bias NULL for none.        \
      * Sums run over k in order, fused where the tier has FMA. c does not overlap a. k may be      \
-     * 0: c = act(bias). scratch: 64-byte aligned, gemm_scratch(m, k) bytes; or NULL, which is     \
-     * slower and gives the same bits. */                                                          \
-    KERNEL(gemm_scratch, ptrdiff_t, (ptrdiff_t m, ptrdiff_t k))                                    \
+     * 0: c = act(bias). */                                                                        \
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
-            const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act,       \
-            void *scratch))                                                                        \
+            const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
     /* A product of few columns, by sums along k: lane l of VL takes the k that leave l, and the   \
      * lanes are added pairwise. Whether it suits depends on k and n alone, so a row has the same  \
      * bits in any batch. As gemm otherwise; packed: what gemm_pack may write. */                  \

@@ -92,8 +92,8 @@ static void halves_run(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptr
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const ptrdiff_t pairs = halves_pairs(k), stride = halves_stride(k);
     const co_act linear = {CO_ACT_LINEAR, 0, 0, 0};
-    const gemm_shape s = {
-        pairs, stride, ldc, halves_panel(k), 1, 1, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const gemm_shape s = {pairs, stride, ldc, halves_panel(k),
+                          act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const real *ar = a, *b = packed, *br = bias;
     real *cr = c, *rounded = scratch, *is_gemms = rounded + m * stride;
     for (ptrdiff_t i = 0; i < m; i++)
@@ -119,7 +119,7 @@ static void halves_run(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptr
         for (ptrdiff_t i = 0; i < m; i++)
             if (!usable || is_gemms[i] != 0 || !halves_finite(columns, cr + i * ldc + j))
                 gemm(1, columns, k, ar + i * lda, lda, (const real *)panels + j * k,
-                     br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear, NULL);
+                     br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear);
     }
     for (ptrdiff_t i = 0; i < m && !in_tile; i++) vact(n, cr + i * ldc, cr + i * ldc, act);
 }

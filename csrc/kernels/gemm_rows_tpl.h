@@ -9,7 +9,11 @@ CO_INLINE void GEMM_NAME(tile)(const int mr, const int nv, const gemm_shape *s, 
                                const real *a, const real *b, const real *bias, real *c) {
     const ptrdiff_t k = s->k, lda = s->lda, panel = s->panel;
     gemm_acc acc;
-    gemm_start(mr, nv, s, n, acc, c);
+    CO_UNROLL
+    for (int i = 0; i < mr; i++) {
+        CO_UNROLL
+        for (int v = 0; v < nv; v++) acc[i][v] = V(0);
+    }
     for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
         vreal row[4 * GEMM_NV];
         if (mr == 1 && nv > GEMM_NV)

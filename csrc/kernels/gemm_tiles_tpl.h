@@ -137,7 +137,7 @@ typedef struct tiles_block {
 static void tiles_by_gemm(const tiles_block *b, ptrdiff_t first, ptrdiff_t rows) {
     const tiles_call *call = b->call;
     gemm(rows, b->columns, call->k, b->a + first * call->lda, call->lda, b->panels, b->bias,
-         b->c + first * call->ldc, call->ldc, &call->act, NULL);
+         b->c + first * call->ldc, call->ldc, &call->act);
 }
 
 /* Its rows from `first` on, so many of them, as far as there are any. */
@@ -267,8 +267,7 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
     t_end(t);
     tiles_finish(&last, 0, TB);
     for (ptrdiff_t i = 0; i < m; i++) {
-        if (small[i])
-            gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, &call.act, NULL);
+        if (small[i]) gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, &call.act);
         if (!in_tile) vact(n, c + i * ldc, c + i * ldc, act);
     }
 }

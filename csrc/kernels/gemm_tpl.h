@@ -17,13 +17,11 @@
 #define GEMM_AHEAD (512 / (ptrdiff_t)sizeof(real))
 #define GEMM_LINE (VL * sizeof(real) < 64 ? GEMM_NV : 1)
 
-/* What a tile needs beside its own place: a piece of the k of its sums. The first piece starts
- * them, the others go on with what lies in c; the last adds the bias. */
+/* What a tile needs beside its own place. */
 typedef struct gemm_shape {
     ptrdiff_t k, lda, ldc;
     ptrdiff_t panel; /* from one panel of b to the next */
-    int first, last;
-    real floor; /* 0 for relu, else -inf */
+    real floor;      /* 0 for relu, else -inf */
 } gemm_shape;
 
 static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed) {
@@ -41,25 +39,14 @@ static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, vo
  * part of a panel or several panels; n <= nv VL of the columns exist, all if whole. */
 typedef vreal gemm_acc[GEMM_MR][4 * GEMM_NV];
 
-CO_INLINE void gemm_start(const int mr, const int nv, const gemm_shape *s, ptrdiff_t n,
-                          gemm_acc acc, const real *c) {
-    CO_UNROLL
-    for (int i = 0; i < mr; i++) {
-        CO_UNROLL
-        for (int v = 0; v < nv; v++)
-            acc[i][v] = s->first ? V(0) : v_load_tail(c + i * s->ldc + v * VL, v_lanes(n - v * VL));
-    }
-}
-
 CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const gemm_shape *s,
                            ptrdiff_t n, gemm_acc acc, const real *bias, real *c) {
-    const vreal floor = v_set1(s->last ? s->floor : -REAL_INF);
+    const vreal floor = v_set1(s->floor);
     CO_UNROLL
     for (int v = 0; v < nv; v++) {
         const ptrdiff_t lanes = whole ? VL : v_lanes(n - v * VL);
         vreal shift = V(-0.0);
-        if (bias && s->last)
-            shift = whole ? v_load(bias + v * VL) : v_load_tail(bias + v * VL, lanes);
+        if (bias) shift = whole ? v_load(bias + v * VL) : v_load_tail(bias + v * VL, lanes);
         CO_UNROLL
         for (int i = 0; i < mr; i++) {
             const vreal y = v_max(floor, v_add(acc[i][v], shift));
@@ -100,46 +87,6 @@ static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
 /* Bytes of b that stay in L2 while the rows of a go by. */
 #define GEMM_NC_BYTES (128 * 1024)
 
-/* Deep sums go in pieces of k: a panel's piece stays in L1 while all the rows go by, copied to
- * where they do not evict each other, as they would a power of 2 apart; sums rest in c between
- * pieces. */
-#define GEMM_KC 256
-#define GEMM_LDA (GEMM_KC + 16)
-#define GEMM_DEEP (4 * GEMM_KC)
-
-static ptrdiff_t gemm_scratch(ptrdiff_t m, ptrdiff_t k) {
-    return m > GEMM_MR && k > GEMM_DEEP ? m * GEMM_LDA * (ptrdiff_t)sizeof(real) : 0;
-}
-
-static void gemm_deep(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, gemm_shape s,
-                      const real *b, const real *bias, real *c, real *copy) {
-    const ptrdiff_t lda = s.lda, tiles = (m + GEMM_MR - 1) / GEMM_MR;
-    const ptrdiff_t pieces = (k + GEMM_KC - 1) / GEMM_KC;
-    s.lda = GEMM_LDA;
-    for (ptrdiff_t piece = 0, p = 0; piece < pieces; piece++, p += s.k) {
-        s.k = (k - p) / (pieces - piece);
-        s.first = piece == 0;
-        s.last = piece == pieces - 1;
-        for (ptrdiff_t i = 0; i < m; i++)
-            memcpy(copy + i * GEMM_LDA, a + i * lda + p, (size_t)s.k * sizeof *a);
-        for (ptrdiff_t j = 0; j < n; j += GEMM_NR) {
-            const ptrdiff_t columns = n - j < GEMM_NR ? n - j : GEMM_NR;
-            for (ptrdiff_t t = 0, i = 0, mr; t < tiles; t++, i += mr) {
-                mr = (m - i) / (tiles - t);
-                /* what comes next: rows of c, and a share of the next panel */
-                for (ptrdiff_t next = i + mr; next < m && next < i + mr + GEMM_MR; next++)
-                    CO_PREFETCH(c + next * s.ldc + j);
-                for (ptrdiff_t line = t * s.k * GEMM_NR / tiles, end = line + s.k * GEMM_NR / tiles;
-                     line < end; line += 64 / (ptrdiff_t)sizeof(real))
-                    CO_PREFETCH(b + (j + GEMM_NR) * k + p * GEMM_NR + line);
-                gemm_ukr *ukr = columns <= VL ? gemm_narrow[mr - 1] : gemm_full[mr - 1];
-                ukr(&s, columns, copy + i * GEMM_LDA, b + j * k + p * GEMM_NR,
-                    bias ? bias + j : NULL, c + i * s.ldc + j);
-            }
-        }
-    }
-}
-
 /* Rows of n of c, activated. */
 static void gemm_activate(ptrdiff_t m, ptrdiff_t n, real *c, ptrdiff_t ldc, const co_act *act) {
     if (n == ldc)
@@ -149,18 +96,12 @@ static void gemm_activate(ptrdiff_t m, ptrdiff_t n, real *c, ptrdiff_t ldc, cons
 }
 
 static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                 const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act,
-                 void *scratch) {
+                 const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const int rows = n <= VL && GEMM_MR > GEMM_NARROW_ROWS ? GEMM_NARROW_ROWS : GEMM_MR;
-    const gemm_shape s = {k, lda, ldc, k * GEMM_NR, 1, 1, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const gemm_shape s = {k, lda, ldc, k * GEMM_NR, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const ptrdiff_t tiles = (m + rows - 1) / rows;
     ptrdiff_t nc = n;
-    if (scratch && gemm_scratch(m, k)) {
-        gemm_deep(m, n, k, a, s, packed, bias, c, scratch);
-        if (!in_tile) gemm_activate(m, n, c, ldc, act);
-        return;
-    }
     if (tiles > 1) {
         nc = GEMM_NC_BYTES / (ptrdiff_t)sizeof(real) / (k + 1) / GEMM_NR * GEMM_NR;
         if (nc < GEMM_NR) nc = GEMM_NR;

@@ -103,18 +103,17 @@ CO_INLINE vreal v_gelu_tanh(vreal x) {
 }
 
 #ifdef V_HAS_LOOKUP
-CO_INLINE vreal act_gelu(vreal x, vreal p, vreal q, vreal r) {
-    (void)p, (void)q, (void)r;
-    const vreal y = v_times_phi_near(x);
-    const vmask far = v_lt(x, V(PHI_NEAR));
-    return v_any(far) ? v_select(far, v_times_phi(x), y) : y;
-}
-CO_INLINE vreal act_gelu_tanh(vreal x, vreal p, vreal q, vreal r) {
-    (void)p, (void)q, (void)r;
-    const vreal y = v_gelu_tanh_near(x);
-    const vmask far = v_lt(x, V(GELU_TANH_NEAR));
-    return v_any(far) ? v_select(far, v_gelu_tanh(x), y) : y;
-}
+/* A table; the long way only where the result is tiny, which is rare. A lane does not depend on
+ * its neighbours: they only decide whether what it does not take is computed too. */
+#define ACT_BY_TABLE(name, table, end, long_way)                                                   \
+    CO_INLINE vreal act_##name(vreal x, vreal p, vreal q, vreal r) {                               \
+        (void)p, (void)q, (void)r;                                                                 \
+        const vmask tiny = v_lt(x, V(-(end)));                                                     \
+        const vreal y = v_times_table(table, end, x);                                              \
+        return v_any(tiny) ? v_select(tiny, long_way(x), y) : y;                                   \
+    }
+ACT_BY_TABLE(gelu, phi_table, PHI_END, v_times_phi)
+ACT_BY_TABLE(gelu_tanh, gelu_tanh_table, GELU_TANH_END, v_gelu_tanh)
 #else
 ACT(gelu, v_times_phi(x))
 ACT(gelu_tanh, v_gelu_tanh(x))

@@ -17,8 +17,6 @@
 #define GELU_C1 0.0713548139
 #define GELU_C1_LO 2.39883247e-09
 #define GELU_TANH_ZERO 11.0 /* gelu_tanh is 0 at -x */
-#define PHI_NEAR -5.5
-#define GELU_TANH_NEAR -5.0
 
 /* (exp(r) - 1 - r) / r^2, |r| <= ln 2 / 2: 2^-25.8 of expm1 */
 static const real exp_poly[] = {0.499999970f, 0.166665435f, 0.0416672044f, 0.00836652052f,

@@ -166,6 +166,17 @@ def test_the_input_is_left_alone(rng):
         assert name == "linear" or not np.shares_memory(x, y)
 
 
+@pytest.mark.parametrize("approximate", [False, True])
+def test_a_lane_of_gelu_does_not_depend_on_its_neighbours(isa, dtype, rng, approximate):
+    x = rng.normal(size=203).astype(dtype)
+    whole = activations.gelu(x, approximate)
+    x[rng.integers(0, x.size, 40)] = rng.uniform(-20, -4, 40)  # these may take another way
+    mixed = activations.gelu(x, approximate)
+    alone = np.concatenate([activations.gelu(x[i : i + 1], approximate) for i in range(x.size)])
+    np.testing.assert_array_equal(mixed, alone)
+    np.testing.assert_array_equal(mixed[x > -4], whole[x > -4])
+
+
 # ------------------------------------------------------------------------------------------ names
 
 

@@ -54,7 +54,6 @@ ACT(silu, v_gate(x, v_or(V_SIGN, x), V_NO_LO))
 ACT(tanh, v_tanh(x))
 ACT(exponential, v_exp(x))
 ACT(softplus, v_softplus(x))
-ACT(gelu, v_times_phi(x))
 ACT(softsign, v_div(x, v_add(V(1), v_abs(x))))
 ACT(soft_shrink, v_select(v_le(v_abs(x), p), V(0), v_select(v_lt(p, x), v_sub(x, p), v_add(x, p))))
 ACT(hard_shrink, v_select(v_le(v_abs(x), p), V(0), x))
@@ -90,8 +89,7 @@ CO_INLINE vreal act_mish(vreal x, vreal p, vreal q, vreal r) {
 /* (1 + tanh(u / 2)) / 2 = sigmoid(u) with u = x (C0 + C1 x^2), which is needed to more than its
  * last place where exp(u) is small. The constants are split so that C0 is a multiple of the
  * spacing of sums, which makes the difference exact. */
-CO_INLINE vreal act_gelu_tanh(vreal x, vreal p, vreal q, vreal r) {
-    (void)p, (void)q, (void)r;
+CO_INLINE vreal v_gelu_tanh(vreal x) {
     const vreal a = v_min(V(GELU_TANH_ZERO), v_abs(x));
     const vreal c0 = V(GELU_C0), c1 = V(GELU_C1);
     const vreal square = v_mul(a, a), cubic = v_mul(c1, square), sum = v_add(c0, cubic);
@@ -103,6 +101,23 @@ CO_INLINE vreal act_gelu_tanh(vreal x, vreal p, vreal q, vreal r) {
     lo = v_sub(v_mul_excess(a, sum, u), v_mul(a, lo));
     return v_gate(x, v_neg(u), lo);
 }
+
+#ifdef V_HAS_LOOKUP
+/* A table; the long way only where the result is tiny, which is rare. A lane does not depend on
+ * its neighbours: they only decide whether what it does not take is computed too. */
+#define ACT_BY_TABLE(name, table, end, long_way)                                                   \
+    CO_INLINE vreal act_##name(vreal x, vreal p, vreal q, vreal r) {                               \
+        (void)p, (void)q, (void)r;                                                                 \
+        const vmask tiny = v_lt(x, V(-(end)));                                                     \
+        const vreal y = v_times_table(table, end, x);                                              \
+        return v_any(tiny) ? v_select(tiny, long_way(x), y) : y;                                   \
+    }
+ACT_BY_TABLE(gelu, phi_table, PHI_END, v_times_phi)
+ACT_BY_TABLE(gelu_tanh, gelu_tanh_table, GELU_TANH_END, v_gelu_tanh)
+#else
+ACT(gelu, v_times_phi(x))
+ACT(gelu_tanh, v_gelu_tanh(x))
+#endif
 
 /* For negative x, p / (2 (sqrt(x^2 + p) - x)) does not cancel. The root is between |x| and
  * |x| + sqrt p, also where x^2 overflows or underflows. */

@@ -108,17 +108,6 @@ CO_INLINE vreal v_tanh(vreal x) {
     const vreal m = v_fma(t, p, v_sub(t, V(1))); /* expm1(2 a), which is far from overflow */
     return v_copysign(v_div(m, v_add(m, V(2))), x);
 }
-
-/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n: exp(-a^2 / 2) times
- * V / (sqrt(2 pi) a V + U). All terms are positive; where a is large, and V has many roundings,
- * they cancel. */
-CO_INLINE vreal v_phi_split(vreal a, vreal *n) {
-    const vreal square = v_mul(a, a), lo = v_mul(V(0.5), v_mul_excess(a, a, square));
-    const vreal p = v_exp_parts(v_mul(V(-0.5), square), lo, n);
-    const vreal v = V_POLY(a, mills_v), slope = v_mul(V(MILLS_SLOPE), a);
-    const vreal ratio = v_div(v, v_fma(slope, v, V_POLY(a, mills_u)));
-    return v_fma(p, ratio, ratio);
-}
 #endif
 
 /* exp(-|x|) */
@@ -145,6 +134,17 @@ CO_INLINE vreal v_gate(vreal x, vreal z, vreal lo) {
     const vreal over = v_select(negative, v_mul(x, m), x);
     const vreal y = v_div(over, v_add(V(1), v_ldexp(m, n)));
     return v_ldexp(y, v_select(negative, n, V(0)));
+}
+
+/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n: exp(-a^2 / 2) times
+ * V / (sqrt(2 pi) a V + U). All terms are positive; where a is large, and V has many roundings,
+ * they cancel. */
+CO_INLINE vreal v_phi_split(vreal a, vreal *n) {
+    const vreal square = v_mul(a, a), lo = v_mul(V(0.5), v_mul_excess(a, a, square));
+    const vreal p = v_exp_parts(v_mul(V(-0.5), square), lo, n);
+    const vreal v = V_POLY(a, mills_v), slope = v_mul(V(MILLS_SLOPE), a);
+    const vreal ratio = v_div(v, v_fma(slope, v, V_POLY(a, mills_u)));
+    return v_fma(p, ratio, ratio);
 }
 
 /* x times the normal distribution function */

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
@@ -22,8 +21,7 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
         elif isinstance(step, Dropout):
             model.add(layers.Dropout(step.rate))
         elif isinstance(step, Activation) and step.name == "gelu_tanh":
-            gelu = partial(keras.activations.gelu, approximate=True)
-            model.add(layers.Lambda(gelu, name="gelu_tanh"))
+            model.add(layers.Activation(keras.ops.gelu))  # which approximates, unless told not to
         elif isinstance(step, Activation):
             model.add(layers.Activation(step.name))
     if not case.steps:

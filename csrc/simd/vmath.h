@@ -1,8 +1,9 @@
 /* vmath.h - elementary functions of a vreal, without branches or calls.
  *
  * The polynomials are our own minimax fits (Remez exchange in 50 digits, then
- * rounded to real); the bound beside each table is the relative error it adds
- * to the function, in exact arithmetic. Lowest coefficient first.
+ * rounded to real; gelu's tables of intervals by Lawson's weighted least squares
+ * in double); the bound beside each table is the relative error it adds to the
+ * function, in exact arithmetic. Lowest coefficient first.
  *
  * NaN goes through every function; results underflow gradually. */
 #ifndef COREOPS_SIMD_VMATH_H

@@ -19,9 +19,10 @@
 
 static int halves_suits(ptrdiff_t k, ptrdiff_t n) { return k >= HALVES && n >= VL; }
 
-/* Pairs of a row; of a row in scratch, whose last vector is whole. */
+/* Pairs of a row; of a row in scratch, whose last vector is whole, and one more: rows a power of 2
+ * apart would evict each other. */
 CO_INLINE ptrdiff_t halves_pairs(ptrdiff_t k) { return (k + 1) / 2; }
-CO_INLINE ptrdiff_t halves_stride(ptrdiff_t k) { return (k + HALVES - 1) / HALVES * VL; }
+CO_INLINE ptrdiff_t halves_stride(ptrdiff_t k) { return (k + HALVES - 1) / HALVES * VL + VL; }
 
 /* A panel is a line that says whether it may be used, and then its pairs. */
 #define HALVES_HEAD VL

@@ -81,8 +81,17 @@ static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
 #include "gemm_rows_tpl.h"
 
 /* A narrow tile is as fast as the elements of a arrive: more rows than this, a power of 2
- * apart, would evict each other from a 12-way L1. */
+ * apart, would evict each other from a 12-way L1. A wide one has time for some of that, but not for
+ * rows that all meet in one set. */
 #define GEMM_NARROW_ROWS 10
+#define GEMM_ROWS_OF_A_SET 12
+
+/* The most rows of a tile. */
+static ptrdiff_t gemm_tall(ptrdiff_t n, ptrdiff_t lda) {
+    const int meet = lda % (4096 / (ptrdiff_t)sizeof(real)) == 0;
+    const ptrdiff_t most = n <= VL ? GEMM_NARROW_ROWS : meet ? GEMM_ROWS_OF_A_SET : GEMM_MR;
+    return most < GEMM_MR ? most : GEMM_MR;
+}
 
 /* Bytes of b that stay in L2 while the rows of a go by. */
 #define GEMM_NC_BYTES (128 * 1024)
@@ -98,7 +107,7 @@ static void gemm_activate(ptrdiff_t m, ptrdiff_t n, real *c, ptrdiff_t ldc, cons
 static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                  const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const int rows = n <= VL && GEMM_MR > GEMM_NARROW_ROWS ? GEMM_NARROW_ROWS : GEMM_MR;
+    const ptrdiff_t rows = gemm_tall(n, lda);
     const gemm_shape s = {k, lda, ldc, k * GEMM_NR, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const ptrdiff_t tiles = (m + rows - 1) / rows;
     ptrdiff_t nc = n;

@@ -13,17 +13,22 @@ from coreops import _kernels
 ROOT = Path(__file__).parents[1]
 C_FILES = sorted((ROOT / "csrc").rglob("*.[ch]"))
 PY_FILES = sorted((ROOT / "coreops").rglob("*.py"))
+BRIDGE_FILES = sorted((ROOT / "coreops").rglob("*.px*"))
 
 # A package may import from those to its right, and from what stands beside it in its own.
 LAYERS_DOWN = [
     "cli",
     "bench",
     "_demo",
+    "wrappers",
     "saving",
     "models",
+    "callbacks",
+    "_train",
     "layers",
     "_families",
     "ops",
+    "_tape",
     "_plan",
     "_base",
     "_kernels",
@@ -34,6 +39,9 @@ FAMILIES = {
     "constraints",
     "dtype_policies",
     "initializers",
+    "losses",
+    "metrics",
+    "optimizers",
     "quantizers",
     "regularizers",
     "utils",
@@ -91,9 +99,9 @@ def test_c_files_can_be_read_at_one_sitting(path):
     assert len(path.read_text().splitlines()) <= 450
 
 
-@pytest.mark.parametrize("path", PY_FILES, ids=relative)
+@pytest.mark.parametrize("path", PY_FILES + BRIDGE_FILES, ids=relative)
 def test_python_files_can_be_read_at_one_sitting(path):
-    assert len(path.read_text().splitlines()) <= 330
+    assert len(path.read_text().splitlines()) <= 350
 
 
 def room_of(parts):

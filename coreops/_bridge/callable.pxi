@@ -1,0 +1,80 @@
+# The fast path: calls that go from Python to a plan without any of our bytecode.
+
+def bump_epoch():
+    """Says that a weight, somewhere, or the tier has changed: every fast path looks again."""
+    co_bump_epoch()
+
+
+def epoch():
+    """The count that bump_epoch raises."""
+    return co_epoch()
+
+
+def enter_scope():
+    """This thread runs a user's function from now on: nested calls take the slow path, which
+    knows whether the call around them trains."""
+    global co_scopes
+    co_scopes += 1
+
+
+def leave_scope():
+    """Ends the innermost enter_scope of this thread."""
+    global co_scopes
+    co_scopes -= 1
+
+
+cdef class Callable:
+    """What can be called on an array: with a plan installed, a call that fits it goes straight to
+    the kernels; every other call goes to the subclass's `_call`. The subclass's `_attach(y, mask)`
+    makes the output that carries a mask."""
+
+    cdef Plan _plan
+    cdef uint64_t _seen
+
+    cdef Plan _fitting(self, object x):
+        """The installed plan, if it is up to date and takes x as it is; else None."""
+        cdef Plan plan
+        if self._seen != co_epoch() or co_scopes != 0:
+            return None
+        with cython.critical_section(self):
+            plan = self._plan
+        return plan if plan is not None and plan.accepts(x) else None
+
+    def __call__(self, *args, **kwargs):
+        cdef Plan plan
+        cdef object out = None
+        if len(args) == 1:
+            if kwargs:
+                if len(kwargs) == 1:
+                    out = kwargs.get("out")
+                if out is None:
+                    return self._call(*args, **kwargs)
+            plan = self._fitting(args[0])
+            if plan is not None:
+                if plan.masked:
+                    return self._attach(*plan.run_full(<cnp.ndarray>args[0], out, ()))
+                return plan.run_array(<cnp.ndarray>args[0], out)
+        return self._call(*args, **kwargs)
+
+    def _direct(self, x, double most_ns):
+        """The output without its mask, if an installed plan takes x as it is and needs no longer
+        than about most_ns nanoseconds; else None."""
+        cdef Plan plan = self._fitting(x)
+        if plan is None or plan._ns * cnp.PyArray_DIM(<cnp.ndarray>x, 0) > most_ns:
+            return None
+        if plan.masked:
+            return plan.run_full(<cnp.ndarray>x, None, ())[0]
+        return plan.run_array(<cnp.ndarray>x, None)
+
+    def _install(self, Plan plan not None, uint64_t seen):
+        """Calls that fit the plan run it from now on, until a weight changes somewhere. seen: the
+        epoch at which the plan was known to be up to date."""
+        with cython.critical_section(self):
+            self._plan = plan
+            self._seen = seen
+
+    def _uninstall(self):
+        """Every call goes to `_call` again."""
+        with cython.critical_section(self):
+            self._plan = None
+            self._seen = 0

@@ -1,0 +1,332 @@
+# The plan: building, and running on arrays.
+
+cdef enum:
+    MOST_AXES = 64  # of a step
+
+
+cdef int _words(object dtype) except -1:
+    """As how many items of at most 8 bytes an element moves."""
+    cdef int size = dtype.itemsize
+    if dtype.kind not in "biufc" or not (size in (1, 2, 4) or size % 8 == 0):
+        raise TypeError(f"a plan takes numbers of 1, 2, 4, 8, 16 or 32 bytes, received {dtype}")
+    return size // 8 if size > 8 else 1
+
+
+cdef object _product(tuple shape):
+    product = 1
+    for n in shape:
+        if n < 0:
+            raise ValueError(f"expected sizes of at least 0, received {shape}")
+        product *= n
+    return product
+
+
+cdef class Plan:
+    """A compiled list of steps: one call takes a batch from the input to the output.
+
+    dtype: the NumPy dtype of the input; float32 and float64 compute, other numbers are moved.
+    shape: one sample's shape, without the batch axis. precision: the least that products of
+    float32 keep, one of PRECISIONS. Building methods take and return values
+    (small ints, 0 is the input); `finish` ends the building, after which the plan is immutable
+    and any number of threads may run it.
+    """
+
+    cdef co_plan *_c
+    cdef readonly object dtype
+    cdef readonly tuple in_shape
+    cdef readonly tuple out_shape
+    cdef readonly bint masked
+    cdef tuple _mask_shape
+    cdef cnp.npy_intp _in_dims[32]
+    cdef cnp.npy_intp _out_dims[32]
+    cdef int _in_rank, _out_rank, _type_num, _streams, _words
+    cdef bint _ready
+    cdef double _ns
+
+    def __cinit__(self, dtype, tuple shape, str precision="highest"):
+        self.dtype = np.dtype(dtype)
+        self.in_shape = shape
+        if len(shape) > 30:
+            raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")
+        self._words = _words(self.dtype)
+        cdef ptrdiff_t size = _product(shape) * self._words
+        for i, n in enumerate(shape):
+            self._in_dims[i + 1] = n
+        self._in_rank = len(shape) + 1
+        self._type_num = self.dtype.num
+        cdef int bits = 64 if self.dtype == np.float64 else 32
+        cdef int item = self.dtype.itemsize // self._words
+        cdef int keeps = PRECISIONS.index(precision)
+        self._c = co_plan_create(co_tier_kernels(_tier, bits), <co_precision>keeps, item, size)
+        if self._c == NULL:
+            raise MemoryError("no memory for a plan")
+
+    def __dealloc__(self):
+        co_plan_destroy(self._c)
+
+    cdef int _check(self, int value) except -1:
+        if value == CO_NO_MEMORY:
+            raise MemoryError("no memory for a plan")
+        if value < 0:
+            raise ValueError("internal error: a plan's step does not fit its operand")
+        return value
+
+    cdef int _building(self, bint computes) except -1:
+        """Whether a step may be appended: raises if not."""
+        if self._ready:
+            raise ValueError("internal error: a step for a plan that is finished")
+        if computes and self._type_num not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64):
+            raise TypeError(f"a plan computes float32 or float64, received {self.dtype}")
+        return 0
+
+    cdef int _axes(self, tuple shape, tuple other) except -1:
+        """How many axes the shape has; raises if they are too many, or not those of the other."""
+        if len(shape) > MOST_AXES or len(shape) != len(other):
+            raise ValueError(f"a step takes at most {MOST_AXES} axes, and as many on both sides, "
+                             f"received {len(shape)} and {len(other)}")
+        return len(shape)
+
+    cdef const void *_real(self, object array, ptrdiff_t size) except? NULL:
+        """The data of a C-contiguous array of the plan's dtype and of that size."""
+        return self._data(array, self._type_num, size)
+
+    cdef const void *_data(self, object array, int type_num, ptrdiff_t size) except? NULL:
+        """The data of a C-contiguous array of that type and size."""
+        if not cnp.PyArray_CheckExact(array):
+            raise TypeError(f"expected an ndarray, received {type(array).__name__}")
+        cdef cnp.ndarray a = <cnp.ndarray>array
+        if (cnp.PyArray_TYPE(a) != type_num or not cnp.PyArray_IS_C_CONTIGUOUS(a)
+                or cnp.PyArray_SIZE(a) != size):
+            raise ValueError(
+                f"expected {size} contiguous elements of {cnp.PyArray_DescrFromType(type_num)}, "
+                f"received {array.dtype} of shape {array.shape}")
+        return cnp.PyArray_DATA(a)
+
+    def dense(self, int x, ptrdiff_t positions, kernel, bias=None):
+        """x as (positions, k) times kernel (k, n) plus bias (n,)."""
+        self._building(True)
+        cdef ptrdiff_t k = kernel.shape[0], n = kernel.shape[1]
+        cdef const void *b = NULL
+        if bias is not None:
+            b = self._real(bias, n)
+        return self._check(co_plan_dense(self._c, x, positions, k, n, self._real(kernel, k * n), b))
+
+    def dense_int8(self, int x, ptrdiff_t positions, kernel, scale, bias=None):
+        """x as (positions, k), quantized row by row, times kernel (k, n) of int8, over both scales,
+        plus bias (n,). scale: what each of the n columns was multiplied by."""
+        self._building(True)
+        cdef ptrdiff_t k = kernel.shape[0], n = kernel.shape[1]
+        cdef const void *b = NULL
+        if bias is not None:
+            b = self._real(bias, n)
+        cdef const int8_t *w = <const int8_t *>self._data(kernel, cnp.NPY_INT8, k * n)
+        return self._check(co_plan_dense_int8(self._c, x, positions, k, n, w,
+                                              self._real(scale, n), b))
+
+    def act(self, int x, str kind, double p=0.0, double q=0.0, double r=0.0):
+        """An activation of csrc/activation.h, elementwise."""
+        self._building(True)
+        cdef co_act act = co_act(ACTIVATIONS[kind], p, q, r)
+        return self._check(co_plan_act(self._c, x, act))
+
+    def softmax(self, int x, ptrdiff_t n, bint log=False):
+        """Softmax, or its logarithm, over each run of n elements."""
+        self._building(True)
+        return self._check(co_plan_softmax(self._c, x, n, log))
+
+    def prelu(self, int x, alpha):
+        """Parametric relu; alpha's elements repeat over x."""
+        self._building(True)
+        cdef ptrdiff_t n = alpha.size
+        return self._check(co_plan_prelu(self._c, x, n, self._real(alpha, n)))
+
+    def masking(self, int x, ptrdiff_t positions, ptrdiff_t n, double value):
+        """x as (positions, n): the masked x, and the value of the mask."""
+        self._building(True)
+        cdef int mask = -1
+        y = self._check(co_plan_masking(self._c, x, positions, n, value, &mask))
+        return y, mask
+
+    def dropout(self, int x, double rate, tuple shape, tuple noise, bint share_batch):
+        """Inverted dropout with the next stream of `run`; noise has 1 or the axis's size."""
+        self._building(True)
+        cdef ptrdiff_t sizes[MOST_AXES]
+        cdef ptrdiff_t draws[MOST_AXES]
+        cdef int rank = self._axes(shape, noise)
+        for i in range(rank):
+            sizes[i] = shape[i]
+            draws[i] = noise[i]
+        y = self._check(co_plan_dropout(self._c, x, rate, self._streams, rank, sizes, draws,
+                                        share_batch))
+        self._streams += 1
+        return y
+
+    def permute(self, int x, tuple shape, tuple axes):
+        """Axis i of the result is axis axes[i], from 0, of x read with this shape."""
+        self._building(False)
+        cdef ptrdiff_t sizes[MOST_AXES + 1]
+        cdef int order[MOST_AXES + 1]
+        cdef int rank = self._axes(shape, axes)
+        for i in range(rank):
+            sizes[i] = shape[i]
+            order[i] = axes[i]
+        if self._words > 1:
+            sizes[rank] = self._words
+            order[rank] = rank
+            rank += 1
+        return self._check(co_plan_permute(self._c, x, rank, sizes, order))
+
+    def repeat(self, int x, ptrdiff_t n, ptrdiff_t times):
+        """Each run of n elements `times` times over."""
+        self._building(False)
+        return self._check(co_plan_repeat(self._c, x, n * self._words, times))
+
+    def finish(self, int y, tuple shape, int mask=-1, tuple mask_shape=()):
+        """Ends the building: value y, read with this shape, is the result, and so is the mask."""
+        self._building(False)
+        if len(shape) > 30:
+            raise ValueError(f"a plan makes samples of at most 30 axes, received {len(shape)}")
+        if (_product(shape) * self._words != co_plan_size(self._c, y)
+                or (mask >= 0 and _product(mask_shape) != co_plan_size(self._c, mask))):
+            self._check(CO_BAD_PLAN)
+        self._check(co_plan_finish(self._c, y, mask))
+        self.out_shape = shape
+        self.masked = mask >= 0
+        self._mask_shape = mask_shape
+        for i, n in enumerate(shape):
+            self._out_dims[i + 1] = n
+        self._out_rank = len(shape) + 1
+        self._ns = co_plan_cost(self._c)
+        self._ready = True
+        return self
+
+    @property
+    def cost_ns(self):
+        """A rough estimate of one sample's time on one thread, in nanoseconds."""
+        return self._ns
+
+    def arena_bytes(self, ptrdiff_t batch=1):
+        """The bytes of scratch that a run of `batch` samples takes on one thread."""
+        return co_plan_arena(self._c, batch)
+
+    cdef bint accepts(self, object x):
+        """Whether a run may read x as it is, and takes nothing else."""
+        if not cnp.PyArray_CheckExact(x) or self._streams or not self._ready:
+            return False
+        return self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)
+
+    cdef bint _fits(self, cnp.ndarray a, int rank, cnp.npy_intp *dims):
+        cdef int i
+        if (cnp.PyArray_TYPE(a) != self._type_num or cnp.PyArray_NDIM(a) != rank
+                or not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISBEHAVED_RO(a)):
+            return False
+        for i in range(1, rank):
+            if cnp.PyArray_DIM(a, i) != dims[i]:
+                return False
+        return True
+
+    cdef object run_array(self, cnp.ndarray x, object out):
+        """The result for x, which `accepts` has seen; in `out` if that is not None."""
+        cdef cnp.npy_intp dims[32]
+        cdef void *buffers[3]
+        cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
+        cdef cnp.ndarray y
+        cdef int i
+        if out is None:
+            dims[0] = batch
+            for i in range(1, self._out_rank):
+                dims[i] = self._out_dims[i]
+            y = cnp.PyArray_EMPTY(self._out_rank, dims, self._type_num, 0)
+        else:
+            self._check_out(out, batch)
+            if _overlap(x, <cnp.ndarray>out):
+                out[...] = self.run_array(x, None)
+                return out
+            y = <cnp.ndarray>out
+        buffers[0] = cnp.PyArray_DATA(x)
+        buffers[1] = cnp.PyArray_DATA(y)
+        buffers[2] = NULL
+        self._run(batch, buffers, NULL)
+        return y
+
+    cdef int _run(self, ptrdiff_t batch, void *const *buffers, const co_stream *streams) except -1:
+        cdef co_status status
+        cdef co_how how = co_how(_threads, _flags)
+        # To release the lock costs about 0.1 us: not worth it for work of a microsecond or two.
+        if self._ns * batch < 5e3:
+            status = co_plan_run(self._c, batch, buffers, streams, how)
+        else:
+            with nogil:
+                status = co_plan_run(self._c, batch, buffers, streams, how)
+        if status != CO_OK:
+            raise MemoryError(f"no memory for the scratch of a batch of {batch}")
+        return 0
+
+    cdef int _check_out(self, object out, ptrdiff_t batch) except -1:
+        if (cnp.PyArray_CheckExact(out) and self._fits(<cnp.ndarray>out, self._out_rank,
+                                                       self._out_dims)
+                and cnp.PyArray_DIM(<cnp.ndarray>out, 0) == batch
+                and cnp.PyArray_ISBEHAVED(<cnp.ndarray>out)):
+            return 0
+        shape = (batch, *self.out_shape)
+        if not isinstance(out, cnp.ndarray):
+            raise TypeError(f"out: expected an ndarray, received {type(out).__name__}")
+        if out.dtype != self.dtype or out.shape != shape:
+            raise ValueError(f"out: expected {self.dtype} of shape {shape}, "
+                             f"received {out.dtype} of shape {out.shape}")
+        raise ValueError("out: expected a C-contiguous, aligned, writeable ndarray")
+
+    def run(self, x, out=None, streams=()):
+        """Runs the plan.
+
+        x: C-contiguous array of the plan's dtype, (batch, *in_shape). out: None, or where to put
+        the result. streams: a pair (seed, call) for each dropout step, in order.
+        Returns (y, mask): y (batch, *out_shape), mask a bool array or None.
+        Raises ValueError or TypeError for arrays that do not fit, MemoryError.
+        """
+        if (not self._ready or not cnp.PyArray_Check(x)
+                or not self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)):
+            raise ValueError(f"internal error: a plan for {self.dtype} of {self.in_shape} "
+                             f"received {getattr(x, 'dtype', type(x))} of {getattr(x, 'shape', '')}")
+        if len(streams) != self._streams:
+            raise ValueError(f"internal error: {self._streams} streams expected")
+        if not self._streams and not self.masked:
+            return self.run_array(<cnp.ndarray>x, out), None
+        return self.run_full(<cnp.ndarray>x, out, streams)
+
+    cdef tuple run_full(self, cnp.ndarray x, object out, streams):
+        cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
+        cdef cnp.ndarray y, mask = None
+        cdef void *buffers[3]
+        cdef co_stream *pairs = NULL
+        if out is not None:
+            self._check_out(out, batch)
+        y = out if out is not None and not _overlap(x, <cnp.ndarray>out) else np.empty(
+            (batch, *self.out_shape), self.dtype)
+        buffers[0] = cnp.PyArray_DATA(x)
+        buffers[1] = cnp.PyArray_DATA(y)
+        buffers[2] = NULL
+        if self.masked:
+            mask = np.empty((batch, *self._mask_shape), np.bool_)
+            buffers[2] = cnp.PyArray_DATA(mask)
+        try:
+            if self._streams:
+                pairs = <co_stream *>malloc(self._streams * sizeof(co_stream))
+                if pairs == NULL:
+                    raise MemoryError("no memory for the streams of a run")
+                for i, (seed, call) in enumerate(streams):
+                    pairs[i] = co_stream(seed, call)
+            self._run(batch, buffers, pairs)
+        finally:
+            free(pairs)
+        if out is not None and y is not out:
+            out[...] = y
+            y = out
+        return y, mask
+
+
+cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
+    """Whether two C-contiguous arrays share a byte."""
+    cdef char *x = <char *>cnp.PyArray_DATA(a)
+    cdef char *y = <char *>cnp.PyArray_DATA(b)
+    return x < y + cnp.PyArray_NBYTES(b) and y < x + cnp.PyArray_NBYTES(a)

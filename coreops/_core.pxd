@@ -57,3 +57,48 @@ cdef extern from "coreops.h" nogil:
     double co_plan_cost(const co_plan *)
     ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
     co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, co_how)
+
+
+cdef extern from "update.h":
+    enum: CO_MOST_SLOTS
+    ctypedef struct co_weight:
+        double scale, l1, l2, factor
+        int decays, nonneg
+    ctypedef struct co_norm:
+        double low, high, rate, epsilon
+    ctypedef struct co_rule:
+        pass
+
+
+cdef extern from "train.h" nogil:
+    enum:
+        CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_TARGET, CO_BUFFER_WEIGHT, CO_BUFFER_LOSS
+        CO_BUFFER_PENALTY, CO_BUFFER_GRADIENT, CO_BUFFER_INPUT_GRADIENT
+        CO_LEARN_GRADIENT, CO_LEARN_UPDATE
+    ctypedef struct co_loss:
+        int kind, from_logits
+        double p
+    ctypedef struct co_trainer:
+        pass
+    ctypedef struct co_lesson:
+        void *g
+        void **slots
+        int given, norms
+        co_weight how
+        co_norm norm
+    co_trainer *co_trainer_create(const co_kernels *)
+    void co_trainer_destroy(co_trainer *)
+    int co_trainer_weight(co_trainer *, ptrdiff_t, ptrdiff_t, void *)
+    void co_trainer_teach(co_trainer *, int, const co_lesson *)
+    co_status co_trainer_finish(co_trainer *)
+    void co_trainer_pack(co_trainer *, int)
+    co_status co_trainer_learn(co_trainer *, ptrdiff_t, const co_rule *, int, int)
+    double co_trainer_penalty(const co_trainer *)
+    void co_trainer_clip(co_trainer *, const co_rule *, double, int)
+    double co_weighted_sum(int, ptrdiff_t, const void *, const void *)
+    void co_plan_train(co_plan *, co_trainer *)
+    int co_plan_dense_weights(co_plan *, int, ptrdiff_t, int, int)
+    int co_plan_prelu_weights(co_plan *, int, int)
+    co_status co_plan_penalty(co_plan *, int, double, double)
+    co_status co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t)
+    co_status co_plan_learn_from(co_plan *, int, int)

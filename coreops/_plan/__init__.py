@@ -3,12 +3,20 @@ description (`Program`)."""
 
 from .arrays import KerasArray, as_array, mask_of
 from .eager import apply_activation, apply_permute, apply_softmax
-from .flow import Flow, Seam, Value
-from .program import Program, current_training, python_scope, refuse_mask
+from .flow import Flow, Mask, Seam, Value
+from .program import (
+    Program,
+    current_training,
+    emit_layer,
+    observed,
+    python_scope,
+    refuse_mask,
+)
 
 __all__ = [
     "Flow",
     "KerasArray",
+    "Mask",
     "Program",
     "Seam",
     "Value",
@@ -17,7 +25,9 @@ __all__ = [
     "apply_softmax",
     "as_array",
     "current_training",
+    "emit_layer",
     "mask_of",
+    "observed",
     "python_scope",
     "refuse_mask",
 ]

@@ -1,7 +1,22 @@
-"""The C core as Cython sees it: csrc/dispatch.h, csrc/parallel.h, csrc/coreops.h."""
+"""The C core as Cython sees it: csrc/dispatch.h, parallel.h, coreops.h and update.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint64_t
+
+
+cdef extern from "update.h" nogil:
+    ctypedef struct co_rule:
+        int kind, accumulate, averages, overwrite_every
+        double p, q, epsilon, weight_decay, ema_momentum, clip
+        int gathers
+        double product
+    ctypedef struct co_weight:
+        double scale, l1, l2, factor
+        int decays, nonneg
+    ctypedef struct co_norm:
+        double low, high, rate, epsilon
+    enum: CO_RULE_COUNT, CO_MOST_SLOTS
+    void co_rule_prepare(co_rule *, int64_t, double)
 
 
 cdef extern from "activation.h" nogil:
@@ -24,6 +39,12 @@ cdef extern from "dispatch.h":
                             void *) noexcept nogil
         void (*softmax_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, void *,
                              int) noexcept nogil
+        void (*update)(ptrdiff_t, void *, const void *, void *const *, const co_rule *,
+                       const co_weight *) noexcept nogil
+        double (*update_sumsq)(ptrdiff_t, const void *, const void *, void *const *,
+                               const co_rule *, const co_weight *) noexcept nogil
+        void (*rescale_columns)(ptrdiff_t, ptrdiff_t, void *, ptrdiff_t,
+                                const co_norm *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()
@@ -69,20 +90,9 @@ cdef extern from "coreops.h" nogil:
     co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, co_how)
 
 
-cdef extern from "update.h":
-    enum: CO_MOST_SLOTS
-    ctypedef struct co_weight:
-        double scale, l1, l2, factor
-        int decays, nonneg
-    ctypedef struct co_norm:
-        double low, high, rate, epsilon
-    ctypedef struct co_rule:
-        pass
-
-
 cdef extern from "train.h" nogil:
     enum:
-        CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_TARGET, CO_BUFFER_WEIGHT, CO_BUFFER_LOSS
+        CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFER_TARGET, CO_BUFFER_WEIGHT, CO_BUFFER_LOSS
         CO_BUFFER_PENALTY, CO_BUFFER_GRADIENT, CO_BUFFER_INPUT_GRADIENT
         CO_LEARN_GRADIENT, CO_LEARN_UPDATE
     ctypedef struct co_loss:
@@ -110,5 +120,5 @@ cdef extern from "train.h" nogil:
     int co_plan_dense_weights(co_plan *, int, ptrdiff_t, int, int)
     int co_plan_prelu_weights(co_plan *, int, int)
     co_status co_plan_penalty(co_plan *, int, double, double)
-    co_status co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t)
+    co_status co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t, int)
     co_status co_plan_learn_from(co_plan *, int, int)

@@ -274,7 +274,8 @@ static int loss_input(const co_plan *plan, int y, ptrdiff_t n, co_loss *loss) {
     return step->x;
 }
 
-co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n) {
+co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n,
+                        int wanted) {
     const ptrdiff_t size = co_plan_operand(plan, y);
     if (size < 0) return (co_status)size;
     if (positions < 0 || n < 1 || size != positions * n) return CO_BAD_PLAN;
@@ -294,7 +295,7 @@ co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions,
     if (step.u.loss.target < 0 || step.u.loss.weight < 0 || step.u.loss.value < 0)
         return CO_NO_MEMORY;
     const int gradient = co_plan_append(plan, step, size);
-    return gradient < 0 ? (co_status)gradient : go_back(plan, end, gradient, n_steps, 0);
+    return gradient < 0 ? (co_status)gradient : go_back(plan, end, gradient, n_steps, wanted);
 }
 
 co_status co_plan_learn_from(co_plan *plan, int y, int wanted) {

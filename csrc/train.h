@@ -14,7 +14,7 @@
  *     co_plan *p = co_plan_create(kernels, CO_HIGHEST, 4, 784);
  *     co_plan_train(p, t);
  *     int y = co_plan_dense_weights(p, 0, 1, w, b);
- *     co_plan_learn(p, y, loss, 1, 10);
+ *     co_plan_learn(p, y, loss, 1, 10, 0);
  *     co_plan_finish(p, y, -1);
  *     co_trainer_finish(t);
  *     co_plan_run(p, 64, buffers, NULL, how);
@@ -91,7 +91,8 @@ co_status co_plan_penalty(co_plan *plan, int x, double l1, double l2);
  * it, CO_BUFFER_WEIGHT a real for each position, CO_BUFFER_LOSS for the values, which are not
  * weighted. The crossentropy of a softmax or a sigmoid is computed from what these take, which
  * loses nothing where they saturate. */
-co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n);
+co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n,
+                        int wanted);
 /* The same for a gradient of y that comes in CO_BUFFER_GRADIENT. wanted: that of the input goes to
  * CO_BUFFER_INPUT_GRADIENT. */
 co_status co_plan_learn_from(co_plan *plan, int y, int wanted);

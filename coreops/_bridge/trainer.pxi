@@ -144,16 +144,17 @@ cdef class TrainingPlan(Plan):
         self._penalties += 1
 
     def learn(self, int y, str kind, ptrdiff_t positions, ptrdiff_t n, bint from_logits=False,
-              double p=0.0):
-        """The loss of y as (positions, n), and the way back. kind: one of LOSSES."""
+              double p=0.0, bint wanted=False):
+        """The loss of y as (positions, n), and the way back. kind: one of LOSSES. wanted: the
+        gradient of the input is wanted too."""
         self._building(True)
         cdef co_loss loss = co_loss(LOSSES[kind], from_logits, p)
-        self._check(co_plan_learn(self._c, y, loss, positions, n))
+        self._check(co_plan_learn(self._c, y, loss, positions, n, wanted))
         sparse = kind == "sparse_categorical_crossentropy"
         self._target_dtype = np.dtype(np.int32) if sparse else self.dtype
         self._target_size = positions if sparse else positions * n
         self._positions = positions
-        self._learns = True
+        self._learns, self._wanted = True, wanted
 
     def learn_from(self, int y, bint wanted):
         """The way back for a gradient of y that comes with a run. wanted: so is that of the input."""
@@ -172,13 +173,13 @@ cdef class TrainingPlan(Plan):
         return cnp.PyArray_DATA(<cnp.ndarray>a)
 
     def train(self, cnp.ndarray x not None, y, streams=(), target=None, weight=None, loss=None,
-              penalty=None, gradient=None, input_gradient=None):
+              penalty=None, gradient=None, input_gradient=None, mask=None):
         """A run: forward, and back if the plan learns.
 
         x: C-contiguous (batch, *in_shape); y: where the result goes. target, weight (one real for
         each position), loss (where the values go) for a plan that ends with a loss; gradient, of y,
         and input_gradient for one that learns from that. penalty: where each sample's penalties
-        go. Raises ValueError for arrays that do not fit, MemoryError.
+        go. mask: where the result's mask goes, if it has one. Raises ValueError for arrays that do not fit, MemoryError.
         """
         cdef void *buffers[CO_BUFFERS]
         cdef co_stream *pairs = NULL
@@ -192,6 +193,9 @@ cdef class TrainingPlan(Plan):
         buffers[CO_BUFFER_X] = cnp.PyArray_DATA(x)
         cdef ptrdiff_t size = batch * _product(self.out_shape)
         buffers[CO_BUFFER_Y] = self._operand(y, self.dtype, size, True)
+        if self.masked:
+            buffers[CO_BUFFER_MASK] = self._operand(mask, np.dtype(np.bool_),
+                                                    batch * _product(self._mask_shape), True)
         if self._learns:
             buffers[CO_BUFFER_TARGET] = self._operand(target, self._target_dtype,
                                                       batch * self._target_size, False)

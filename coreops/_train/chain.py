@@ -31,6 +31,11 @@ class Way(NamedTuple):
             found = self.buffers[name] = aligned(shape, self.flow.plan.dtype)
         return found
 
+    def penalty(self, batch: int) -> np.ndarray | None:
+        """Return room for the penalties on what the layers give, None if there are none."""
+        count = len(self.flow.penalties)
+        return self.buffer("penalty", (batch, count)) if count else None
+
 
 class Part(NamedTuple):
     """Layers first .. next - 1: as plans, by what they end with, and the seam after them."""
@@ -167,7 +172,7 @@ class Chain:
 
     def way_to_loss(self, part: Part, kind: str, options: dict[str, Any], wanted: bool) -> Way:
         """Return a part's plan that ends with a loss of the kernels."""
-        return self._way(part, "loss", lambda flow, y: _learn(flow, y, kind, options))
+        return self._way(part, "loss", lambda flow, y: _learn(flow, y, kind, options, wanted))
 
     def _way(self, part: Part, key: Any, end: Any) -> Way:
         way = part.ways.get(key)
@@ -177,3 +182,90 @@ class Chain:
             way = part.ways[key] = self._finish(flow, value, masked=False)
             self.trainer.finish()
         return way
+
+    # --- running ------------------------------------------------------------------------------
+
+    @property
+    def length(self) -> int:
+        """The number of layers."""
+        return len(self._leaves)
+
+    def forward(self, part: Part, x: np.ndarray, mask: np.ndarray | None) -> tuple[Any, Any, Passed]:
+        """Take data through a part; return what comes out, its mask, and what the way back needs."""
+        way = part.ways["forward"]
+        self.refresh()
+        streams = streams_of(way.flow)
+        made = None
+        y = x
+        if way.y.id or way.flow.penalties:
+            y = way.buffer("y", (len(x), *way.y.shape))
+            if way.flow.plan.masked:
+                made = np.empty((len(x), *way.y.mask.shape), np.bool_)
+            way.flow.plan.train(x, y, streams, penalty=way.penalty(len(x)), mask=made)
+        if way.y.mask is None or way.y.mask.id is not None:
+            mask = made
+        passed = Passed(part, x, streams, None, None, [], [])
+        return (y, mask, passed) if part.seam is None else self._through(passed, y, mask)
+
+    def _through(self, passed: Passed, y: np.ndarray, mask: Any) -> tuple[Any, Any, Passed]:
+        """Run a part's seam on its result, recording."""
+        layer, seam = passed.part.layer, passed.part.seam
+        own = [v for v in layer.weights if id(v) in self._learning]
+        for variable in own:
+            self.number(variable)
+        layer._clear_losses()
+        with _tape.recording(own) as leaves, _plan.python_scope(True):
+            entry = _tape.trace(y)
+            result = seam.fn(entry, mask)
+        result, mask = result if isinstance(result, tuple) else (result, mask)
+        losses = [loss for one in layer._flatten_layers() for loss in one._call_losses]
+        value = np.ascontiguousarray(_tape.value_of(result), self.workspace.dtype)
+        return value, mask, passed._replace(
+            entry=entry, result=result, leaves=list(zip(own, leaves, strict=True)), losses=losses
+        )
+
+    def back(self, passed: Passed, gradient: np.ndarray, wanted: bool) -> np.ndarray | None:
+        """Take the gradient of what came out of a part back: the weights' stays with the trainer,
+        that of what went in is returned if it is wanted."""
+        part = passed.part
+        if part.seam is not None:
+            leaves = [leaf for _, leaf in passed.leaves]
+            outputs, seeds = [passed.result, *passed.losses], [gradient, *(1 for _ in passed.losses)]
+            found = _tape.gradients(outputs, seeds, [passed.entry, *leaves])
+            gradient = np.ascontiguousarray(found[0], self.workspace.dtype)
+            for (variable, _), part_of in zip(passed.leaves, found[1:], strict=True):
+                self.add_gradient(variable, part_of)
+        if not part.ways["forward"].y.id and not part.ways["forward"].flow.penalties:
+            return gradient
+        way = self.way_back(part, wanted)
+        self.refresh()
+        dx = way.buffer("dx", passed.x.shape) if wanted else None
+        way.flow.plan.train(
+            passed.x,
+            way.buffer("y", (len(passed.x), *way.y.shape)),
+            passed.streams,
+            penalty=way.penalty(len(passed.x)),
+            gradient=gradient,
+            input_gradient=dx,
+        )
+        return dx
+
+    def add_gradient(self, variable: Variable, gradient: np.ndarray) -> None:
+        """Add a part that came from Python to a variable's gradient."""
+        raise NotImplementedError
+
+
+class Reshaped(Exception):
+    """Data of another shape than a part was compiled for came out of a seam."""
+
+
+def streams_of(flow: TrainingFlow) -> list[tuple[int, int]]:
+    """Return the next draw of each of the generators in a plan."""
+    return [(generator.seed, generator.next()) for generator in flow.generators]
+
+
+def _learn(
+    flow: TrainingFlow, y: _plan.Value, kind: str, options: dict[str, Any], wanted: bool
+) -> None:
+    n = y.shape[-1] if y.shape else 1
+    flow.plan.learn(y.id, kind, y.size // n if n else 0, n, wanted=wanted, **options)

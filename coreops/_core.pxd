@@ -4,6 +4,13 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint64_t
 
 
+cdef extern from "activation.h" nogil:
+    ctypedef struct co_act:
+        int kind
+        double p, q, r
+    int co_act_by_output(const co_act *)
+
+
 cdef extern from "dispatch.h":
     ctypedef struct co_matmul:
         const char *name
@@ -11,6 +18,12 @@ cdef extern from "dispatch.h":
         const char *isa
         int real_bits, gemm_mr, gemm_nr
         const co_matmul **matmul
+        void (*vact_grad)(ptrdiff_t, const void *, const void *, void *,
+                          const co_act *) noexcept nogil
+        void (*vprelu_grad)(ptrdiff_t, const void *, const void *, const void *, void *,
+                            void *) noexcept nogil
+        void (*softmax_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, void *,
+                             int) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()
@@ -26,9 +39,6 @@ cdef extern from "parallel.h":
 
 
 cdef extern from "coreops.h" nogil:
-    ctypedef struct co_act:
-        int kind
-        double p, q, r
     ctypedef struct co_stream:
         uint64_t seed, call
     ctypedef struct co_plan:

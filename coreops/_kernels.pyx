@@ -12,7 +12,8 @@ cimport numpy as cnp
 import numpy as np
 
 from coreops._core cimport (
-    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH, co_act, co_cpu_features, co_how,
+    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH, co_act, co_act_by_output,
+    co_cpu_features, co_how,
     co_kernels, co_matmul, co_parallel_init, co_precision,
     co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
     co_plan_dense, co_plan_dense_int8, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
@@ -48,5 +49,6 @@ cdef extern from *:
 include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
 include "_bridge/plan.pxi"
+include "_bridge/gradients.pxi"
 
 co_parallel_init()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,19 @@ import numpy as np
 
 from . import _kernels, config
 from ._names import auto_name
+
+
+class Traced(TypeError):
+    """NumPy was asked to have an array that is being differentiated (see `coreops._tape`)."""
+
+
+class _Recorded(threading.local):
+    """The variables of which this thread records every use, with the Tensor that each one is."""
+
+    leaves: dict[Variable, Any] = {}  # noqa: RUF012 - replaced, never changed
+
+
+recorded_variables = _Recorded()
 
 
 class Variable:
@@ -45,6 +59,7 @@ class Variable:
         "trainable",
         "version",
     )  # fmt: skip
+    __array_priority__ = 500  # `ndarray + Variable` is ours to answer
 
     def __init__(
         self,
@@ -100,8 +115,9 @@ class Variable:
 
     @property
     def value(self) -> np.ndarray:
-        """The current value: a read-only C-contiguous array."""
-        return self._value
+        """The current value: a read-only C-contiguous array; a Tensor where uses are recorded."""
+        leaves = recorded_variables.leaves
+        return leaves.get(self, self._value) if leaves else self._value
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -129,7 +145,11 @@ class Variable:
         Raises:
             ValueError: if the shape differs.
         """
-        value = np.array(value, dtype=self._value.dtype, order="C")
+        try:
+            value = np.array(value, dtype=self._value.dtype, order="C")
+        except Traced:
+            value = value.numpy() if isinstance(value, Variable) else value.value
+            value = np.array(value, dtype=self._value.dtype, order="C")
         if value.shape != self._value.shape:
             raise ValueError(
                 f"Variable '{self.path}': expected a value of shape {self.shape}. "
@@ -155,11 +175,13 @@ class Variable:
         self._value.flags.writeable = False  # a copied or unpickled array is writeable
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self in recorded_variables.leaves:
+            raise Traced(f"{self!r} is being differentiated: its function is to use `coreops.ops`.")
         value = self._value if dtype is None else self._value.astype(dtype, copy=False)
         return value.copy() if copy else value
 
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self._value[index]
+    def __getitem__(self, index: Any) -> Any:
+        return self.value[index]
 
     def __len__(self) -> int:
         return len(self._value)
@@ -186,11 +208,11 @@ def _default_dtype(value: Any) -> str:
 
 
 def _forward(op: Callable) -> Callable:
-    return lambda self, *other: op(self._value, *other)
+    return lambda self, *other: op(self.value, *other)
 
 
 def _reflect(op: Callable) -> Callable:
-    return lambda self, other: op(other, self._value)
+    return lambda self, other: op(other, self.value)
 
 
 # Arithmetic and comparisons work on the value, == too, as in Keras; as a key a variable is itself.

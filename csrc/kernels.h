@@ -112,6 +112,19 @@ typedef struct co_planes {
     /* Each of m contiguous rows of n: y = exp(x - max x) / sum, or with log != 0                  \
      * y = x - max x - log(sum exp(x - max x)). */                                                 \
     KERNEL(softmax, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log))             \
+    /* dx[i] = dy[i] * act'(x[i]), where v holds y = act(x) if co_act_by_output(act), else x. At a \
+     * bend act' is that of the flat side, or of the side below. A NaN in v or dy gives NaN. */    \
+    KERNEL(vact_grad, void,                                                                        \
+           (ptrdiff_t n, const void *v, const void *dy, void *dx, const co_act *act))              \
+    /* The gradient of vprelu: dx[i] = dy[i] * (x[i] > 0 ? 1 : alpha[i]) and dalpha[i] = dy[i] *   \
+     * min(x[i], 0). dx and dalpha may be NULL. */                                                 \
+    KERNEL(                                                                                        \
+        vprelu_grad, void,                                                                         \
+        (ptrdiff_t n, const void *x, const void *alpha, const void *dy, void *dx, void *dalpha))   \
+    /* The gradient of softmax, y being its result: dx = y (dy - sum of dy y), or with log != 0    \
+     * dx = dy - exp(y) sum of dy. */                                                              \
+    KERNEL(softmax_grad, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const void *y, const void *dy, void *dx, int log))           \
     /* Each of m contiguous rows of n: mask = 1 and y = x where any x differs from value (NaN      \
      * differs from everything), else mask = 0 and y = 0. n == 0: mask = 0. value is compared      \
      * after rounding to real. */                                                                  \

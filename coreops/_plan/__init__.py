@@ -2,7 +2,13 @@
 description (`Program`)."""
 
 from .arrays import KerasArray, as_array, mask_of
-from .eager import apply_activation, apply_permute, apply_softmax
+from .eager import (
+    activation_gradient,
+    apply_activation,
+    apply_permute,
+    apply_softmax,
+    softmax_gradient,
+)
 from .flow import Flow, Seam, Value
 from .program import Program, current_training, python_scope, refuse_mask
 
@@ -12,6 +18,7 @@ __all__ = [
     "Program",
     "Seam",
     "Value",
+    "activation_gradient",
     "apply_activation",
     "apply_permute",
     "apply_softmax",
@@ -20,4 +27,5 @@ __all__ = [
     "mask_of",
     "python_scope",
     "refuse_mask",
+    "softmax_gradient",
 ]

@@ -22,6 +22,7 @@
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_tiles_tpl.h"
 #include "../kernels/gemm_tpl.h"
+#include "../kernels/grad_tpl.h"
 #include "../kernels/masking_tpl.h"
 #include "../kernels/peak_tpl.h"
 #include "../kernels/qgemm_tpl.h"

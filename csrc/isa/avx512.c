@@ -13,6 +13,7 @@
 #include "../kernels/dots_tpl.h"
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_tpl.h"
+#include "../kernels/grad_tpl.h"
 #include "../kernels/masking_tpl.h"
 #include "../kernels/peak_tpl.h"
 #include "../kernels/qgemm_tpl.h"

@@ -2,7 +2,13 @@
 description (`Program`)."""
 
 from .arrays import KerasArray, as_array, mask_of
-from .eager import apply_activation, apply_permute, apply_softmax
+from .eager import (
+    activation_gradient,
+    apply_activation,
+    apply_permute,
+    apply_softmax,
+    softmax_gradient,
+)
 from .flow import Flow, Mask, Seam, Value
 from .program import (
     Program,
@@ -20,6 +26,7 @@ __all__ = [
     "Program",
     "Seam",
     "Value",
+    "activation_gradient",
     "apply_activation",
     "apply_permute",
     "apply_softmax",
@@ -30,4 +37,5 @@ __all__ = [
     "observed",
     "python_scope",
     "refuse_mask",
+    "softmax_gradient",
 ]

@@ -6,6 +6,7 @@ An op computes as it always does. Where it meets a `Tensor`, NumPy cannot have t
 result, how a gradient goes back. Ops on plain arrays pay nothing but the call of a wrapper.
 """
 
+from . import operators as _operators  # noqa: F401 - gives Tensor its operators
 from .recording import leaf_of as leaf_of
 from .recording import recorded as recorded
 from .recording import recording as recording

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .recording import recorded
+from .recording import record
 from .tensor import Tensor
 
 # What each operator is called among the rules, and its ufunc.
@@ -48,13 +48,8 @@ _METHODS = {
 
 
 def _recorded(function: Callable, name: str) -> Callable:
-    """Record a function under the name of an op."""
-
-    def op(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    op.__name__ = name
-    return recorded(op)
+    """What an op of that name is on ndarrays, for Tensors."""
+    return lambda *args, **kwargs: record(function, name, args, kwargs)
 
 
 def _method(name: str) -> Callable:
@@ -75,9 +70,8 @@ for _symbol, (_name, _ufunc) in _BINARY.items():
     _op = _recorded(getattr(operator, _symbol), _name)
     _OF_UFUNC[_ufunc] = _op
     setattr(Tensor, f"__{_symbol}__", _op)
-    if _ufunc.types[0] != _ufunc.types[0].replace("->?", ""):  # a comparison
-        continue
-    setattr(Tensor, f"__r{_symbol}__", _reflected(_op))
+    if not _ufunc.types[-1].endswith("->?"):  # Python reflects comparisons itself
+        setattr(Tensor, f"__r{_symbol}__", _reflected(_op))
 for _symbol, _name in _UNARY.items():
     setattr(Tensor, f"__{_symbol}__", _recorded(getattr(operator, _symbol), _name))
 for _symbol, _name in _METHODS.items():

@@ -24,31 +24,29 @@ def recorded(function: _Op) -> _Op:
     def op(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except Traced as error:
-            traced = error
-        return record(function, args, kwargs, traced)
+        except Traced:
+            if not _is_traced([*args, *kwargs.values()]):  # what was is out of reach, as in a dict
+                raise
+        return record(function, function.__name__, args, kwargs)
 
     return cast(_Op, op)
 
 
-def record(function: Callable, args: tuple, kwargs: dict[str, Any], error: Exception) -> Any:
-    """Run a function on the values of its arguments; its results become Tensors.
+def record(function: Callable, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Run a function on the values of its arguments, by the rule of that name.
 
+    The results become Tensors.
     What no gradient flows through (results that are no floats, steps, integer inputs) stays plain.
 
     Raises:
         NotImplementedError: there is no rule for the function, or for that argument of it.
-        error: if no argument is traced; what was is then out of reach, as in a dict.
     """
     inputs: list[tuple[Tensor, tuple[int, ...]]] = []
     if any(_is_traced(x) for x in kwargs.values()):
         bound = inspect.signature(function).bind(*args, **kwargs)
         args, kwargs = bound.args, bound.kwargs
     values = [_plain(x, (i,), inputs) for i, x in enumerate(args)]
-    if not inputs:
-        raise error
     y = function(*values, **kwargs)
-    name = function.__name__
     several = isinstance(y, (list, tuple))
     results = [np.asarray(result) for result in (y if several else [y])]
     inputs = [(x, place) for x, place in inputs if x.dtype.kind == "f"]

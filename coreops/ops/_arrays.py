@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import _plan, config
+from .._tape import recorded as recorded
 
 _Result = TypeVar("_Result")
 
@@ -94,4 +95,7 @@ def named(op: Callable[..., _Result], like: Any, doc: str) -> Callable[..., _Res
     """Give a generated op its public name and docstring."""
     op.__name__ = op.__qualname__ = like if isinstance(like, str) else like.__name__
     op.__doc__ = doc
-    return op
+    return recorded(op)
+
+
+activation = recorded(_plan.apply_activation)

@@ -19,7 +19,8 @@ RULES = {**_elementwise, **_linalg, **_nn, **_reduction, **_shaping}
 # Ops whose results are floats but steps, or do not hang on the argument's values at all.
 CONSTANT = {
     "angle", "ceil", "empty_like", "floor", "floor_divide", "full_like", "heaviside",
-    "imag", "ones_like", "round", "sign", "stop_gradient", "trunc", "zeros_like",
+    "imag", "multi_hot", "one_hot", "ones_like", "round", "sign", "stop_gradient", "trunc",
+    "zeros_like",
 }  # fmt: skip
 
 # Ops whose first argument is a sequence of arrays, each with its own gradient.

@@ -100,9 +100,7 @@ def _einsum(position: int, dy: Any, y: Any, subscripts: str, *xs: Any, **_: Any)
     dx = np.zeros(np.shape(xs[k]), y.dtype)
     # A view of dx: its diagonal where a label repeats itself.
     view = np.einsum(terms[k] + "->" + "".join([*absent, *present]), dx)
-    ones = tuple(
-        i for i, n in enumerate(part.shape) if n != 1 and view.shape[len(absent) + i] == 1
-    )
+    ones = tuple(i for i, n in enumerate(part.shape) if n != 1 and view.shape[len(absent) + i] == 1)
     view[...] = np.sum(part, axis=ones, keepdims=True)
     return dx
 

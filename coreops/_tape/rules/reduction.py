@@ -144,7 +144,13 @@ def _top_k(dy: Any, y: Any, x: Any, *_: Any, **__: Any) -> np.ndarray:
 
 
 def _quantile(
-    dy: Any, y: Any, x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+    dy: Any,
+    y: Any,
+    x: Any,
+    q: Any,
+    axis: Any = None,
+    method: str = "linear",
+    keepdims: bool = False,
 ) -> np.ndarray:
     """Each quantile lies between two neighbours in order, and gives each its part."""
     if method != "linear":

@@ -11,6 +11,13 @@ cdef extern from "activation.h" nogil:
     int co_act_by_output(const co_act *)
 
 
+cdef extern from "loss.h":
+    ctypedef struct co_loss:
+        int kind, from_logits
+        double p
+    enum: CO_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY
+
+
 cdef extern from "dispatch.h":
     ctypedef struct co_matmul:
         const char *name
@@ -24,6 +31,8 @@ cdef extern from "dispatch.h":
                             void *) noexcept nogil
         void (*softmax_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, void *,
                              int) noexcept nogil
+        void (*loss)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, void *, void *,
+                     const co_loss *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()

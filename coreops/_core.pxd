@@ -26,6 +26,13 @@ cdef extern from "activation.h" nogil:
     int co_act_by_output(const co_act *)
 
 
+cdef extern from "loss.h":
+    ctypedef struct co_loss:
+        int kind, from_logits
+        double p
+    enum: CO_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY
+
+
 cdef extern from "dispatch.h":
     ctypedef struct co_matmul:
         const char *name
@@ -45,6 +52,8 @@ cdef extern from "dispatch.h":
                                const co_rule *, const co_weight *) noexcept nogil
         void (*rescale_columns)(ptrdiff_t, ptrdiff_t, void *, ptrdiff_t,
                                 const co_norm *) noexcept nogil
+        void (*loss)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, void *, void *,
+                     const co_loss *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()
@@ -95,9 +104,6 @@ cdef extern from "train.h" nogil:
         CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFER_TARGET, CO_BUFFER_WEIGHT, CO_BUFFER_LOSS
         CO_BUFFER_PENALTY, CO_BUFFER_GRADIENT, CO_BUFFER_INPUT_GRADIENT
         CO_LEARN_GRADIENT, CO_LEARN_UPDATE
-    ctypedef struct co_loss:
-        int kind, from_logits
-        double p
     ctypedef struct co_trainer:
         pass
     ctypedef struct co_lesson:

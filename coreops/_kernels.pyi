@@ -5,6 +5,7 @@ import numpy as np
 from typing_extensions import disjoint_base
 
 ACTIVATIONS: dict[str, int]
+LOSSES: dict[str, int]
 INT8_DEPTH: int
 PRECISIONS: tuple[str, ...]
 RULES: dict[str, int]
@@ -30,6 +31,15 @@ def softmax_gradient(y: np.ndarray, dy: np.ndarray, log: bool = False) -> np.nda
 def prelu_gradient(
     x: np.ndarray, alpha: np.ndarray, dy: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]: ...
+def loss(
+    kind: str,
+    target: np.ndarray,
+    prediction: np.ndarray,
+    weight: np.ndarray | None = None,
+    gradient: bool = False,
+    from_logits: bool = False,
+    p: float = 0.0,
+) -> Any: ...
 def bump_epoch() -> None: ...
 def epoch() -> int: ...
 def enter_scope() -> None: ...

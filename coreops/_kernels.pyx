@@ -29,6 +29,9 @@ cdef extern from *:
     #define CO_RULE_SLOTS(NAME, name, slots) slots,
     static const char *const co_rule_names[] = {CO_RULE_LIST(CO_RULE_NAME)};
     static const int co_rule_slots[] = {CO_RULE_LIST(CO_RULE_SLOTS)};
+    #include "loss.h"
+    #define CO_LOSS_NAME(NAME, name) #name,
+    static const char *const co_loss_names[] = {CO_LOSS_LIST(CO_LOSS_NAME)};
     /* How many user functions this thread is inside of: see Callable. */
     static _Thread_local int co_scopes;
     /* Raised by every change that an installed plan may not have seen. Threads of a free-threaded
@@ -43,6 +46,8 @@ cdef extern from *:
     const char *co_activation_names[]
     const char *co_rule_names[]
     int co_rule_slots[]
+    int CO_LOSS_COUNT
+    const char *co_loss_names[]
     int co_scopes
 
 

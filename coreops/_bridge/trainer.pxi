@@ -114,16 +114,18 @@ cdef class Trainer:
 
 cdef class TrainingPlan(Plan):
     """A plan whose products have the weights of a trainer, and which can end with a loss and the
-    way back. precision: float32 products are made by multiply-adds, whatever is asked."""
+    way back. `attach` comes first. Products are made by multiply-adds, whatever the precision."""
 
     cdef Trainer _trainer
     cdef object _target_dtype
     cdef ptrdiff_t _positions, _target_size, _penalties
     cdef bint _learns, _given, _wanted
 
-    def __init__(self, dtype, tuple shape, Trainer trainer not None):
+    def attach(self, Trainer trainer not None):
+        """Takes the trainer, before any step. Returns the plan."""
         self._trainer = trainer
         co_plan_train(self._c, trainer._c)
+        return self
 
     def dense_weights(self, int x, ptrdiff_t positions, int kernel, int bias=-1):
         """x as (positions, k) times weight `kernel` (k, n) plus weight `bias` (n,), -1 for none."""

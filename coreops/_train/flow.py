@@ -22,7 +22,7 @@ class TrainingFlow(Flow):
     plan: _kernels.TrainingPlan
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, chain: Chain) -> None:
-        plan = _kernels.TrainingPlan(dtype, shape, chain.trainer)
+        plan = _kernels.TrainingPlan(dtype, shape).attach(chain.trainer)
         super().__init__(shape, dtype, training=True, plan=plan)
         self._chain = chain
         self.penalties: list[tuple[float, float]] = []

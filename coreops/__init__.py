@@ -32,6 +32,7 @@ from . import (  # noqa: E402 - the tier is chosen before anything can make a pl
     layers,
     models,
     ops,
+    optimizers,
     quantizers,
     random,
     regularizers,
@@ -46,6 +47,7 @@ from .constraints import Constraint  # noqa: E402
 from .initializers import Initializer  # noqa: E402
 from .layers import Input, InputSpec, Layer  # noqa: E402
 from .models import Model, Sequential  # noqa: E402
+from .optimizers import Optimizer  # noqa: E402
 from .quantizers import Quantizer  # noqa: E402
 from .regularizers import Regularizer  # noqa: E402
 from .saving import from_keras  # noqa: E402
@@ -61,6 +63,7 @@ __all__ = [
     "KerasTensor",
     "Layer",
     "Model",
+    "Optimizer",
     "Quantizer",
     "Regularizer",
     "Sequential",
@@ -76,6 +79,7 @@ __all__ = [
     "layers",
     "models",
     "ops",
+    "optimizers",
     "quantizers",
     "random",
     "regularizers",

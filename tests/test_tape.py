@@ -14,9 +14,9 @@ def words(text):
 
 
 def values(*shape, low=-2.0, high=2.0):
-    """Numbers in a range, no two nearer to each other or to an integer than the differences see."""
+    """Numbers in a range, no two so near to each other that the differences see a kink."""
     n = int(np.prod(shape))
-    spread = low + (high - low) * (np.arange(n) + 0.37) / max(n, 1)
+    spread = low + (high - low) * (np.arange(n) + RNG.uniform(0.2, 0.8, n)) / max(n, 1)
     return RNG.permutation(spread).reshape(shape)
 
 
@@ -112,7 +112,8 @@ def test_power(shapes):
 
 
 def test_copysign():
-    check(lambda a: ops.copysign(a, values(4)), values(4))
+    signs = values(4)
+    check(lambda a: ops.copysign(a, signs), values(4))
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
@@ -183,7 +184,7 @@ def test_activations_over_axes(axis):
     check(lambda x: ops.softmax(x, axis), x)
     check(lambda x: ops.log_softmax(x, axis=axis), x)
     check(lambda x: ops.l2_normalize(x, axis), x)
-    if axis != (0, 2):
+    if axis not in ((0, 2), None):
         check(lambda x: ops.normalize(x, axis, order=3), x)
         check(lambda x: ops.normalize(x, axis, order=1), x)
     if isinstance(axis, int):
@@ -291,9 +292,9 @@ def test_moments():
 
 @pytest.mark.parametrize("name", words("segment_sum segment_max segment_min"))
 def test_segments(name):
-    ids = np.array([0, 2, 2, 0, 5])
+    ids = np.array([0, 1, 1, 0, 5])
     for shape in ((5,), (5, 3)):
-        check(lambda x: getattr(ops, name)(x, ids, 4) * np.array(1.0), values(*shape))
+        check(lambda x: getattr(ops, name)(x, ids, 2), values(*shape))
 
 
 def test_segment_of_everything():
@@ -421,8 +422,8 @@ def test_scattering():
 # --------------------------------------------------------------------------------------- products
 
 MATMULS = [((3, 4), (4, 2)), ((4,), (4, 2)), ((3, 4), (4,)), ((4,), (4,)), ((5, 3, 4), (4, 2)),
-           ((5, 3, 4), (5, 4, 2)), ((3, 4), (5, 4, 2)), ((2, 1, 3, 4), (5, 4, 2)), ((4,), (5, 4, 2)),
-           ((5, 3, 4), (4,)), ((0, 4), (4, 2)), ((3, 0), (0, 2)), ((1, 1), (1, 1))]  # fmt: skip
+           ((5, 3, 4), (5, 4, 2)), ((3, 4), (5, 4, 2)), ((2, 1, 3, 4), (5, 4, 2)),
+           ((4,), (5, 4, 2)), ((5, 3, 4), (4,)), ((0, 4), (4, 2)), ((3, 0), (0, 2)), ((1, 1), (1, 1))]  # fmt: skip
 
 
 @pytest.mark.parametrize("shapes", MATMULS, ids=str)

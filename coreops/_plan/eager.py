@@ -93,14 +93,14 @@ def softmax_gradient(dy: Any, y: Any, axis: int | Sequence[int], log: bool) -> n
     if y.size == 0:
         return np.zeros_like(y)
     turned = [np.ascontiguousarray(np.transpose(a, order)) for a in (y, dy)]
-    dx = _kernels.softmax_gradient(*(a.reshape(rows) for a in turned), log)
+    dx = _kernels.softmax_gradient(turned[0].reshape(rows), turned[1].reshape(rows), log)
     return np.transpose(dx.reshape(turned[0].shape), np.argsort(order))
 
 
 def _working(*arrays: Any) -> list[np.ndarray]:
     """Arrays as the gradients' kernels take them."""
     dtype = _WORKING.get(np.asarray(arrays[0]).dtype.str[1:], np.dtype(np.float32))
-    return [np.require(a, dtype, "CA") for a in arrays]
+    return [np.require(a, dtype, ["C", "A"]) for a in arrays]
 
 
 @lru_cache(maxsize=256)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _plan
-from .._variables import Traced
+from .._variables import Traced as Traced
 
 _serial = itertools.count()
 
@@ -66,6 +66,10 @@ class Tensor:
 
     def __len__(self) -> int:
         return len(self.value)
+
+    if TYPE_CHECKING:  # and the operators: see operators.py
+
+        def __getitem__(self, key: Any) -> Any: ...
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))

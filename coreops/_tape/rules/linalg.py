@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from typing import Any
 
@@ -34,8 +35,10 @@ def _matmul_first(dy: Any, y: Any, a: Any, b: Any) -> np.ndarray:
 def _matmul_second(dy: Any, y: Any, a: Any, b: Any) -> np.ndarray:
     dy, wide, _ = _matrices(dy, a, b)
     if np.ndim(b) <= 2:  # one matrix for all: one product
-        rows = np.broadcast_to(wide, (*dy.shape[:-2], *wide.shape[-2:])).reshape(-1, wide.shape[-1])
-        return np.reshape(rows.T @ dy.reshape(-1, dy.shape[-1]), np.shape(b))
+        k, n = wide.shape[-1], dy.shape[-1]
+        rows = np.broadcast_to(wide, (*dy.shape[:-1], k))
+        count = math.prod(dy.shape[:-1])
+        return np.reshape(rows.reshape(count, k).T @ dy.reshape(count, n), np.shape(b))
     return _adjoint(wide) @ dy
 
 
@@ -143,7 +146,9 @@ def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _trace(dy: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> np.ndarray:
     dx = np.zeros(np.shape(x), y.dtype)
     turned = np.moveaxis(dx, (axis1, axis2), (-2, -1))
-    turned += np.eye(*turned.shape[-2:], offset, y.dtype) * np.expand_dims(dy, (-2, -1))
+    turned += np.eye(turned.shape[-2], turned.shape[-1], offset, y.dtype) * np.expand_dims(
+        dy, (-2, -1)
+    )
     return dx
 
 

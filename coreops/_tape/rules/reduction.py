@@ -102,7 +102,7 @@ def _diff(dy: Any, y: Any, x: Any, n: int = 1, axis: int = -1) -> np.ndarray:
 
 def _along(weights: Any, x: Any, axis: Any) -> np.ndarray:
     """The weights of an average in a shape that broadcasts with x."""
-    if np.ndim(weights) == np.ndim(x):
+    if np.shape(weights) == np.shape(x):
         return np.asarray(weights)
     axes = [a % np.ndim(x) for a in np.atleast_1d(axis)]
     sizes = dict(zip(axes, np.shape(weights), strict=True))
@@ -122,7 +122,7 @@ def _average_weights(dy: Any, y: Any, x: Any, axis: Any = None, weights: Any = N
     wide = _along(weights, x, axis)
     total = np.sum(np.broadcast_to(wide, np.shape(x)), axis=as_axes(axis), keepdims=True)
     dw = spread(dy, x, axis, False) * (x - spread(y, x, axis, False)) / total
-    if wide.shape == np.shape(weights):
+    if np.shape(weights) == np.shape(x):
         return dw
     axes = [a % np.ndim(x) for a in np.atleast_1d(axis)]
     dw = np.sum(dw, axis=tuple(i for i in range(np.ndim(x)) if i not in axes))

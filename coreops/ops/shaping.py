@@ -64,9 +64,9 @@ triu = _plain(np.triu)
 def reshape(x: Any, newshape: int | Sequence[int]) -> np.ndarray:
     """The same elements in another shape; one entry may be -1, ValueError for other negatives."""
     sizes = (newshape,) if isinstance(newshape, (int, np.integer)) else tuple(newshape)
-    if any(size < -1 for size in sizes):
+    if min(sizes, default=0) < -1:
         raise ValueError(f"reshape: sizes are non-negative, or -1 once. Received: {sizes}")
-    return np.reshape(array(x), sizes)
+    return array(x).reshape(sizes)
 
 
 @recorded

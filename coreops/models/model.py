@@ -226,6 +226,18 @@ class Model(Layer):
         array = self._adapt(_plan.as_array(x, f"the input of model '{self.name}'"))
         return self._program(training=False, observe=False)(array)[0]
 
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
+        """Save the model as a `.keras` file: `coreops.saving.save_model`."""
+        from ..saving import save_model
+
+        save_model(self, filepath, overwrite, **kwargs)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Save the weights as a `.weights.h5` file: `coreops.saving.save_weights`."""
+        from ..saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Load the weights of a `.weights.h5` or `.keras` file into the model.
 

@@ -41,6 +41,7 @@ class Source:
 
     num_batches: int | None = None
     once = False
+    seed = 0  # of the order of a shuffled pass
 
     def batches(self, number: int, start: int) -> Iterator[Batch]:
         """Yield the batches of pass `number`, without the first `start` of them."""
@@ -54,7 +55,7 @@ class ArraySource(Source):
     """
 
     def __init__(self, x: Any, y: Any, sample_weight: Any, options: Options) -> None:
-        self._arrays = _read(x, y, sample_weight, options)
+        self._arrays = read_batch(x, y, sample_weight, options)
         self.count = count = len(self._arrays[0])
         if count == 0:
             raise ValueError(f"{options.caller}: `x` holds no samples.")
@@ -64,7 +65,7 @@ class ArraySource(Source):
         self.batch_size = size = min(int(size), count)
         self.num_batches = -(-count // size)
         self._shuffle = options.shuffle
-        self._seed = options.seed
+        self.seed = options.seed
         self._buffers = [
             None if not self._shuffle or a is None else np.empty((size, *a.shape[1:]), a.dtype)
             for a in self._arrays
@@ -89,7 +90,7 @@ class ArraySource(Source):
     def _order(self, number: int) -> np.ndarray | None:
         if not self._shuffle:
             return None
-        key = np.array([self._seed, number], np.uint64)
+        key = np.array([self.seed, number], np.uint64)
         generator = np.random.Generator(np.random.Philox(key=key))
         if self._shuffle != "batch":
             return generator.permutation(self.count)
@@ -123,7 +124,7 @@ class DatasetSource(Source):
         self._dataset = dataset
         self._options = options
         self.num_batches = dataset.num_batches
-        self.once = False
+        self.seed = options.seed
 
     def batches(self, number: int, start: int) -> Iterator[Batch]:
         dataset, options = self._dataset, self._options
@@ -133,7 +134,7 @@ class DatasetSource(Source):
         if count is not None:
             order = np.arange(count)
             if options.shuffle:
-                key = np.array([options.seed, number], np.uint64)
+                key = np.array([self.seed, number], np.uint64)
                 np.random.Generator(np.random.Philox(key=key)).shuffle(order)
             indices = order[start:].tolist()
         for item in _fetched(dataset, indices):
@@ -188,6 +189,11 @@ def open_source(x: Any, y: Any, sample_weight: Any, options: Options) -> Source:
         f"{caller}: `x` must be an array, a generator or another iterable of batches, or a "
         f"PyDataset. Received: {x!r} of type {type(x).__name__}"
     )
+
+
+def holds_batches(x: Any) -> bool:
+    """Whether x is an iterable of batches, or a dataset."""
+    return not is_arrays(x) and (hasattr(x, "__iter__") or hasattr(x, "num_batches"))
 
 
 def is_arrays(x: Any) -> bool:
@@ -293,10 +299,16 @@ def _standard(item: Any, options: Options) -> Batch:
         x, y, weight = [*item, None, None][:3]
     else:
         x, y, weight = item, None, None
-    return _read(x, y, weight, options)
+    return read_batch(x, y, weight, options)
 
 
-def _read(x: Any, y: Any, weight: Any, options: Options) -> Batch:
+def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:
+    """Return what the user passed as contiguous arrays.
+
+    Raises:
+        ValueError: lengths that differ, several arrays for one, or both kinds of weights.
+        TypeError: an array that does not hold numbers.
+    """
     caller, real = options.caller, options.real
     arrays: list[np.ndarray | None] = []
     for name, value in (("x", x), ("y", y), ("sample_weight", weight)):

@@ -1,7 +1,7 @@
 """Callbacks that write files: ModelCheckpoint and BackupAndRestore.
 
-A file is written beside its place, brought to the disk, and put into its place in one move: a
-process that is killed at any moment leaves the old file or the new one, whole.
+Every file changes at once: a process that is killed at any moment leaves the old one or the new
+one, whole.
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from .callback import Callback
 from .monitor import MonitorCallback
 from .progress import say
-
-_ENDINGS = (".weights.h5", ".keras", ".h5")
-
 
 class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, as training goes on.
@@ -57,14 +53,14 @@ class ModelCheckpoint(MonitorCallback):
         self.save_freq = check_frequency(save_freq)
         self._counter = BatchCounter()
         self._epoch = 0
-        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
-        if not self.filepath.endswith(endings):
+        ending = ".weights.h5" if save_weights_only else ".keras"
+        if not self.filepath.endswith(ending):
             raise ValueError(
                 f"ModelCheckpoint: with save_weights_only={save_weights_only}, `filepath` must end "
-                f"in {endings[0]!r}. Received: filepath={self.filepath!r}"
+                f"in {ending!r}. Received: filepath={self.filepath!r}"
             )
-        if save_freq == "epoch":  # then no hook is called for every batch
-            self.on_train_batch_end = super().on_train_batch_end  # type: ignore[method-assign]
+        if save_freq == "epoch":
+            skip_batches(self, ModelCheckpoint)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
@@ -83,13 +79,9 @@ class ModelCheckpoint(MonitorCallback):
             return
         if self.verbose > 0 and not self.save_best_only:
             say(f"\nEpoch {epoch + 1}: saving model to {path}")
-        if os.path.isdir(path):
-            raise IsADirectoryError(
-                f"ModelCheckpoint: `filepath` must name a file, and {path} is a directory."
-            )
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         save = self.model.save_weights if self.save_weights_only else self.model.save
-        write_whole(path, lambda part: save(part, overwrite=True))
+        save(path, overwrite=True)
 
     def _is_best(self, epoch: int, logs: dict[str, Any], path: str) -> bool:
         if self.monitor_op is None:
@@ -160,8 +152,8 @@ class BackupAndRestore(Callback):
         self._counter = BatchCounter()
         self._epoch = 0
         self._saved: dict[str, Any] | None = None  # what the file of the last backup says
-        if save_freq == "epoch":  # then no hook is called for every batch
-            self.on_train_batch_end = super().on_train_batch_end  # type: ignore[method-assign]
+        if save_freq == "epoch":
+            skip_batches(self, BackupAndRestore)
 
     @property
     def _metadata_path(self) -> str:
@@ -197,24 +189,22 @@ class BackupAndRestore(Callback):
 
     def _save(self, epoch: int) -> None:
         """Write the weights under a name that is free, then the file that says so."""
+        from ..saving.atomic import replacing
+
         os.makedirs(self.backup_dir, exist_ok=True)
         before = self._saved
         previous = {k: v for k, v in before.items() if k != "previous"} if before else None
         used = {saved["weights"] for saved in (before, (before or {}).get("previous")) if saved}
         names = ("latest.weights.h5", "latest-1.weights.h5", "latest-2.weights.h5")
         name = next(name for name in names if name not in used)
-        path = os.path.join(self.backup_dir, name)
-        write_whole(path, lambda part: self.model.save_weights(part, overwrite=True))
+        self.model.save_weights(os.path.join(self.backup_dir, name), overwrite=True)
         self._saved = {"epoch": epoch, "weights": name, "state": self.model._resumable()}
         if self.double_checkpoint:
             self._saved["previous"] = previous
-        write_whole(self._metadata_path, self._write_metadata)
+        with replacing(self._metadata_path) as file:
+            file.write(json.dumps(self._saved).encode())
         for other in used - {name, (self._saved.get("previous") or {}).get("weights")}:
             os.unlink(os.path.join(self.backup_dir, other))
-
-    def _write_metadata(self, path: str) -> None:
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(self._saved, file)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.delete_checkpoint and os.path.exists(self.backup_dir):
@@ -249,24 +239,8 @@ def check_frequency(save_freq: Any) -> Any:
     return save_freq
 
 
-def write_whole(path: str, write: Callable[[str], Any]) -> None:
-    """Call `write` with the name of a new file of the same kind beside `path`, and put the file
-    into its place when it is on the disk."""
-    folder, name = os.path.split(os.path.abspath(path))
-    ending = next((e for e in _ENDINGS if name.endswith(e)), os.path.splitext(name)[1])
-    part = os.path.join(folder, f".{name.removesuffix(ending)}.{os.getpid()}.part{ending}")
-    try:
-        write(part)
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # the new name, too, must reach the disk
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def skip_batches(callback: Callback, cls: type[Callback]) -> None:
+    """Let an instance have no hook for batches, unless a subclass of `cls` has one of its own."""
+    if type(callback).on_train_batch_end is cls.on_train_batch_end:
+        nothing = Callback.on_train_batch_end.__get__(callback)
+        callback.on_train_batch_end = nothing  # type: ignore[method-assign]

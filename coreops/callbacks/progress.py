@@ -110,7 +110,7 @@ class ProgbarLogger(Callback):
         self.target: int | None = None
         self.verbose = 1
         self.epochs = 1
-        self._called_in_fit = False
+        self.in_fit = False
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
@@ -123,7 +123,7 @@ class ProgbarLogger(Callback):
         return self.progbar is not None and self.progbar.is_due()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._called_in_fit = True  # validations are silent
+        self.in_fit = True  # validations are silent
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._begin()
@@ -137,15 +137,15 @@ class ProgbarLogger(Callback):
         self._update(batch, logs)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        if not self._called_in_fit:
+        if not self.in_fit:
             self._begin()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        if not self._called_in_fit:
+        if not self.in_fit:
             self._end(logs)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if not self._called_in_fit:
+        if not self.in_fit:
             self._update(batch, logs)
 
     def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -10,7 +10,7 @@ from ..saving import registry
 from .model import Model
 from .sequential import Sequential
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 registry.add("models", Sequential, module="keras")
 
@@ -38,3 +38,10 @@ def load_model(filepath: Any, *args: Any, **kwargs: Any) -> Model:
     from ..saving import load_model
 
     return load_model(filepath, *args, **kwargs)
+
+
+def save_model(model: Model, filepath: Any, *args: Any, **kwargs: Any) -> None:
+    """Save a model file: `coreops.saving.save_model`."""
+    from ..saving import save_model
+
+    save_model(model, filepath, *args, **kwargs)

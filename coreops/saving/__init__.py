@@ -1,4 +1,4 @@
-"""Model files: reading Keras' formats, and the names that Keras has in `keras.saving`.
+"""Model files: reading and writing Keras' formats, and the names that Keras has in `keras.saving`.
 
 Everything is fetched on first use: importing this package opens no file library.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .atomic import replacing as replacing
     from .keras_file import load_model as load_model
     from .keras_file import load_weights as load_weights
     from .live import from_keras as from_keras
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from .registry import get_registered_name as get_registered_name
     from .registry import get_registered_object as get_registered_object
     from .registry import register_keras_serializable as register_keras_serializable
+    from .save import save_model as save_model
+    from .save import save_weights as save_weights
 
 _HOMES = {
     "load_model": "keras_file",
     "load_weights": "keras_file",
+    "save_model": "save",
+    "save_weights": "save",
+    "replacing": "atomic",
     "from_keras": "live",
     "register_keras_serializable": "registry",
     "custom_object_scope": "registry",

@@ -15,7 +15,7 @@ from ..layers import Layer
 from . import objects, registry
 from .chain import as_sequential, is_functional
 from .errors import ModelFileError, shorten, shorten_text
-from .weights import ClassCounter
+from .paths import ClassCounter
 
 MAX_LAYERS = 10_000
 MAX_NESTING = 20

@@ -101,7 +101,8 @@ def _with_functions(
 
 def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
     """Yield (path in a weights file, variables) for a Keras layer and all below it."""
-    from .weights import ClassCounter, Stored
+    from .paths import ClassCounter
+    from .weights import Stored
 
     own = [*layer._trainable_variables, *layer._non_trainable_variables]
     if getattr(layer, "quantization_mode", None) is not None:  # a file has another order

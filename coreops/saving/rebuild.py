@@ -18,7 +18,8 @@ from ..models import Sequential
 from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
-from .weights import Groups, fill, walk
+from .paths import walk
+from .weights import Groups, fill
 
 MAX_SAMPLE_VALUES = 1 << 28
 

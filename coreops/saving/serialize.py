@@ -63,10 +63,11 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         "config": serialize_keras_object(inner),
         "registered_name": None if module else registry.get_registered_name(cls),
     }
-    if hasattr(obj, "get_build_config"):
-        build_config = obj.get_build_config()
-        if build_config is not None:
-            config["build_config"] = serialize_keras_object(build_config)
+    for key in ("build_config", "compile_config"):
+        if hasattr(obj, f"get_{key}"):
+            value = getattr(obj, f"get_{key}")()
+            if value is not None:
+                config[key] = serialize_keras_object(value)
     return config
 
 

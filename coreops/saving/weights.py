@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._names import to_snake_case
-from ..layers import Layer
-from ..models import Sequential
 from .archive import HDF5_MAGIC
 from .errors import ModelFileError, shorten
+from .paths import walk
 
 if TYPE_CHECKING:
     import h5py
@@ -42,13 +40,13 @@ Groups = Mapping[str, list[Stored]]
 """Path of an object, "layers/dense_1", to its variables in order."""
 
 
-def need_h5py() -> Any:
+def need_h5py(doing: str = "Reading") -> Any:
     """Import h5py, or raise the ImportError that says how to install it."""
     try:
         import h5py
     except ImportError as error:
         raise ImportError(
-            "Reading Keras' model files needs h5py: pip install 'coreops[keras]'"
+            f"{doing} Keras' model files needs h5py: pip install 'coreops[keras]'"
         ) from error
     return h5py
 
@@ -189,57 +187,13 @@ def _values(dataset: h5py.Dataset) -> np.ndarray:
 # --- weights into a model ---------------------------------------------------------------------
 
 
-def children(layer: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield the direct sublayers of a layer with the paths that Keras gives them in a file.
-
-    A Sequential's layers are numbered per class; any other layer's are found under the name of the
-    attribute that holds them.
-    """
-    prefix = f"{path}/" if path else ""
-    if isinstance(layer, Sequential):
-        yield from numbered_paths(layer.layers, f"{prefix}layers")
-        return
-    held = vars(layer)
-    for attribute in sorted(name for name in held if not name.startswith("_")):
-        value = held[attribute]
-        if isinstance(value, Layer):
-            yield f"{prefix}{attribute}", value
-        elif isinstance(value, (list, tuple)):
-            parts = [part for part in value if isinstance(part, Layer)]
-            yield from numbered_paths(parts, f"{prefix}{attribute}")
-
-
-def numbered_paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield "<prefix>/dense", "<prefix>/dense_1", ...: a counter per class, in order."""
-    counter = ClassCounter()
-    for layer in layers:
-        yield f"{prefix}/{counter.next(file_class(layer))}", layer
-
-
-def file_class(layer: Any) -> str:
-    """Return the class name under which a layer's weights are filed."""
-    return getattr(layer, "_file_class", None) or type(layer).__name__
-
-
-class ClassCounter:
-    """Class names in snake case: "dense", "dense_1", ... for each next layer of a class."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-
-    def next(self, class_name: str) -> str:
-        """Return the name for the next layer of this class."""
-        base = to_snake_case(class_name)
-        count = self._counts.get(base, 0)
-        self._counts[base] = count + 1
-        return f"{base}_{count}" if count else base
-
-
-def walk(model: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (path, layer) for a model and every layer below it."""
-    yield path, model
-    for child_path, child in children(model, path):
-        yield from walk(child, child_path)
+def _places(model: Any, groups: Groups) -> list[tuple[str, Any]]:
+    """Return (path, layer) of every layer, as the file that the model came from has them, unless
+    this one is a later file of the same model."""
+    places = list(walk(model))
+    later = list(walk(model, as_read=False))
+    weighted = {path for path, layer in later if layer._stored_variables}
+    return later if later != places and weighted <= groups.keys() else places
 
 
 def _other_kind(variable: Any, stored: Stored) -> bool:
@@ -262,8 +216,10 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
     """
     fitting: list[tuple[Any, Stored]] = []
     problems = []
-    unused = {path for path, stored in groups.items() if stored and path.startswith("layers/")}
-    for path, layer in walk(model):
+    places = _places(model, groups)
+    tops = {"layers", *(path.partition("/")[0] for path, _ in places if path)}
+    unused = {path for path, stored in groups.items() if stored and path.partition("/")[0] in tops}
+    for path, layer in places:
         variables = layer._stored_variables
         stored = groups.get(path, [])
         unused.discard(path)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import coreops
+from coreops.callbacks import progress
 from coreops.layers import Dense, Dropout, Input, Lambda
-from coreops.models import Sequential, progress
+from coreops.models import Sequential
 
 
 @pytest.fixture

@@ -1,0 +1,186 @@
+"""Judge: what fit and evaluate share - the data as the model takes it, and the judging of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _plan, random
+from .._train.arrays import Batch, Options, read_batch
+from .._train.data import open_source
+from .._train.feed import Feed
+from ..callbacks import CallbackList
+from ..callbacks.progress import check_verbose
+from .compiling import Compilable
+
+if TYPE_CHECKING:
+    from .._train.compiled import Compiled
+
+
+class Judge(Compilable):
+    """A compiled layer that can be built for data, and judged by it."""
+
+    def _options(self, caller: str, **asked: Any) -> Options:
+        """How the model wants its data: in float64, if any of its layers computes in that."""
+        wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves() or [self])
+        return Options(caller, np.dtype("float64" if wide else "float32"), **asked)
+
+    def _feed_of(
+        self,
+        caller: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: int | None,
+        steps: int | None,
+        *,
+        shuffle: bool | str = False,
+        class_weight: Any = None,
+    ) -> Feed:
+        """Return the arguments of `fit` and its kin as epochs of batches."""
+        check_count(caller, "batch_size", batch_size)
+        check_count(caller, "steps", steps)
+        if not (isinstance(shuffle, (bool, np.bool_)) or shuffle == "batch"):
+            raise ValueError(
+                f'{caller}: `shuffle` must be a bool or "batch". Received: {shuffle!r}'
+            )
+        seed = int(random.numpy_generator().integers(1 << 63)) if shuffle else 0
+        options = self._options(
+            caller, batch_size=batch_size, steps=steps,
+            shuffle=shuffle, seed=seed, class_weight=class_weight,
+        )  # fmt: skip
+        feed = Feed(open_source(x, y, sample_weight, options), steps)
+        if feed.is_empty():
+            raise ValueError(f"{caller}: `x` is a {type(x).__name__} that yields no batch.")
+        return feed
+
+    def _batch_of(self, caller: str, x: Any, y: Any, weight: Any, class_weight: Any) -> Batch:
+        """Return one batch as arrays, the model built for it."""
+        batch = read_batch(x, y, weight, self._options(caller, class_weight=class_weight))
+        if not len(batch[0]):
+            raise ValueError(f"{caller}: `x` holds no samples.")
+        self._build_for(batch[0])
+        return batch
+
+    def _build_for(self, x: np.ndarray) -> None:
+        """Build what is not built, the optimizer's variables too."""
+        x = self._adapt(x)
+        if not all(layer.built for layer in self._flatten_layers()):
+            self._prepare((None, *x.shape[1:]), x.dtype)
+            if not all(layer.built for layer in self._flatten_layers()):
+                self._program(training=False, observe=False)(x)
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_weights)
+
+    def _hooked(
+        self, mode: str, feed: Feed, callbacks: CallbackList, compiled: Compiled
+    ) -> Iterator[Batch]:
+        """Yield the batches of an epoch, with the hooks "train" or "test" around each, or around
+        so many as `steps_per_execution` says."""
+        begin, end = f"on_{mode}_batch_begin", f"on_{mode}_batch_end"
+        call_begin = getattr(callbacks, begin) if callbacks.watches(begin) else None
+        call_end = getattr(callbacks, end) if callbacks.watches(end) else None
+        bar = callbacks.progbar
+        draw = None if bar is None else getattr(bar, end)
+        stop = "stop_training" if mode == "train" else "stop_evaluating"
+        group = self.steps_per_execution
+        last = None  # the step that the group ends with
+        number = 0
+        for number, batch in feed.epoch():
+            if last is None:
+                last = number + group - 1
+                if call_begin is not None:
+                    call_begin(number)
+            yield batch
+            if number < last:
+                continue
+            if call_end is not None:
+                call_end(last, compiled.results())
+            elif draw is not None and (number == 0 or bar.is_due()):
+                draw(number, compiled.results())
+            last = None
+            if getattr(self, stop):
+                return
+        if last is not None and call_end is not None:
+            call_end(last, compiled.results())
+        if bar is not None and (mode == "train" or not bar.in_fit):
+            bar.seen = number + 1
+
+    def _judge(self, feed: Feed, callbacks: CallbackList, compiled: Compiled) -> dict[str, float]:
+        """Evaluate what the feed gives, and return the logs."""
+        feed.restart()
+        self.stop_evaluating = False
+        callbacks.on_test_begin()
+        compiled.reset()
+        feed.is_over()
+        examine = self._examiner(compiled)
+        for x, y, weight in self._hooked("test", feed, callbacks, compiled):
+            examine(x, y, weight)
+        logs = compiled.results()
+        callbacks.on_test_end(logs)
+        return logs
+
+    def _predict_each(
+        self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
+    ) -> np.ndarray:
+        """Predict one batch after the other, with the hooks of callbacks around each."""
+        feed = self._feed_of("predict", x, None, None, batch_size, steps)
+        self._build_for(first_of(feed))
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_progbar=verbose not in (0, "auto"), model=self,
+                verbose=check_verbose(verbose), epochs=1, steps=feed.num_batches,
+            )  # fmt: skip
+        program = self._program(training=False, observe=False)
+        outputs = []
+        self.stop_predicting = False
+        callbacks.on_predict_begin()
+        for number, (batch, _, _) in feed.epoch():
+            callbacks.on_predict_batch_begin(number)
+            outputs.append(program(self._adapt(batch))[0])
+            callbacks.on_predict_batch_end(number, {"outputs": outputs[-1]})
+            if self.stop_predicting:
+                break
+        callbacks.on_predict_end()
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def _examiner(self, compiled: Compiled) -> Any:
+        """Return a function that counts the loss and the metrics of a batch."""
+        self._clear_losses()
+        constant = float(sum(self.losses))  # of the weights, which stay what they are
+        layers = list(self._flatten_layers())
+        adds = any(layer.activity_regularizer or layer._python_call for layer in layers)
+        program = self._program(training=False, observe=True)
+
+        def examine(x: np.ndarray, y: Any, weight: Any) -> None:
+            y_pred, mask = program(self._adapt(x))
+            compiled.meet(y, y_pred)
+            loss = compiled.data_loss(y, _plan.KerasArray.attach(y_pred, mask), weight) + constant
+            if adds:
+                loss += float(sum(term for layer in layers for term in layer._call_losses))
+                self._clear_losses()
+            compiled.update(loss, y, y_pred, weight, mask)
+
+        return examine
+
+
+def first_of(feed: Feed) -> np.ndarray:
+    """Return the inputs of the next batch of a feed that is not empty."""
+    batch = feed.peek()
+    assert batch is not None
+    return batch[0]
+
+
+def check_count(caller: str, name: str, value: Any, least: int = 1) -> None:
+    """Check that an argument is None or an integer of at least `least`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if (value is None and least) or (is_int and value >= least):
+        return
+    kind = "a positive int" if least else "an int of 0 or more"
+    raise ValueError(f"{caller}: `{name}` must be {kind}. Received: {value!r}")

@@ -1,0 +1,85 @@
+"""Where a file keeps the variables of each layer: Keras' names for the objects inside a model.
+
+The path of a layer is made of the attributes that lead to it, and of its class and its number
+where a container holds it: "layers/sequential/layers/dense_1". Layer names play no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._names import to_snake_case
+from ..layers import Layer
+from ..models import Model, Sequential
+
+_OWN = {"_input_layer", "_layers", "_symbolic"}  # how a Sequential holds what `layers` gives
+
+
+class ClassCounter:
+    """Class names in snake case: "dense", "dense_1", ... for each next object of a class."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def next(self, class_name: str) -> str:
+        """Return the name for the next object of this class."""
+        base = to_snake_case(class_name)
+        count = self._counts.get(base, 0)
+        self._counts[base] = count + 1
+        return f"{base}_{count}" if count else base
+
+
+def walk(layer: Any, path: str = "", *, as_read: bool = True) -> Iterator[tuple[str, Any]]:
+    """Yield (path, layer) for a layer and every layer below it, each at its first path only.
+
+    Args:
+        layer: where to begin.
+        path: its own path.
+        as_read: a model that was read from a functional one counts as such, as in the file that it
+            came from; otherwise as the Sequential that it is.
+    """
+    return _Walk(as_read).layer(layer, path)
+
+
+class _Walk:
+    def __init__(self, as_read: bool) -> None:
+        self.as_read = as_read
+        self.seen: set[int] = set()
+
+    def layer(self, layer: Any, path: str) -> Iterator[tuple[str, Any]]:
+        if id(layer) in self.seen:
+            return
+        self.seen.add(id(layer))
+        yield path, layer
+        prefix = f"{path}/" if path else ""
+        for attribute, value in _held(layer):
+            if isinstance(value, Layer):
+                yield from self.layer(value, f"{prefix}{attribute}")
+            else:
+                yield from self.container(value, f"{prefix}{attribute}")
+
+    def container(self, container: Any, path: str) -> Iterator[tuple[str, Any]]:
+        """Walk over a list, tuple or dict; its parts are numbered per class, containers too."""
+        counter = ClassCounter()
+        for part in container.values() if isinstance(container, dict) else container:
+            if isinstance(part, Layer):
+                name = type(part).__name__
+                if self.as_read:
+                    name = getattr(part, "_file_class", None) or name
+                yield from self.layer(part, f"{path}/{counter.next(name)}")
+            elif isinstance(part, (list, tuple, dict)):
+                yield from self.container(part, f"{path}/{counter.next('container')}")
+
+
+def _held(layer: Any) -> list[tuple[str, Any]]:
+    """Return attribute and value of all that may hold layers, in the order of Keras' files."""
+    held = {name: value for name, value in layer._holders.items() if name not in _OWN}
+    if isinstance(layer, Model):
+        held["layers"] = layer.layers
+    first = "layers" if isinstance(layer, Sequential) else None
+    return sorted(held.items(), key=lambda item: (item[0] != first, _rank(item[0])))
+
+
+def _rank(attribute: str) -> str:
+    return f"~{attribute}" if attribute.startswith("_") else attribute

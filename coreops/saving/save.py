@@ -1,0 +1,171 @@
+"""`save_model` and `save_weights`: the two ways out into a Keras file.
+
+Every file is made whole in memory, or beside its target, and then takes the target's place at once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import os
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .atomic import replacing
+from .paths import walk
+from .serialize import serialize_keras_object
+from .weights import need_h5py
+
+if TYPE_CHECKING:
+    from ..models import Model
+
+KERAS_VERSION = "3.15.1"  # whose form of the formats is written
+
+
+def save_model(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    *,
+    include_optimizer: bool = True,
+) -> None:
+    """Save a model as a `.keras` file: configuration, weights and the optimizer's state.
+
+    Keras 3 and `load_model` read it. A process that is killed at any moment leaves the old or the
+    new file, whole. The code of functions is not saved: who loads a `Lambda` or a custom layer
+    brings it along as `custom_objects`.
+
+    Args:
+        model: the model. One that is not built is saved without weights, with a warning.
+        filepath: path of the file, ending in ".keras".
+        overwrite: whether an existing file may be replaced.
+        include_optimizer: whether the optimizer, its state, the loss and the metrics of a compiled
+            model are saved.
+
+    Raises:
+        ImportError: h5py is missing (`pip install 'coreops[keras]'`).
+        ValueError: another extension, an existing file with `overwrite=False`, a layer that occurs
+            twice in a Sequential.
+        TypeError: something in a layer's config cannot be written as JSON.
+        NotImplementedError: a custom layer or model without `get_config()`.
+        OSError: the file cannot be written, as `replacing` says.
+
+    Example:
+
+        coreops.saving.save_model(model, "classifier.keras")
+    """
+    path = _path(filepath, (".keras",), overwrite)
+    need_h5py("Writing")
+    if not model.built:
+        warnings.warn(
+            f"Model '{model.name}' is not built: it is saved without weights. Build it first, by "
+            "calling it on data.",
+            stacklevel=2,
+        )
+    _refuse_shared_layers(model)
+    config = serialize_keras_object(model)
+    if not include_optimizer:
+        config.pop("compile_config", None)
+    metadata = {
+        "keras_version": KERAS_VERSION,
+        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+    }
+    members: dict[str, bytes | memoryview] = {
+        "metadata.json": json.dumps(metadata).encode(),
+        "config.json": json.dumps(config).encode(),
+        "model.weights.h5": weights_file(model, include_optimizer, as_read=False),
+    }
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(name), member)  # stored, dated 1980-01-01
+
+
+def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Save the weights of a model, and the state of its optimizer, as a `.weights.h5` file.
+
+    Args:
+        model: a built model.
+        filepath: path of the file, ending in ".weights.h5".
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        ImportError: h5py is missing (`pip install 'coreops[keras]'`).
+        ValueError: a model that is not built, another extension, or an existing file with
+            `overwrite=False`.
+        OSError: the file cannot be written, as `replacing` says.
+    """
+    path = _path(filepath, (".weights.h5",), overwrite)
+    need_h5py("Writing")
+    if not model.built:
+        raise ValueError(
+            f"Model '{model.name}' is not built and has no weights to save: build it first, by "
+            "calling it on data."
+        )
+    data = weights_file(model)
+    with replacing(path) as file:
+        file.write(data)
+
+
+def weights_file(
+    model: Model, include_optimizer: bool = True, *, as_read: bool = True
+) -> memoryview:
+    """Return an HDF5 file with the variables of a model, its layers and its optimizer.
+
+    Args:
+        model: the model.
+        include_optimizer: whether the optimizer's variables are among them.
+        as_read: as in `paths.walk`.
+    """
+    buffer = io.BytesIO()
+    with need_h5py("Writing").File(buffer, "w") as file:
+        for path, layer in walk(model, as_read=as_read):
+            variables = layer._stored_variables
+            values = {str(index): variable.value for index, variable in enumerate(variables)}
+            _add_group(file, path, layer.name, values)
+    return buffer.getbuffer()
+
+
+def _add_group(file: Any, path: str, name: str, values: dict[str, Any]) -> None:
+    """Write one object: the group "<path>/vars" with its variables and the object's name."""
+    group = file.create_group(f"{path}/vars" if path else "vars")
+    group.attrs["name"] = name
+    for key, value in values.items():
+        group[key] = value
+
+
+def _path(filepath: Any, endings: tuple[str, ...], overwrite: bool) -> Path:
+    """Check the arguments that say where to write."""
+    try:
+        path = Path(os.fsdecode(filepath))
+    except TypeError:
+        raise TypeError(f"`filepath` must be a path. Received: {filepath!r}") from None
+    if not path.name.endswith(endings) or path.name in endings:
+        wanted = " or ".join(f"'{ending}'" for ending in endings)
+        raise ValueError(
+            f"`filepath` must be a file name that ends in {wanted}. Received: {str(path)!r}"
+        )
+    if not overwrite and path.exists():
+        raise ValueError(
+            f"The file exists already: filepath={str(path)!r}. Pass overwrite=True to replace it."
+        )
+    return path
+
+
+def _refuse_shared_layers(model: Any) -> None:
+    """Refuse a layer that occurs twice in a Sequential, of which a file could keep only one."""
+    from ..models import Sequential
+
+    seen: set[int] = set()
+    pending = [model]
+    while pending:
+        layer = pending.pop()
+        if id(layer) in seen:
+            raise ValueError(
+                f"Layer '{layer.name}' occurs twice in model '{model.name}': Keras' file formats "
+                "have no Sequential with a shared layer."
+            )
+        seen.add(id(layer))
+        pending += layer.layers if isinstance(layer, Sequential) else []

@@ -104,7 +104,6 @@ cdef extern from "train.h" nogil:
     enum:
         CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFER_TARGET, CO_BUFFER_WEIGHT, CO_BUFFER_LOSS
         CO_BUFFER_PENALTY, CO_BUFFER_GRADIENT, CO_BUFFER_INPUT_GRADIENT
-        CO_LEARN_GRADIENT, CO_LEARN_UPDATE
     ctypedef struct co_trainer:
         pass
     ctypedef struct co_lesson:
@@ -119,9 +118,8 @@ cdef extern from "train.h" nogil:
     void co_trainer_teach(co_trainer *, int, const co_lesson *)
     co_status co_trainer_finish(co_trainer *)
     void co_trainer_pack(co_trainer *, int)
-    co_status co_trainer_learn(co_trainer *, ptrdiff_t, const co_rule *, int, int)
+    co_status co_trainer_learn(co_trainer *, ptrdiff_t, const co_rule *, int)
     double co_trainer_penalty(const co_trainer *)
-    void co_trainer_clip(co_trainer *, const co_rule *, double, int)
     double co_weighted_sum(int, ptrdiff_t, const void *, const void *)
     void co_plan_train(co_plan *, co_trainer *)
     int co_plan_dense_weights(co_plan *, int, ptrdiff_t, int, int)

@@ -55,7 +55,10 @@ co_status co_trainer_finish(co_trainer *trainer) {
     return CO_OK;
 }
 
-/* A call of co_trainer_learn. */
+/* What is done to the pieces. With both a gradient is used up where it is made, without being
+ * written to the lesson's g. */
+enum { GRADIENT = 1, UPDATE = 2 };
+
 typedef struct co_class {
     const co_trainer *trainer;
     const co_rule *rule;
@@ -153,31 +156,48 @@ static void learn_piece(void *context, int worker, ptrdiff_t index) {
     char *scratch = trainer->scratch + 2 * worker * trainer->largest * trainer->item;
     char *g = scratch;
     ptrdiff_t ldg = piece->columns;
-    if (!(class->what & CO_LEARN_GRADIENT) || !(class->what & CO_LEARN_UPDATE)) {
+    if (!(class->what & GRADIENT) || !(class->what & UPDATE)) {
         ldg = matrix->n;
         g = (char *)matrix->lesson.g + (piece->i * ldg + piece->j) * trainer->item;
     }
-    if (class->what & CO_LEARN_GRADIENT)
+    if (class->what & GRADIENT)
         gradient_of(class, piece, g, ldg, scratch + trainer->largest * trainer->item);
-    if (class->what & CO_LEARN_UPDATE) update_piece(class, piece, g, ldg);
+    if (class->what & UPDATE) update_piece(class, piece, g, ldg);
 }
 
 /* Nanoseconds, as plans estimate them: the products, and an update of some ten reals an element. */
 static double estimate(const co_trainer *trainer, ptrdiff_t batch, int what) {
     double ns = 0;
-    for (int u = 0; u < trainer->n_uses && (what & CO_LEARN_GRADIENT); u++) {
+    for (int u = 0; u < trainer->n_uses && (what & GRADIENT); u++) {
         const co_matrix *matrix = &trainer->weights[trainer->uses[u].weight];
         const double rows = (double)(batch * trainer->kept[trainer->uses[u].dy].positions);
         ns += (double)(matrix->k * matrix->n) * rows / (2 * trainer->kernels->gemm_nr);
     }
-    for (int w = 0; w < trainer->n_weights && (what & CO_LEARN_UPDATE); w++)
+    for (int w = 0; w < trainer->n_weights && (what & UPDATE); w++)
         if (trainer->weights[w].learns)
             ns += (double)(trainer->weights[w].k * trainer->weights[w].n * trainer->item) / 4;
     return ns;
 }
 
-co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int what,
-                           int threads) {
+/* The factors that keep norms of gradients, which lie in g, within the rule's bound. */
+static void clip(co_trainer *trainer, const co_rule *rule) {
+    double all = 0;
+    for (int i = 0; i < trainer->n_weights; i++) {
+        co_matrix *matrix = &trainer->weights[i];
+        co_lesson *lesson = &matrix->lesson;
+        if (!matrix->learns) continue;
+        lesson->how.factor = 1;
+        const double square = trainer->kernels->update_sumsq(
+            matrix->k * matrix->n, matrix->w, lesson->g, lesson->slots, rule, &lesson->how);
+        lesson->how.factor = co_rule_factor(rule, square);
+        all += square;
+    }
+    for (int i = 0; i < trainer->n_weights && rule->all_at_once; i++)
+        trainer->weights[i].lesson.how.factor = co_rule_factor(rule, all);
+}
+
+static co_status go_over_pieces(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int what,
+                                int threads) {
     co_class class = {.trainer = trainer, .rule = rule, .batch = batch, .what = what};
     const int team = co_team(trainer->n_pieces, estimate(trainer, batch, what), threads);
     const size_t bytes = 2 * (size_t)team * (size_t)(trainer->largest * trainer->item);
@@ -191,6 +211,15 @@ co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *
     return CO_OK;
 }
 
+co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int threads) {
+    const int apart = !rule || (rule->norm < HUGE_VAL && !rule->gathers);
+    if (!apart) return go_over_pieces(trainer, batch, rule, GRADIENT | UPDATE, threads);
+    const co_status status = go_over_pieces(trainer, batch, rule, GRADIENT, threads);
+    if (!rule || status != CO_OK) return status;
+    clip(trainer, rule);
+    return go_over_pieces(trainer, batch, rule, UPDATE, threads);
+}
+
 double co_trainer_penalty(const co_trainer *trainer) {
     double penalty = 0;
     for (int i = 0; i < trainer->n_weights; i++) {
@@ -201,25 +230,6 @@ double co_trainer_penalty(const co_trainer *trainer) {
                                                  0, NULL);
     }
     return penalty;
-}
-
-/* Keras' clip_by_norm and clip_by_global_norm, as factors of the gradients. */
-void co_trainer_clip(co_trainer *trainer, const co_rule *rule, double most, int global) {
-    double all = 0;
-    for (int i = 0; i < trainer->n_weights; i++) {
-        co_matrix *matrix = &trainer->weights[i];
-        co_lesson *lesson = &matrix->lesson;
-        if (!matrix->learns) continue;
-        lesson->how.factor = 1;
-        const double square = trainer->kernels->update_sumsq(
-            matrix->k * matrix->n, matrix->w, lesson->g, lesson->slots, rule, &lesson->how);
-        const double norm = sqrt(square);
-        lesson->how.factor = norm > most ? most / norm : 1;
-        all += square;
-    }
-    const double norm = sqrt(all);
-    for (int i = 0; i < trainer->n_weights && global; i++)
-        trainer->weights[i].lesson.how.factor = norm > most ? most / norm : 1;
 }
 
 double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w) {

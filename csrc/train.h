@@ -18,7 +18,7 @@
  *     co_plan_finish(p, y, -1);
  *     co_trainer_finish(t);
  *     co_plan_run(p, 64, buffers, NULL, how);
- *     co_trainer_learn(t, 64, rule, CO_LEARN_GRADIENT | CO_LEARN_UPDATE, 2);
+ *     co_trainer_learn(t, 64, rule, 2);
  *
  * Pieces are cut by the shapes of the weights alone and every sum has one order:
  * results do not depend, in bits, on the number of threads. A trainer serves one
@@ -56,21 +56,12 @@ co_status co_trainer_finish(co_trainer *trainer);
 /* Packs weight number w again, after somebody else has changed it. */
 void co_trainer_pack(co_trainer *trainer, int w);
 
-/* What co_trainer_learn does. With both the gradients are used up where they are made, without
- * being written to g. */
-enum {
-    CO_LEARN_GRADIENT = 1, /* from the last runs of the plans, which had `batch` samples */
-    CO_LEARN_UPDATE = 2    /* the weights, from the gradients */
-};
-co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int what,
-                           int threads);
+/* An update of all weights that learn, with what the last runs of the plans, which had `batch`
+ * samples, have left. Without a rule, or where that bounds norms, the gradients go to g. */
+co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int threads);
 
 /* l1 sum |w| + l2 sum w^2 over all weights that learn. */
 double co_trainer_penalty(const co_trainer *trainer);
-/* Between a gradient and an update: no norm of a gradient, or if global of all of them together, is
- * more than `most`. */
-void co_trainer_clip(co_trainer *trainer, const co_rule *rule, double most, int global);
-
 /* The sum of w[i] x[i], of float or double as real_bits says, in double and in order. */
 double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w);
 

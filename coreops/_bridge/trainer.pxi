@@ -51,11 +51,11 @@ cdef class Trainer:
             raise ValueError(f"internal error: no weight {w}")
         return 0
 
-    def teach(self, int w, g=None, slots=(), double l1=0.0, double l2=0.0, bint decays=True,
-              bint nonneg=False, bint given=False, norm=None):
-        """Weight w learns: g is where its gradient goes (or comes from: given), slots the arrays of
-        the optimizer's state, l1 and l2 its penalty's factors, norm None or the (low, high, rate,
-        epsilon) that the norms of its columns are brought to."""
+    def teach(self, int w, g=None, slots=(), double l1=0.0, double l2=0.0, double scale=1.0,
+              bint decays=True, bint nonneg=False, bint given=False, norm=None):
+        """Weight w learns: g is where its gradient goes (and, if given, a part comes from), slots the
+        arrays of the optimizer's state, l1 and l2 its penalty's factors, scale that of the gradient,
+        norm None or the (low, high, rate, epsilon) that the norms of its columns are brought to."""
         cdef co_lesson lesson
         cdef int i
         self._known(w)
@@ -66,7 +66,7 @@ cdef class Trainer:
         for i in range(CO_MOST_SLOTS):
             lesson.slots[i] = self._array(slots[i], shape) if i < len(slots) else NULL
         lesson.given = given
-        lesson.how = co_weight(1.0, l1, l2, 1.0, decays, nonneg)
+        lesson.how = co_weight(scale, l1, l2, 1.0, decays, nonneg)
         lesson.norms = norm is not None
         if norm is not None:
             lesson.norm = co_norm(norm[0], norm[1], norm[2], norm[3])
@@ -83,29 +83,16 @@ cdef class Trainer:
         self._known(w)
         co_trainer_pack(self._c, w)
 
-    def learn(self, ptrdiff_t batch, Rule rule, bint gradient=True, double norm=0.0,
-              bint all_together=False):
-        """An update of all weights by the rule (None: of none). gradient: from what the last runs
-        of the plans, which had `batch` samples, have left; else from g alone. norm: not 0 bounds the
-        norm of each gradient, or of all of them together; then, and without a rule, the gradients go
-        to g."""
-        cdef co_rule *how = NULL if rule is None else &rule._c
+    def learn(self, ptrdiff_t batch, Rule rule):
+        """An update of all weights with what the last runs of the plans, which had `batch` samples,
+        have left. Without a rule, and where that bounds norms, the gradients go to g."""
+        cdef const co_rule *how = NULL if rule is None else &rule._c
         cdef int threads = _threads
-        cdef bint apart = norm > 0 or rule is None
-        cdef int first = CO_LEARN_GRADIENT if gradient else 0
-        cdef co_status status = CO_OK
+        cdef co_status status
         with nogil:
-            if apart:
-                if gradient:
-                    status = co_trainer_learn(self._c, batch, how, CO_LEARN_GRADIENT, threads)
-                first = 0
-            if how != NULL and status == CO_OK:
-                if norm > 0:
-                    co_trainer_clip(self._c, how, norm, all_together)
-                status = co_trainer_learn(self._c, batch, how, first | CO_LEARN_UPDATE, threads)
+            status = co_trainer_learn(self._c, batch, how, threads)
         if status != CO_OK:
             raise MemoryError("no memory for the scratch of an update")
-        bump_epoch()
 
     def penalty(self):
         """The penalties of all weights that learn: l1 sum |w| + l2 sum w^2."""

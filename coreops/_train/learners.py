@@ -28,12 +28,15 @@ class Learners:
         self.variables = list(variables)
         self.optimizer = optimizer
         self.gradients: dict[int, np.ndarray] = {}  # from Python, or for it
-        self.by_rule = optimizer._rule(0) is not None
-        self.apart = [v for v in variables if not (v.regularizer is None or _is_l1l2(v.regularizer))]
+        rule = optimizer._rule(0)
+        self.by_rule = rule is not None
+        self.apart = [v for v in variables if v.regularizer is not None]
+        if self.by_rule:
+            self.apart = [v for v in self.apart if not _is_l1l2(v.regularizer)]
         self.constrained = [v for v in variables if v.constraint is not None]
         if self.by_rule:
             self.constrained = [v for v in self.constrained if not _by_kernel(v)]
-        if not self.by_rule or optimizer.clipnorm or optimizer.global_clipnorm:
+        if rule is None or rule.clips_norm[0]:
             for variable in variables:
                 self.gradient(variable)
 
@@ -46,6 +49,14 @@ class Learners:
             self.gradients[id(variable)] = found
         return found
 
+    def whole_gradient(self, variable: Variable) -> np.ndarray:
+        """Return a variable's gradient with the part of a penalty that the kernels add."""
+        gradient, penalty = self.gradient(variable).copy(), variable.regularizer
+        if self.by_rule and _is_l1l2(penalty):
+            w = variable.numpy()
+            gradient += penalty.l1 * np.sign(w) + 2 * penalty.l2 * w
+        return gradient
+
     def lesson(self, variable: Variable, given: bool) -> dict[str, Any]:
         """Return how the trainer is to treat a variable."""
         g = self.gradients.get(id(variable))
@@ -54,6 +65,7 @@ class Learners:
             return found
         slots = self.optimizer._slots(variable)
         found["slots"] = [self.workspace.hold(slot) for slot in slots]
+        found["scale"] = 1 / (self.optimizer.loss_scale_factor or 1.0)
         found["decays"] = self.optimizer._decays(variable)
         penalty = variable.regularizer
         if _is_l1l2(penalty):
@@ -103,6 +115,14 @@ class LearningChain(Chain):
     def add_gradient(self, variable: Variable, gradient: np.ndarray) -> None:
         self._gives(variable)
         self._learners.gradient(variable)[...] += gradient
+
+    def ask_gradients(self) -> None:
+        """From now on the gradients of all variables go to the learners' arrays."""
+        for variable in self._learners.variables:
+            if id(variable) not in self._learners.gradients:
+                self._learners.gradient(variable)
+                self.teach(variable, self.number(variable))
+        self.trainer.finish()
 
     def clear_gradients(self) -> None:
         """Begin with what comes from Python anew."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from .. import _kernels
@@ -28,13 +26,15 @@ class Workspace:
     """Holds variables: between two looks at them they may change any number of times.
 
     A held variable asks here whenever it is read (`pull`), and tells when somebody assigns to it
-    (`push`). updates counts what was learnt, pushes what was assigned from outside.
+    (`push`). updates counts what was learnt, pushes what was assigned from outside. A variable is
+    held by one workspace at a time.
     """
 
     def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
         self.updates = 0
         self.pushes = 0
+        self.lost = False  # somebody else holds what this one did
         self._held: dict[int, Held] = {}
 
     def hold(self, variable: Variable) -> np.ndarray:
@@ -43,8 +43,17 @@ class Workspace:
         if held is None:
             held = self._held[id(variable)] = Held(variable, self.dtype)
             held.seen = self.updates
+            if variable._source is not None:
+                variable._source.drop(variable)
             variable._source = self
         return held.array
+
+    def drop(self, variable: Variable) -> None:
+        """Let one variable go, as somebody else is about to hold it."""
+        self.pull(variable)
+        del self._held[id(variable)]
+        variable._source = None
+        self.lost = True
 
     def pull(self, variable: Variable) -> None:
         """Bring the variable up to date."""
@@ -65,23 +74,18 @@ class Workspace:
         self.updates += 1
         _kernels.bump_epoch()
 
-    def holds(self, variables: Iterable[Variable]) -> bool:
-        """Whether all of these are held here."""
-        return all(variable._source is self for variable in variables)
-
     def pull_all(self) -> None:
         """Bring all variables up to date."""
         for held in self._held.values():
-            if held.variable._source is self:
-                self.pull(held.variable)
+            self.pull(held.variable)
 
     def release(self) -> None:
         """Let all variables go, each with its last value."""
         self.pull_all()
         for held in self._held.values():
-            if held.variable._source is self:
-                held.variable._source = None
+            held.variable._source = None
         self._held.clear()
+        self.lost = False
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -128,7 +128,8 @@ def contents(file):
 
     def visit(name, item):
         values = item[()].tolist() if hasattr(item, "shape") else None
-        found[name] = (dict(item.attrs), str(getattr(item, "dtype", "")), values)
+        attributes = {key: np.asarray(value).tolist() for key, value in item.attrs.items()}
+        found[name] = (attributes, str(getattr(item, "dtype", "")), values)
 
     file.visititems(visit)
     return found
@@ -210,6 +211,39 @@ def test_the_file_is_the_one_that_keras_writes(keras, case, h5py, tmp_path):  # 
             h5py.File(tmp_path / f"theirs.{suffix}") as their_file,
         ):
             assert contents(our_file) == contents(their_file)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_legacy_file(keras, case, h5py, rng, tmp_path):  # noqa: F811
+    ours, theirs = make(case, coreops), make(case, keras)
+    random_weights(ours, rng)
+    theirs.set_weights(ours.get_weights())
+    x = sample(ours, rng)
+    ours.save(tmp_path / "ours.h5")
+    theirs.save(tmp_path / "theirs.hdf5")
+    read = keras.saving.load_model(tmp_path / "ours.h5")
+    np.testing.assert_allclose(run(read, x), run(ours, x), rtol=0, atol=1e-6)
+    with (
+        h5py.File(tmp_path / "ours.h5") as our_file,
+        h5py.File(tmp_path / "theirs.hdf5") as their_file,
+    ):
+        assert contents(our_file) == contents(their_file)
+        assert our_file.attrs.keys() == their_file.attrs.keys()
+        our_config, their_config = (
+            without(json.loads(file.attrs["model_config"]), LEFT_OUT)
+            for file in (our_file, their_file)
+        )
+        assert our_config == their_config
+
+
+def test_legacy_file_with_long_lists_of_names(keras, tmp_path):
+    """Attributes of more than 64 KiB are split."""
+    layers = [coreops.layers.Dense(1, name=f"{'long' * 500}_{i}") for i in range(40)]
+    model = coreops.Sequential([coreops.Input((1,)), *layers])
+    model.save(tmp_path / "m.h5")
+    read = keras.saving.load_model(tmp_path / "m.h5")
+    for own, other in zip(model.get_weights(), read.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_unbuilt(keras, tmp_path):
@@ -402,11 +436,16 @@ def test_chain_from_a_functional_model(keras, tmp_path, rng):
         np.testing.assert_array_equal(run(ours, x), wanted)
 
 
-@pytest.mark.parametrize("name", ["m", "m.h", "m.pb", "m.weights.h5", ".keras", "m.keras.zip", ""])
+@pytest.mark.parametrize("name", ["m", "m.h", "m.pb", ".keras", ".h5", "m.keras.zip", ""])
 def test_other_extensions(tmp_path, name):
     with pytest.raises(ValueError, match=r"`filepath` must be .* '\.keras'.*Received"):
         make(double, coreops).save(tmp_path / name)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_model_is_no_weights_file(tmp_path):
+    with pytest.raises(ValueError, match=r"call `save_weights`.*m\.weights\.h5"):
+        make(double, coreops).save(tmp_path / "m.weights.h5")
 
 
 @pytest.mark.parametrize("name", ["m.h5", "m.keras", ".weights.h5", "weights.h5"])

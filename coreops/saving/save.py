@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .atomic import replacing
+from .legacy_h5 import legacy_file
 from .paths import walk
 from .serialize import serialize_keras_object
 from .weights import need_h5py
@@ -34,13 +35,14 @@ def save_model(
 ) -> None:
     """Save a model as a `.keras` file: configuration, weights and the optimizer's state.
 
-    Keras 3 and `load_model` read it. A process that is killed at any moment leaves the old or the
+    Keras 3 and `load_model` read it. Under a name that ends in ".h5" or ".hdf5" it becomes a file
+    of Keras' legacy format, which `load_model` does not read, but every Keras. A process that is killed at any moment leaves the old or the
     new file, whole. The code of functions is not saved: who loads a `Lambda` or a custom layer
     brings it along as `custom_objects`.
 
     Args:
         model: the model. One that is not built is saved without weights, with a warning.
-        filepath: path of the file, ending in ".keras".
+        filepath: path of the file, ending in ".keras" (or ".h5", ".hdf5").
         overwrite: whether an existing file may be replaced.
         include_optimizer: whether the optimizer, its state, the loss and the metrics of a compiled
             model are saved.
@@ -57,7 +59,12 @@ def save_model(
 
         coreops.saving.save_model(model, "classifier.keras")
     """
-    path = _path(filepath, (".keras",), overwrite)
+    path = _path(filepath, (".keras", ".h5", ".hdf5"), overwrite)
+    if path.name.endswith(".weights.h5"):
+        raise ValueError(
+            "A file that ends in '.weights.h5' holds weights alone: call `save_weights`. "
+            f"Received: filepath={str(path)!r}"
+        )
     need_h5py("Writing")
     if not model.built:
         warnings.warn(
@@ -69,6 +76,9 @@ def save_model(
     config = serialize_keras_object(model)
     if not include_optimizer:
         config.pop("compile_config", None)
+    if path.suffix != ".keras":
+        _write(path, legacy_file(model, config, KERAS_VERSION))
+        return
     metadata = {
         "keras_version": KERAS_VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
@@ -104,7 +114,10 @@ def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool
             f"Model '{model.name}' is not built and has no weights to save: build it first, by "
             "calling it on data."
         )
-    data = weights_file(model)
+    _write(path, weights_file(model))
+
+
+def _write(path: Path, data: memoryview) -> None:
     with replacing(path) as file:
         file.write(data)
 
@@ -125,6 +138,11 @@ def weights_file(
             variables = layer._stored_variables
             values = {str(index): variable.value for index, variable in enumerate(variables)}
             _add_group(file, path, layer.name, values)
+        optimizer = getattr(model, "optimizer", None)
+        if include_optimizer and optimizer is not None:
+            state: dict[str, Any] = {}
+            optimizer.save_own_variables(state)
+            _add_group(file, "optimizer", optimizer.name, state)
     return buffer.getbuffer()
 
 

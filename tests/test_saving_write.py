@@ -370,6 +370,79 @@ def test_custom_layer(keras, rng, tmp_path, h5py):  # noqa: F811
         coreops.saving.get_custom_objects().pop("tests>Block")
 
 
+def two_paths(K):
+    """A subclassed model; in Keras' files its layers are found in more than one way."""
+
+    class TwoPaths(K.Model):
+        def __init__(self, units=3, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.second = K.layers.Dense(units)
+            self._first = K.layers.Dense(4, activation="relu")
+            self.by_name = {"a": K.layers.Dense(units), "b": [K.layers.PReLU()]}
+            self.alone = K.Sequential([K.layers.Dense(units)])
+
+        def call(self, x):
+            x = self.second(self._first(x))
+            return self.by_name["b"][0](self.by_name["a"](x)) + self.alone(x)
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    return TwoPaths
+
+
+def test_subclassed_model(keras, rng, tmp_path, h5py):  # noqa: F811
+    ours, theirs = two_paths(coreops), two_paths(keras)
+    keras.saving.register_keras_serializable("tests", "TwoPaths")(theirs)
+    coreops.saving.register_keras_serializable("tests", "TwoPaths")(ours)
+    x = rng.normal(size=(5, 6)).astype(np.float32)
+    try:
+        model = ours(3, name="two")
+        model(x)
+        random_weights(model, rng)
+        model.save(tmp_path / "ours.keras")
+        model.save_weights(tmp_path / "ours.weights.h5")
+        twin = keras.saving.load_model(tmp_path / "ours.keras")
+        np.testing.assert_allclose(run(twin, x), run(model, x), rtol=0, atol=1e-6)
+        twin.save(tmp_path / "theirs.keras")
+        twin.save_weights(tmp_path / "theirs.weights.h5")
+        for name in ("ours.keras", "theirs.keras"):
+            again = load_model(tmp_path / name)
+            assert isinstance(again, ours)
+            np.testing.assert_array_equal(run(again, x), run(model, x))
+        random_weights(again, rng)
+        again.load_weights(tmp_path / "theirs.weights.h5")
+        np.testing.assert_array_equal(run(again, x), run(model, x))
+        with (
+            h5py.File(tmp_path / "ours.weights.h5") as our_file,
+            h5py.File(tmp_path / "theirs.weights.h5") as their_file,
+        ):
+            assert [kept[1:] for kept in contents(our_file).values()] == [
+                kept[1:] for kept in contents(their_file).values()
+            ]
+            assert list(contents(our_file)) == list(contents(their_file))
+    finally:
+        coreops.saving.get_custom_objects().pop("tests>TwoPaths")
+    with pytest.raises(ValueError, match=r"TwoPaths.*custom_objects"):
+        load_model(tmp_path / "ours.keras")
+
+
+def test_subclassed_sequential(tmp_path, rng):
+    class Stack(coreops.Sequential):
+        def double(self, x):
+            return 2 * np.asarray(self(x))
+
+    model = Stack([coreops.Input((3,)), coreops.layers.Dense(2), Stack([coreops.layers.Dense(1)])])
+    random_weights(model, rng)
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras", custom_objects={"Stack": Stack})
+    assert isinstance(again, Stack)
+    assert isinstance(again.layers[1], Stack)
+    x = sample(model, rng)
+    np.testing.assert_array_equal(again.double(x), model.double(x))
+
+
 def test_lambda(tmp_path):
     layers = coreops.layers
     model = coreops.Sequential([coreops.Input((3,)), layers.Lambda(squared), layers.Dense(2)])

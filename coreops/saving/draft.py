@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import _dtypes
 from ..layers import Layer
+from ..models import Model, Sequential
 from . import objects, registry
 from .chain import as_sequential, is_functional
 from .errors import ModelFileError, shorten, shorten_text
@@ -31,7 +32,8 @@ _LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
 class Draft:
     """A Sequential to be: its config and its parts, which are layers or further drafts."""
 
-    def __init__(self, entry: dict[str, Any]) -> None:
+    def __init__(self, entry: dict[str, Any], cls: type[Sequential]) -> None:
+        self.cls = cls
         self.config: dict[str, Any] = entry["config"]
         self.file_class: str = entry.get("file_class", "Sequential")
         self.build_shape = self.config.get("build_input_shape")
@@ -50,19 +52,19 @@ class Drafter:
         self.problems: list[str] = []
         self.paths: list[tuple[str, Any]] = []  # (path in the weights file, layer)
 
-    def model(self, entry: Any) -> Draft:
-        """Return the draft of a whole model.
+    def model(self, entry: Any) -> Any:
+        """Return the draft of a whole model, or the caller's own model, unbuilt.
 
         Raises:
-            ModelFileError: it is no Sequential and no functional chain, or one message that lists
-                every layer and option that cannot be rebuilt.
+            ModelFileError: it is none of these, or one message that lists every layer and option
+                that cannot be rebuilt.
         """
         _check_counts(entry)
         draft = self.part(entry, "")
-        if not self.problems and not isinstance(draft, Draft):
+        if not self.problems and not isinstance(draft, (Draft, Model)):
             self.problems.append(
-                f"{_title(entry)} is not a model that is loaded here: a Sequential, or a "
-                "functional model in which each layer follows the one before"
+                f"{_title(entry)} is not a model that is loaded here: a Sequential, a functional "
+                "model in which each layer follows the one before, or a class in custom_objects"
             )
         if self.problems:
             raise ModelFileError(
@@ -76,12 +78,15 @@ class Drafter:
         if fault:
             self.problems.append(f"{shorten(entry, 80)}: {fault}")
             return None
+        cls: Any = Sequential
         if is_functional(entry):
             entry, faults = as_sequential(entry)
             self.problems += faults
         elif not _is_sequential(entry):
-            return self.leaf(entry, path)
-        draft = Draft(entry)
+            cls = _layer_class(entry, self.custom)
+            if not _is_read_like_sequential(cls):
+                return self.leaf(entry, path)
+        draft = Draft(entry, cls)
         counter = ClassCounter()
         prefix = f"{path}/layers" if path else "layers"
         layers = entry["config"].get("layers")
@@ -216,6 +221,15 @@ def _malformed(entry: Any) -> str | None:
 def _is_sequential(entry: dict[str, Any]) -> bool:
     return entry["class_name"] == "Sequential" and str(entry.get("module", "keras")).startswith(
         "keras"
+    )
+
+
+def _is_read_like_sequential(cls: type | None) -> bool:
+    """Whether a class is a Sequential of the caller's that leaves reading to ours."""
+    return (
+        cls is not None
+        and issubclass(cls, Sequential)
+        and cls.from_config.__func__ is Sequential.from_config.__func__  # type: ignore[attr-defined]
     )
 
 

@@ -35,10 +35,10 @@ def save_model(
 ) -> None:
     """Save a model as a `.keras` file: configuration, weights and the optimizer's state.
 
-    Keras 3 and `load_model` read it. Under a name that ends in ".h5" or ".hdf5" it becomes a file
-    of Keras' legacy format, which `load_model` does not read, but every Keras. A process that is killed at any moment leaves the old or the
-    new file, whole. The code of functions is not saved: who loads a `Lambda` or a custom layer
-    brings it along as `custom_objects`.
+    Keras 3 and `load_model` read it. Under a name that ends in ".h5" or ".hdf5" the file is of
+    Keras' legacy format, which Keras reads and `load_model` does not. A process that is killed at
+    any moment leaves the old or the new file, whole. The code of functions is not saved: who loads
+    a `Lambda` or a custom layer brings it along as `custom_objects`.
 
     Args:
         model: the model. One that is not built is saved without weights, with a warning.

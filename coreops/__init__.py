@@ -30,6 +30,8 @@ from . import (  # noqa: E402 - the tier is chosen before anything can make a pl
     dtype_policies,
     initializers,
     layers,
+    losses,
+    metrics,
     models,
     ops,
     quantizers,
@@ -45,6 +47,8 @@ from ._variables import Variable  # noqa: E402
 from .constraints import Constraint  # noqa: E402
 from .initializers import Initializer  # noqa: E402
 from .layers import Input, InputSpec, Layer  # noqa: E402
+from .losses import Loss  # noqa: E402
+from .metrics import Metric  # noqa: E402
 from .models import Model, Sequential  # noqa: E402
 from .quantizers import Quantizer  # noqa: E402
 from .regularizers import Regularizer  # noqa: E402
@@ -60,6 +64,8 @@ __all__ = [
     "InputSpec",
     "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
     "Quantizer",
     "Regularizer",
@@ -74,6 +80,8 @@ __all__ = [
     "get_num_threads",
     "initializers",
     "layers",
+    "losses",
+    "metrics",
     "models",
     "ops",
     "quantizers",

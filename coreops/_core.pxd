@@ -1,7 +1,22 @@
-"""The C core as Cython sees it: csrc/dispatch.h, csrc/parallel.h, csrc/coreops.h."""
+"""The C core as Cython sees it: csrc/dispatch.h, parallel.h, coreops.h and update.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint64_t
+
+
+cdef extern from "update.h" nogil:
+    ctypedef struct co_rule:
+        int kind, accumulate, averages, overwrite_every
+        double p, q, epsilon, weight_decay, ema_momentum, clip
+        int gathers
+        double product
+    ctypedef struct co_weight:
+        double scale, l1, l2, factor
+        int decays, nonneg
+    ctypedef struct co_norm:
+        double low, high, rate, epsilon
+    enum: CO_RULE_COUNT, CO_MOST_SLOTS
+    void co_rule_prepare(co_rule *, int64_t, double)
 
 
 cdef extern from "dispatch.h":
@@ -11,6 +26,12 @@ cdef extern from "dispatch.h":
         const char *isa
         int real_bits, gemm_mr, gemm_nr
         const co_matmul **matmul
+        void (*update)(ptrdiff_t, void *, const void *, void *const *, const co_rule *,
+                       const co_weight *) noexcept nogil
+        double (*update_sumsq)(ptrdiff_t, const void *, const void *, void *const *,
+                               const co_rule *, const co_weight *) noexcept nogil
+        void (*rescale_columns)(ptrdiff_t, ptrdiff_t, void *, ptrdiff_t,
+                                const co_norm *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()

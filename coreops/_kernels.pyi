@@ -7,6 +7,7 @@ from typing_extensions import disjoint_base
 ACTIVATIONS: dict[str, int]
 INT8_DEPTH: int
 PRECISIONS: tuple[str, ...]
+RULES: dict[str, int]
 
 def tiers() -> list[str]: ...
 def built_tiers() -> list[str]: ...
@@ -85,3 +86,51 @@ class Plan:
         out: np.ndarray | None = None,
         streams: Sequence[tuple[int, int]] = (),
     ) -> tuple[np.ndarray, np.ndarray | None]: ...
+
+@disjoint_base
+class Rule:
+    @property
+    def kind(self) -> str: ...
+    @property
+    def gathers(self) -> bool: ...
+    @property
+    def nadam_product(self) -> float: ...
+    @property
+    def slots(self) -> int: ...
+    def __new__(
+        cls,
+        kind: str,
+        p: float = 0.0,
+        q: float = 0.0,
+        epsilon: float = 0.0,
+        weight_decay: float = 0.0,
+        clip: float = ...,
+        accumulate: int = 1,
+        averages: bool = False,
+        ema_momentum: float = 0.0,
+        overwrite_every: int = 0,
+    ) -> Self: ...
+    def prepare(self, step: int, rate: float) -> Self: ...
+    def apply(
+        self,
+        w: np.ndarray,
+        g: np.ndarray,
+        slots: Sequence[np.ndarray] = (),
+        l1: float = 0.0,
+        l2: float = 0.0,
+        scale: float = 1.0,
+        factor: float = 1.0,
+        decays: bool = True,
+        nonneg: bool = False,
+    ) -> None: ...
+    def sum_of_squares(
+        self,
+        w: np.ndarray,
+        g: np.ndarray,
+        slots: Sequence[np.ndarray] = (),
+        l1: float = 0.0,
+        l2: float = 0.0,
+        scale: float = 1.0,
+    ) -> float: ...
+
+def rescale_columns(w: np.ndarray, low: float, high: float, rate: float, epsilon: float) -> None: ...

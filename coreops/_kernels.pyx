@@ -3,8 +3,9 @@
 released, statuses turned into exceptions. No arithmetic on data happens here."""
 
 cimport cython
+from libc.math cimport HUGE_VAL
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 cimport numpy as cnp
@@ -12,12 +13,14 @@ cimport numpy as cnp
 import numpy as np
 
 from coreops._core cimport (
-    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH, co_act, co_cpu_features, co_how,
-    co_kernels, co_matmul, co_parallel_init, co_precision,
+    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_MOST_SLOTS, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH,
+    CO_RULE_COUNT, co_act, co_cpu_features, co_how, co_kernels, co_matmul, co_norm,
+    co_parallel_init, co_precision,
     co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
     co_plan_dense, co_plan_dense_int8, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
     co_plan_permute, co_plan_prelu, co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax,
-    co_stream, co_status, co_tier_count, co_tier_kernels, co_tier_name, co_tier_supported,
+    co_rule, co_rule_prepare, co_stream, co_status, co_tier_count, co_tier_kernels, co_tier_name,
+    co_tier_supported, co_weight,
 )
 
 cnp.import_array()
@@ -28,8 +31,13 @@ cdef extern from *:
     #include <stdatomic.h>
 
     #include "activation.h"
+    #include "update.h"
     #define CO_ACTIVATION_NAME(NAME, name) #name,
     static const char *const co_activation_names[] = {CO_ACTIVATION_LIST(CO_ACTIVATION_NAME)};
+    #define CO_RULE_NAME(NAME, name, slots) #name,
+    #define CO_RULE_SLOTS(NAME, name, slots) slots,
+    static const char *const co_rule_names[] = {CO_RULE_LIST(CO_RULE_NAME)};
+    static const int co_rule_slots[] = {CO_RULE_LIST(CO_RULE_SLOTS)};
     /* How many user functions this thread is inside of: see Callable. */
     static _Thread_local int co_scopes;
     /* Raised by every change that an installed plan may not have seen. Threads of a free-threaded
@@ -42,11 +50,14 @@ cdef extern from *:
     void co_bump_epoch()
     int CO_ACT_COUNT
     const char *co_activation_names[]
+    const char *co_rule_names[]
+    int co_rule_slots[]
     int co_scopes
 
 
 include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
 include "_bridge/plan.pxi"
+include "_bridge/update.pxi"
 
 co_parallel_init()

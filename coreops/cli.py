@@ -23,7 +23,7 @@ from ._exit import (
     CommandError,
 )
 from .bench import command as bench_command
-from .models.progress import fit
+from .callbacks.progress import fit
 
 _EXIT_CODES = """\
 exit codes:

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "activation.h"
+#include "update.h"
 
 /* Which draw of which stream: philox.h has the generator. */
 typedef struct co_stream {
@@ -141,6 +142,22 @@ typedef struct co_planes {
     KERNEL(copy_rows, void,                                                                        \
            (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy,        \
             int stream))                                                                           \
+    /* One step of a prepared rule over n elements of a weight, as update.h says: w and its slots  \
+     * change, g does not. An element's result depends on that element alone. slots: those of its  \
+     * kind and what the rule gathers and averages in, of n reals each. */                                    \
+    KERNEL(update, void,                                                                           \
+           (ptrdiff_t n, void *w, const void *g, void *const *slots, const co_rule *rule,          \
+            const co_weight *of))                                                                  \
+    /* The sum of squares of the gradients that such a step would go by, with factor and share,    \
+     * before it clips them by value; in double, in an order that depends on n alone. Nothing      \
+     * changes. */                                                                                 \
+    KERNEL(update_sumsq, double,                                                                   \
+           (ptrdiff_t n, const void *w, const void *g, void *const *slots, const co_rule *rule,    \
+            const co_weight *of))                                                                  \
+    /* Scales each column of w[k,n] to the norm that co_norm (update.h) gives it. Squares are      \
+     * summed over k in order: a column's result depends on that column alone. */                  \
+    KERNEL(rescale_columns, void,                                                                  \
+           (ptrdiff_t k, ptrdiff_t n, void *w, ptrdiff_t ldw, const co_norm *norm))                \
     /* Orders what kernels streamed before what this thread stores next. */                        \
     KERNEL(settle, void, (void))                                                                   \
     /* x = a * x + b, n times over, in every lane of a fixed number of registers, the lanes of     \

@@ -1,4 +1,4 @@
-"""Model: a layer that holds layers, and predicts."""
+"""Model: a layer that holds layers, predicts, and can be trained."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels, _plan
+from .._train.data import holds_batches
+from ..callbacks.progress import Progress
 from ..layers import InputLayer, Layer
 from ..layers.quantizing import is_wanted
-from .progress import Progress
+from .judging import check_count
+from .training import Trainer
 
 _CHUNK_NS = 50e6  # estimated work of one call into the kernels: an interrupt waits for it
 
 
-class Model(Layer):
+class Model(Trainer):
     """Base class of models; subclass it with layers as attributes and a `call(inputs)`.
 
     Args:
@@ -136,30 +139,29 @@ class Model(Layer):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: None = None,
+        callbacks: Any = None,
     ) -> np.ndarray:
         """Return the outputs for all samples of `x`, computed batch by batch.
 
         Args:
             x: an array (or a list that holds but this one), or nested lists of numbers; batch
-                axis first.
+                axis first; or a generator or dataset, as in `fit`.
             batch_size: samples per step, by default 32. What runs in Python (a `Lambda`, a custom
                 layer) receives batches of this size; kernels take larger ones where that gains.
             verbose: 0 is silent, 1 draws a bar, 2 writes one line; "auto" draws a bar for work of
                 more than a second, in a terminal or a notebook.
             steps: at most so many steps.
-            callbacks: None.
+            callbacks: callbacks to call; then all that is computed comes in batches of this size.
 
         Raises:
             ValueError: `x` does not fit the model, or an argument is out of range.
             TypeError: `x` cannot be read as numbers.
         """
-        batch_size = 32 if batch_size is None else batch_size
-        for name, value in (("batch_size", batch_size), ("steps", steps)):
-            if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
-                raise ValueError(f"predict: `{name}` must be a positive int. Received: {value!r}")
-        if callbacks:
-            raise ValueError(f"predict: callbacks are not supported. Received: {callbacks!r}")
+        if callbacks or holds_batches(x):
+            return self._predict_each(x, batch_size, verbose, steps, callbacks)
+        check_count("predict", "batch_size", batch_size)
+        check_count("predict", "steps", steps)
+        batch_size = 32 if batch_size is None else int(batch_size)
         if steps is None and verbose in (0, "auto"):
             result = self._direct(x, _CHUNK_NS)
             if result is not None:
@@ -170,9 +172,11 @@ class Model(Layer):
         count = len(array) if steps is None else min(len(array), steps * batch_size)
         progress = Progress(-(-count // batch_size), verbose)
         try:
-            return self._predict(array[:count], int(batch_size), progress)
+            result = self._predict(array[:count], batch_size, progress)
+            progress.close({})
         finally:
             progress.close()
+        return result
 
     def _predict(self, array: np.ndarray, batch_size: int, progress: Progress) -> np.ndarray:
         count = len(array)

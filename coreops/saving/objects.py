@@ -27,7 +27,8 @@ __all__ = [
 
 MAX_DEPTH = 50  # objects inside objects
 
-_FUNCTION_FAMILIES = ("activations", "losses", "metrics")
+_FUNCTION_FAMILIES = ("activations", "losses", "metric_functions")
+_SINGULAR = {"losses": "loss"}  # of the others: without their last letter
 _depth = threading.local()
 
 
@@ -149,7 +150,7 @@ def _find_function(config: dict, name: Any, custom: dict, family: str | None) ->
     found = _custom((name, config.get("registered_name"), *full_names), custom)
     if found is None:
         module = None if module == "builtins" else module
-        found = _own(name, module, (family, *_FUNCTION_FAMILIES))
+        found = _own(name, module, (*_FUNCTION_FAMILIES, family))
     if found is None:
         raise TypeError(_unknown("function", name, config.get("module")))
     return found
@@ -206,7 +207,8 @@ def from_identifier(
     if found is None:
         legal = sorted(name for name in registry.known(family) if name.islower())
         raise ValueError(
-            f"Could not interpret {family[:-1]} identifier: {identifier!r}. Known names: {legal}"
+            f"Could not interpret {singular(family)} identifier: {identifier!r}. "
+            f"Known names: {legal}"
         )
     return found
 
@@ -215,7 +217,7 @@ def get_instance(family: str, identifier: Any) -> Any:
     """Return the callable of a family that an identifier stands for, None for None.
 
     Args:
-        family: "initializers", "regularizers" or "constraints".
+        family: "initializers", "regularizers", "constraints" or "losses".
         identifier: None, a name, a config, a class (which is instantiated) or a callable.
 
     Raises:
@@ -226,5 +228,16 @@ def get_instance(family: str, identifier: Any) -> Any:
         obj = obj()
     foreign = registry.keras_module(type(obj)) not in (None, f"keras.{family}")
     if obj is not None and (foreign or not callable(obj)):
-        raise ValueError(f"Could not interpret {family[:-1]} identifier: {identifier!r}")
+        raise ValueError(f"Could not interpret {singular(family)} identifier: {identifier!r}")
     return obj
+
+
+def singular(family: str) -> str:
+    """Return what one object of a family is called."""
+    return _SINGULAR.get(family, family[:-1])
+
+
+def is_of_family(family: str, obj: Any) -> bool:
+    """Return whether `obj` is one of our own functions of a family, or of one of its classes."""
+    own = registry.known(family).values()
+    return any(item is obj or item is type(obj) for item in own)

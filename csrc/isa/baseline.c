@@ -21,5 +21,6 @@
 #include "../kernels/qgemm_tpl.h"
 #include "../kernels/softmax_tpl.h"
 #include "../kernels/transpose_tpl.h"
+#include "../kernels/update_tpl.h"
 
 CO_DEFINE_TABLE(baseline)

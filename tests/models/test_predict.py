@@ -8,7 +8,8 @@ import pytest
 
 import coreops
 from coreops.layers import Dense, Dropout, Input, Lambda
-from coreops.models import Sequential, progress
+from coreops.callbacks import progress
+from coreops.models import Sequential
 
 
 @pytest.fixture

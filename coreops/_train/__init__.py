@@ -1,0 +1,1 @@
+"""Training: the data as batches, and the step that learns from one."""

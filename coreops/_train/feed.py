@@ -1,0 +1,101 @@
+"""Epochs out of passes over the data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+from .data import Batch, Source
+
+
+class Feed:
+    """Gives the batches of one epoch after another.
+
+    An epoch is one pass over the data or, with `steps`, so many batches: epochs then go on where
+    the one before stopped, and begin a new pass when the data ends with an epoch.
+    """
+
+    def __init__(self, source: Source, steps: int | None = None) -> None:
+        self.source = source
+        self.steps = steps
+        self._passes = 0  # finished ones
+        self._position = 0  # batches taken from the present one
+        self._made = 0  # steps of the present epoch
+        self._current: Iterator[Batch] | None = None
+        self._ahead: Batch | None = None  # looked at, not taken
+
+    @property
+    def num_batches(self) -> int | None:
+        """Batches of an epoch, None where only its end will tell."""
+        return self.steps or self.source.num_batches
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where the feed stands: finished passes, batches taken from the present one, and steps
+        made in the present epoch."""
+        return self._passes, self._position, self._made
+
+    def go_to(self, passes: int, position: int, made: int) -> None:
+        """Stand where `place` said; what can be read but once is read from where it is."""
+        self._made = made
+        if not self.source.once:
+            self._passes, self._position = passes, position
+            self._current = self._ahead = None
+
+    def restart(self) -> None:
+        """Begin a new pass, if the data can be read again."""
+        self.go_to(self._passes, 0, 0)
+
+    def peek(self) -> Batch | None:
+        """Return the next batch without taking it, None at the end."""
+        if self._ahead is None:
+            if self._current is None:
+                self._current = self.source.batches(self._passes, self._position)
+            self._ahead = next(self._current, None)
+        return self._ahead
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to give, in this pass and in any other."""
+        if self.peek() is None and self._position and not self.source.once:
+            self._end_pass()
+        return self.peek() is None
+
+    def epoch(self) -> Iterator[tuple[int, Batch]]:
+        """Yield the next epoch's steps, counted from 0, and their batches; after `go_to` the rest
+        of that epoch. Warns that the data ran out before all steps were made."""
+        if self.steps is not None and self.is_empty():
+            warn_of_the_end()
+            return
+        for batch in self._take():
+            self._made += 1
+            yield self._made - 1, batch
+            if self._made == self.steps:
+                break
+        else:
+            self._end_pass()
+            if self.steps is not None:
+                warn_of_the_end()
+        self._made = 0
+        if self._position == self.source.num_batches:
+            self._end_pass()
+
+    def _take(self) -> Iterator[Batch]:
+        while (batch := self.peek()) is not None:
+            self._ahead = None
+            self._position += 1
+            yield batch
+
+    def _end_pass(self) -> None:
+        if not self.source.once:
+            self._current = None
+            self._passes += 1
+            self._position = 0
+
+
+def warn_of_the_end() -> None:
+    warnings.warn(
+        "The input ran out of data before all steps were made: training ends here. It must give "
+        "`steps_per_epoch * epochs` batches; a generator that should go on forever has to loop.",
+        UserWarning,
+        stacklevel=4,
+    )

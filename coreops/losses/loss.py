@@ -1,0 +1,104 @@
+"""Loss: the base class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _dtypes, config, ops
+from .._names import auto_name, to_snake_case
+from .._plan import mask_of
+from .reduction import reduce_weighted_values, standardize_reduction
+
+
+class Loss:
+    """Base class: what training makes small.
+
+    A subclass implements `call(y_true, y_pred)` with functions of `coreops.ops` and operators; it
+    returns one loss per sample, or per position of it.
+
+    Args:
+        name: by default made from the name of the class.
+        reduction: "sum_over_batch_size" or "mean" (sum of the weighted values / their number),
+            "mean_with_sample_weight" (divided by the sum of the weights), "sum", "none" or None.
+        dtype: in what to compute: a dtype policy or its name; by default `config.floatx()`.
+
+    Raises:
+        ValueError: for another reduction or dtype.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        self.name = name or auto_name(to_snake_case(type(self).__name__))
+        self.reduction = standardize_reduction(reduction)
+        self._dtype = _dtypes.get(dtype or config.floatx()).compute_dtype
+
+    @property
+    def dtype(self) -> str:
+        """In what the loss is computed: "float32" or "float64"."""
+        return self._dtype
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of predictions.
+
+        Args:
+            y_true: what was to be predicted.
+            y_pred: the predictions; positions that their mask excludes do not count.
+            sample_weight: a factor per sample or per position; None: 1.
+        """
+        mask = mask_of(y_pred)
+        y_pred = ops.convert_to_tensor(y_pred, self._dtype)
+        y_true = ops.convert_to_tensor(y_true, self._dtype)
+        values = self.call(y_true, y_pred)
+        own = mask_of(values)
+        if own is not None:
+            mask = own if mask is None else np.logical_and(own, mask)
+        return reduce_weighted_values(values, sample_weight, mask, self.reduction, self._dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not implement call().")
+
+    def kernel(self) -> tuple[str, dict[str, Any]] | None:
+        """Return the kind and options of the kernel that computes this loss, None if none does."""
+        return None
+
+    def prepare(
+        self,
+        y_true: Any,
+        shape: Sequence[int],
+        dtype: Any,
+        sample_weight: Any = None,
+        mask: Any = None,
+    ) -> tuple[np.ndarray, float | np.ndarray]:
+        """Return targets and weights as the kernel takes them; only where `kernel()` names one.
+
+        Args:
+            y_true: the labels, as the user passed them.
+            shape: the predictions' shape, batch first.
+            dtype: of the predictions.
+            sample_weight, mask: as in a call.
+
+        Returns:
+            The target, of `dtype`; the predictions are to be viewed in its shape, one row per
+            value. For sparse labels int32, one per row, -1 where ignored.
+            The weight: the reduced loss is the sum of weight * value over the rows; one float if
+            it is the same for all, else an array with an element per row.
+
+        Raises:
+            ValueError: for shapes that do not fit, labels that are out of range, or a loss that
+                is not reduced to one number.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no kernel.")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        return cls(**config)

@@ -1,0 +1,176 @@
+"""Functions as losses, and what the kernels need to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import config, ops
+from .._plan import as_array
+from ..saving import objects
+from . import probabilistic, regression, similarity
+from .loss import Loss
+from .reduction import factors, same_rank
+
+# Which options of a function its kernel takes; the kind of the kernel is the function's name.
+_KERNELS: dict[Callable, tuple[str, ...]] = {
+    regression.mean_squared_error: (),
+    regression.mean_absolute_error: (),
+    regression.mean_absolute_percentage_error: (),
+    regression.mean_squared_logarithmic_error: (),
+    regression.cosine_similarity: (),
+    regression.huber: ("delta",),
+    regression.log_cosh: (),
+    similarity.hinge: (),
+    similarity.squared_hinge: (),
+    similarity.categorical_hinge: (),
+    probabilistic.kl_divergence: (),
+    probabilistic.poisson: (),
+    probabilistic.binary_crossentropy: ("from_logits", "label_smoothing"),
+    probabilistic.categorical_crossentropy: ("from_logits", "label_smoothing"),
+    probabilistic.sparse_categorical_crossentropy: ("from_logits", "ignore_class"),
+}
+_DEFAULTS = {"delta": 1.0, "from_logits": False, "label_smoothing": 0.0, "ignore_class": None}
+_EPSILON = 1e-7  # the kernels' fuzz factor
+_SPARSE = probabilistic.sparse_categorical_crossentropy
+_SIGNED = (similarity.hinge, similarity.squared_hinge)
+
+
+class LossFunctionWrapper(Loss):
+    """A function as a loss.
+
+    Args:
+        fn: function (y_true, y_pred, **kwargs) of `coreops.ops`, one value per sample or position.
+        reduction, name, dtype: as in `Loss`.
+        **kwargs: further arguments of `fn`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_true, y_pred = same_rank(y_true, y_pred)
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def kernel(self) -> tuple[str, dict[str, Any]] | None:
+        cls = type(self)
+        if cls.call is not LossFunctionWrapper.call or cls.__call__ is not Loss.__call__:
+            return None
+        try:
+            names = _KERNELS.get(self.fn)
+        except TypeError:  # an unhashable callable
+            return None
+        given = self._fn_kwargs
+        if names is None or given.get("axis", -1) != -1 or config.epsilon() != _EPSILON:
+            return None
+        return self.fn.__name__, {name: given.get(name, _DEFAULTS[name]) for name in names}
+
+    def prepare(
+        self,
+        y_true: Any,
+        shape: Sequence[int],
+        dtype: Any,
+        sample_weight: Any = None,
+        mask: Any = None,
+    ) -> tuple[np.ndarray, float | np.ndarray]:
+        if self.reduction in (None, "none"):
+            raise ValueError(
+                f"{self.name}: a model trains on one number. Expected a `reduction` such as "
+                f"'sum_over_batch_size'. Received: reduction={self.reduction!r}"
+            )
+        if self.fn is _SPARSE:
+            ignored = self._fn_kwargs.get("ignore_class")
+            target = sparse_target(self.name, y_true, shape, ignored)
+            rows = target.shape
+            if ignored is not None:
+                valid = target >= 0
+                mask = valid if mask is None else np.logical_and(valid, mask)
+        else:
+            target = dense_target(self.name, y_true, shape, dtype)
+            rows = target.shape[:-1]
+            if self.fn in _SIGNED:
+                target = np.ascontiguousarray(similarity.signed_labels(target))
+        return target, factors(rows, sample_weight, mask, self.reduction, np.dtype(dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "fn": objects.serialize_keras_object(self.fn),
+            **objects.serialize_keras_object(self._fn_kwargs),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LossFunctionWrapper:
+        if "fn" in config:
+            config = objects.deserialize_keras_object(config)
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        name = getattr(self.fn, "__name__", self.fn)
+        options = "".join(f", {key}={value!r}" for key, value in self._fn_kwargs.items())
+        return f"<{type(self).__name__} {self.name}: {name}{options}>"
+
+
+class NamedLoss(LossFunctionWrapper):
+    """Base of the classes of known functions: a config holds the options, and no function."""
+
+    def __init__(
+        self, fn: Callable, reduction: str | None, name: str | None, dtype: Any, **options: Any
+    ) -> None:
+        super().__init__(fn, reduction, name, dtype, **options)
+        self.__dict__.update(options)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**Loss.get_config(self), **objects.serialize_keras_object(self._fn_kwargs)}
+
+
+def dense_target(what: str, y_true: Any, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Return labels as a C-contiguous array in the shape in which the predictions are to be seen.
+
+    That is `shape`; or without its last axis, if this has size 1 and the labels lack it.
+    """
+    target, shape = as_array(y_true, what), tuple(shape)
+    if target.shape != shape:
+        viewed = _viewed(target.shape, shape)
+        if viewed is None:
+            raise ValueError(
+                f"{what}: expected labels of the predictions' shape {shape}. "
+                f"Received: y_true.shape={target.shape}"
+            )
+        target = target.reshape(viewed)
+    return np.ascontiguousarray(target, dtype)
+
+
+def _viewed(true: tuple[int, ...], pred: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the common shape that `same_rank` makes of both, None if there is none."""
+    longer, shorter = (true, pred) if len(true) > len(pred) else (pred, true)
+    if longer != (*shorter, 1):
+        return None
+    return longer if len(shorter) == 1 else shorter
+
+
+def sparse_target(
+    what: str, y_true: Any, shape: Sequence[int], ignore_class: int | None
+) -> np.ndarray:
+    """Return class numbers as C-contiguous int32, one per row of the predictions; -1: ignored."""
+    shape = tuple(shape)
+    if prod(shape[-1:]) < 1:
+        raise ValueError(
+            f"{what}: expected predictions of at least one class, not of shape {shape}"
+        )
+    labels = probabilistic.class_numbers(
+        ops.convert_to_tensor(y_true), shape, len(shape) - 1, ignore_class, what
+    )
+    return np.ascontiguousarray(labels)

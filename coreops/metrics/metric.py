@@ -1,0 +1,157 @@
+"""Metric: the base class, and the variables in which metrics count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _dtypes, config
+from .._names import auto_name, to_snake_case
+from .._variables import Variable
+from ..ops._arrays import numpy_dtype
+
+
+class State(Variable):
+    """A variable of a metric: no plan reads it, so none is told that it changed."""
+
+    __slots__ = ()
+
+    def assign(self, value: Any) -> np.ndarray:
+        value = np.array(value, self._value.dtype, order="C")
+        if value.shape != self._value.shape:
+            raise ValueError(
+                f"Variable '{self.path}': expected a value of shape {self.shape}. "
+                f"Received shape: {value.shape}"
+            )
+        value.flags.writeable = False
+        self._value = value
+        self.version += 1
+        return value
+
+
+class Metric:
+    """Base class: a number, or several, made of all batches since the last reset.
+
+    A subclass makes its variables in `__init__` with `add_variable`, and implements
+    `update_state(y_true, y_pred, sample_weight=None)` and `result()`.
+
+    Args:
+        dtype: of the results: a dtype policy or the name of a type; by default `config.floatx()`.
+        name: by default made from the name of the class.
+    """
+
+    _direction: str | None = None  # "up" if more is better, "down" if less is
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or auto_name(to_snake_case(type(self).__name__))
+        self._dtype = _result_dtype(dtype)
+        self._variables: list[Variable] = []
+
+    @property
+    def dtype(self) -> str:
+        """The name of the type of the results."""
+        return self._dtype
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The variables, those of metrics in attributes last."""
+        inner = [variable for metric in self._inner() for variable in metric.variables]
+        return [*self._variables, *inner]
+
+    def _inner(self) -> Iterator[Metric]:
+        """The metrics among the attributes, alone or in a list, tuple or dictionary."""
+        for value in list(vars(self).values()):
+            if isinstance(value, Metric):
+                yield value
+            elif isinstance(value, (list, tuple, dict)):
+                items = value.values() if isinstance(value, dict) else value
+                yield from (item for item in items if isinstance(item, Metric))
+
+    def add_variable(
+        self,
+        shape: Sequence[int],
+        initializer: Any,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Return a new variable, which `reset_state` sets to 0.
+
+        Args:
+            shape, dtype, name: as of a `Variable`.
+            initializer: its first value: an initializer or its name, None for "zeros".
+            aggregation: accepted as in Keras; there are no replicas.
+        """
+        if "_variables" not in vars(self):
+            raise RuntimeError(
+                f"{type(self).__name__}: call `super().__init__()` before making variables."
+            )
+        variable = State(
+            "zeros" if initializer is None else initializer, tuple(shape), dtype, False, name
+        )
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Return a new variable: `add_variable` with Keras' other order of arguments."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    def _zeros(self, name: str, shape: Sequence[int] = ()) -> Variable:
+        """Return a variable that counts: float64, exact up to 2^53."""
+        return self.add_variable(shape, "zeros", "float64", name=name)
+
+    def _result(self, value: Any) -> Any:
+        """Return a result in the metric's dtype."""
+        return np.asarray(value).astype(self._dtype)[()]
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in a batch."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement update_state().")
+
+    def result(self) -> Any:
+        """Return the value over all batches since the last reset."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement result().")
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in a batch and return the result so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _result_dtype(dtype: Any) -> str:
+    """Return the name of a dtype: an integer type, or what a dtype policy computes in."""
+    if dtype == "int":
+        return "int32"
+    name = getattr(dtype, "name", dtype)
+    if isinstance(name, str) and name.startswith(("int", "uint")) and "_" not in name:
+        return numpy_dtype(name).name
+    return _dtypes.get(dtype or config.floatx()).compute_dtype
+
+
+def ratio(a: Any, b: Any) -> Any:
+    """a / b, and 0 where b is 0."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)

@@ -71,9 +71,7 @@ class Judge(Compilable):
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)
 
-    def _judge(
-        self, feed: Feed, callbacks: CallbackList, compiled: Compiled
-    ) -> dict[str, float]:
+    def _judge(self, feed: Feed, callbacks: CallbackList, compiled: Compiled) -> dict[str, float]:
         """Evaluate what the feed gives, and return the logs."""
         feed.restart()
         self.stop_evaluating = False

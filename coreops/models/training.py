@@ -175,7 +175,9 @@ class Trainer(Judge):
             if (number + 1) % group and number + 1 != last:
                 continue
             if ends:
-                callbacks.on_train_batch_end(number - number % group + group - 1, compiled.results())
+                callbacks.on_train_batch_end(
+                    number - number % group + group - 1, compiled.results()
+                )
             elif bar is not None and (number == 0 or bar.is_due()):
                 bar.on_train_batch_end(number, compiled.results())
             if self.stop_training:

@@ -103,7 +103,7 @@ class Drafter:
     def leaf(self, entry: dict[str, Any], path: str) -> Any:
         """Return one layer, or None after noting everything that is wrong with it."""
         title = _title(entry)
-        config = _plain(entry["config"])
+        config = plain(entry["config"])
         if entry["class_name"] == "Lambda":
             config = self.bind_functions(title, config)
         cls = _layer_class(entry, self.custom)
@@ -115,10 +115,11 @@ class Drafter:
             self.problems.append(f"{title}: {fault}")
             return None
         known = len(self.problems)
-        if registry.keras_module(cls):
+        own = registry.keras_module(cls) is not None
+        if own:
             config = self.known_options(title, cls, config)
         for key in config.keys() - {"dtype"}:  # a policy, which every layer reads by itself
-            self.nested(title, key, config[key])
+            self.nested(title, key, config[key], own)
         if len(self.problems) > known:
             return None
         try:
@@ -140,9 +141,13 @@ class Drafter:
                 self.problems.append(f"{title}: unknown option {key}={shorten(config[key], 60)}")
         return {key: value for key, value in config.items() if key in allowed}
 
-    def nested(self, title: str, key: str, value: Any) -> None:
+    def nested(self, title: str, key: str, value: Any, own: bool) -> None:
         """Note an initializer, regularizer, ... that cannot be rebuilt."""
         if not isinstance(value, dict) or not isinstance(value.get("class_name"), str):
+            return
+        if holds_model(value, self.custom):  # making it would build it, of any size
+            if own:
+                self.problems.append(f"{title}: option {key} holds a model")
             return
         try:
             made = objects.deserialize_keras_object(value, self.custom)
@@ -262,13 +267,26 @@ def _title(entry: dict[str, Any]) -> str:
     return f"{label} ({shorten(path)[1:-1]})"
 
 
-def _plain(value: Any) -> Any:
+def holds_model(value: Any, custom: Mapping[str, Any]) -> bool:
+    """Whether there is a model anywhere in a config."""
+    if isinstance(value, list):
+        return any(holds_model(item, custom) for item in value)
+    if not isinstance(value, dict):
+        return False
+    if isinstance(value.get("class_name"), str):
+        cls = _layer_class(value, custom)
+        if cls is not None and issubclass(cls, Model):
+            return True
+    return any(holds_model(item, custom) for item in value.values())
+
+
+def plain(value: Any) -> Any:
     """Return a config without the build and compile information of nested objects."""
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
         dropped = ("build_config", "compile_config") if "class_name" in value else ()
-        return {key: _plain(item) for key, item in value.items() if key not in dropped}
+        return {key: plain(item) for key, item in value.items() if key not in dropped}
     return value
 
 

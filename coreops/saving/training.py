@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import registry
+from .draft import holds_model, plain
 from .errors import shorten_text
 from .weights import Groups
 
@@ -31,7 +32,10 @@ def compile_as_saved(
     if not config:
         return
     try:
+        config = plain(config)
         _check_sizes(config)
+        if holds_model(config, custom_objects):
+            raise ValueError("a model takes part in the training of another.")
         with registry.CustomObjectScope(custom_objects):
             model.compile_from_config(config)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:

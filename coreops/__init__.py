@@ -34,6 +34,7 @@ from . import (  # noqa: E402 - the tier is chosen before anything can make a pl
     metrics,
     models,
     ops,
+    optimizers,
     quantizers,
     random,
     regularizers,
@@ -50,6 +51,7 @@ from .layers import Input, InputSpec, Layer  # noqa: E402
 from .losses import Loss  # noqa: E402
 from .metrics import Metric  # noqa: E402
 from .models import Model, Sequential  # noqa: E402
+from .optimizers import Optimizer  # noqa: E402
 from .quantizers import Quantizer  # noqa: E402
 from .regularizers import Regularizer  # noqa: E402
 from .saving import from_keras  # noqa: E402
@@ -67,6 +69,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "Optimizer",
     "Quantizer",
     "Regularizer",
     "Sequential",
@@ -84,6 +87,7 @@ __all__ = [
     "metrics",
     "models",
     "ops",
+    "optimizers",
     "quantizers",
     "random",
     "regularizers",

@@ -7,9 +7,8 @@ from libc.stdint cimport int8_t, int64_t, uint64_t
 cdef extern from "update.h" nogil:
     ctypedef struct co_rule:
         int kind, accumulate, averages, overwrite_every
-        double p, q, epsilon, weight_decay, ema_momentum, clip
-        int gathers
-        double product
+        double p, q, epsilon, weight_decay, ema_momentum, clip, norm
+        int all_at_once, gathers
     ctypedef struct co_weight:
         double scale, l1, l2, factor
         int decays, nonneg
@@ -17,6 +16,8 @@ cdef extern from "update.h" nogil:
         double low, high, rate, epsilon
     enum: CO_RULE_COUNT, CO_MOST_SLOTS
     void co_rule_prepare(co_rule *, int64_t, double)
+    double co_rule_factor(const co_rule *, double)
+    double co_rule_nadam_product(co_rule *, int64_t)
 
 
 cdef extern from "dispatch.h":

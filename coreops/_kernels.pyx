@@ -19,8 +19,8 @@ from coreops._core cimport (
     co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
     co_plan_dense, co_plan_dense_int8, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
     co_plan_permute, co_plan_prelu, co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax,
-    co_rule, co_rule_prepare, co_stream, co_status, co_tier_count, co_tier_kernels, co_tier_name,
-    co_tier_supported, co_weight,
+    co_rule, co_rule_factor, co_rule_nadam_product, co_rule_prepare, co_stream, co_status,
+    co_tier_count, co_tier_kernels, co_tier_name, co_tier_supported, co_weight,
 )
 
 cnp.import_array()

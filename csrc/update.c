@@ -8,7 +8,7 @@ static double nadam_momentum(const co_rule *rule, int64_t update) {
     return rule->p * (1 - 0.5 * pow(0.96, (double)update));
 }
 
-static double nadam_product(co_rule *rule, int64_t update) {
+double co_rule_nadam_product(co_rule *rule, int64_t update) {
     if (rule->counted > update || rule->counted == 0) {
         rule->counted = 0;
         rule->product = 1;
@@ -41,7 +41,7 @@ void co_rule_prepare(co_rule *rule, int64_t step, double rate) {
         break;
     case CO_RULE_NADAM: {
         const double next = nadam_momentum(rule, update + 1);
-        const double product = nadam_product(rule, update);
+        const double product = co_rule_nadam_product(rule, update);
         rule->r = rate * next / (1 - product * next);
         rule->s = rate * (1 - nadam_momentum(rule, update)) / (1 - product);
         rule->t = 1 / second;
@@ -50,4 +50,11 @@ void co_rule_prepare(co_rule *rule, int64_t step, double rate) {
     default:
         break;
     }
+}
+
+double co_rule_factor(const co_rule *rule, double sumsq) {
+    const double norm = sqrt(sumsq);
+    if (rule->norm == HUGE_VAL) return 1;
+    if (rule->all_at_once && !isfinite(norm)) return NAN;
+    return norm <= rule->norm ? 1 : rule->norm / norm;
 }

@@ -57,11 +57,13 @@ typedef struct co_rule {
     int averages;        /* whether it keeps an average of every weight */
     int overwrite_every; /* updates from one overwriting to the next; 0: never */
     double p, q, epsilon, weight_decay, ema_momentum;
-    double clip; /* HUGE_VAL: not clipped */
+    double clip;     /* bound of a gradient's elements, HUGE_VAL for none */
+    double norm;     /* of a gradient's norm, HUGE_VAL for none: see co_rule_factor */
+    int all_at_once; /* whether it is the norm of all gradients together */
     /* What co_rule_prepare makes of them. */
     int gathers, overwrites;
     double share, rate, decay, keep, r, s, t;
-    /* Nadam's product of all its momenta up to an update: co_rule_prepare goes on from there. */
+    /* What co_rule_nadam_product found last, and for which update. */
     int64_t counted;
     double product;
 } co_rule;
@@ -80,5 +82,14 @@ typedef struct co_norm {
 /* Fills in what hangs on the number of steps that were made before this one, and on the rate of
  * learning. */
 void co_rule_prepare(co_rule *rule, int64_t step, double rate);
+
+/* The factor that brings a norm within the rule's bound, given its square: the sum of update_sumsq
+ * over all pieces of one weight, or, where all_at_once, of all weights. NaN for a norm that is not
+ * finite, as in Keras, but for one weight's that is infinite: 0. */
+double co_rule_factor(const co_rule *rule, double sumsq);
+
+/* The product of Nadam's momenta up to an update, the first of which is 1. Quick for the update
+ * after the one asked for last. */
+double co_rule_nadam_product(co_rule *rule, int64_t update);
 
 #endif

@@ -8,7 +8,7 @@ cdef class Rule:
     """One step of an optimizer, the same for all its weights.
 
     kind: one of RULES; p, q and epsilon are its arguments, as csrc/update.h has them. clip: bound
-    of the gradient's elements. accumulate: how many steps make an update. averages: whether the
+    of a gradient's elements; norm: of a gradient's norm, or of that of all of them. accumulate: how many steps make an update. averages: whether the
     last slot is the weight's average, of that ema_momentum, and overwrite_every: after how many
     updates it becomes the weight.
     """
@@ -17,13 +17,15 @@ cdef class Rule:
     cdef readonly str kind
 
     def __cinit__(self, str kind, double p=0.0, double q=0.0, double epsilon=0.0,
-                  double weight_decay=0.0, double clip=HUGE_VAL, int accumulate=1,
-                  bint averages=False, double ema_momentum=0.0, int overwrite_every=0):
+                  double weight_decay=0.0, double clip=HUGE_VAL, double norm=HUGE_VAL,
+                  bint all_at_once=False, int accumulate=1, bint averages=False,
+                  double ema_momentum=0.0, int overwrite_every=0):
         self.kind = kind
         self._c.kind = list(RULES).index(kind)
         self._c.p, self._c.q, self._c.epsilon = p, q, epsilon
         self._c.weight_decay = weight_decay
-        self._c.clip = clip
+        self._c.clip, self._c.norm = clip, norm
+        self._c.all_at_once = all_at_once
         self._c.accumulate = max(accumulate, 1)
         self._c.averages = averages
         self._c.ema_momentum = ema_momentum
@@ -41,9 +43,18 @@ cdef class Rule:
         return bool(self._c.gathers)
 
     @property
-    def nadam_product(self):
-        """The product of Nadam's momenta up to the update for which it is ready."""
-        return self._c.product
+    def clips_norm(self):
+        """Whether gradients are scaled by a factor that hangs on their norm, and then whether it
+        is the norm of all of them together."""
+        return self._c.norm < HUGE_VAL, bool(self._c.all_at_once)
+
+    def factor(self, double sum_of_squares):
+        """The factor for a gradient, or for all, of this sum of squares."""
+        return co_rule_factor(&self._c, sum_of_squares)
+
+    def nadam_product(self, int64_t update):
+        """The product of Nadam's momenta up to an update, the first of which is 1."""
+        return co_rule_nadam_product(&self._c, update)
 
     @property
     def slots(self):

@@ -25,6 +25,7 @@ set_num_threads(default_threads())
 from . import (  # noqa: E402 - the tier is chosen before anything can make a plan
     activations,
     backend,
+    callbacks,
     config,
     constraints,
     dtype_policies,
@@ -76,6 +77,7 @@ __all__ = [
     "Variable",
     "activations",
     "backend",
+    "callbacks",
     "config",
     "constraints",
     "dtype_policies",

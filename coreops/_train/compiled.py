@@ -64,6 +64,11 @@ class Compiled:
         self._batchwise = [m for m in self._named.values() if not _is_per_sample(m)]
         self.resolved = True
 
+    def meet(self, y: np.ndarray | None, y_pred: np.ndarray) -> None:
+        """Look up loss and metrics, if that has not been done, for this batch."""
+        if not self.resolved:
+            self.resolve(() if y is None else y.shape, y_pred.shape)
+
     @property
     def metrics(self) -> list[Metric]:
         """The mean of the loss, and the metrics once they are known."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from .data import Batch, Source
+from .arrays import Batch
+from .data import Source
 
 
 class Feed:
@@ -21,6 +22,7 @@ class Feed:
         self._passes = 0  # finished ones
         self._position = 0  # batches taken from the present one
         self._made = 0  # steps of the present epoch
+        self._warned = False
         self._current: Iterator[Batch] | None = None
         self._ahead: Batch | None = None  # looked at, not taken
 
@@ -60,11 +62,17 @@ class Feed:
             self._end_pass()
         return self.peek() is None
 
+    def is_over(self) -> bool:
+        """Whether it is empty where more was expected, which is warned of."""
+        over = self.is_empty()
+        if over and not self._warned:
+            self._warn()
+        return over
+
     def epoch(self) -> Iterator[tuple[int, Batch]]:
         """Yield the next epoch's steps, counted from 0, and their batches; after `go_to` the rest
         of that epoch. Warns that the data ran out before all steps were made."""
-        if self.steps is not None and self.is_empty():
-            warn_of_the_end()
+        if self.steps is not None and self.is_over():
             return
         for batch in self._take():
             self._made += 1
@@ -74,7 +82,7 @@ class Feed:
         else:
             self._end_pass()
             if self.steps is not None:
-                warn_of_the_end()
+                self._warn()
         self._made = 0
         if self._position == self.source.num_batches:
             self._end_pass()
@@ -91,11 +99,12 @@ class Feed:
             self._passes += 1
             self._position = 0
 
-
-def warn_of_the_end() -> None:
-    warnings.warn(
-        "The input ran out of data before all steps were made: training ends here. It must give "
-        "`steps_per_epoch * epochs` batches; a generator that should go on forever has to loop.",
-        UserWarning,
-        stacklevel=4,
-    )
+    def _warn(self) -> None:
+        self._warned = True
+        warnings.warn(
+            "The input ran out of data before all steps were made. It must give "
+            "`steps_per_epoch * epochs` batches; a generator that should go on forever has to "
+            "loop.",
+            UserWarning,
+            stacklevel=4,
+        )

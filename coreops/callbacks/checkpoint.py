@@ -6,15 +6,14 @@ one, whole.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import warnings
 from typing import Any
 
 from .callback import Callback
 from .monitor import MonitorCallback
 from .progress import say
+
 
 class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, as training goes on.
@@ -163,6 +162,8 @@ class BackupAndRestore(Callback):
         self._counter = BatchCounter()
         if not os.path.exists(self._metadata_path):
             return
+        import json
+
         with open(self._metadata_path, encoding="utf-8") as file:
             self._saved = saved = json.load(file)
         try:
@@ -189,6 +190,8 @@ class BackupAndRestore(Callback):
 
     def _save(self, epoch: int) -> None:
         """Write the weights under a name that is free, then the file that says so."""
+        import json
+
         from ..saving.atomic import replacing
 
         os.makedirs(self.backup_dir, exist_ok=True)
@@ -207,6 +210,8 @@ class BackupAndRestore(Callback):
             os.unlink(os.path.join(self.backup_dir, other))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        import shutil
+
         if self.delete_checkpoint and os.path.exists(self.backup_dir):
             shutil.rmtree(self.backup_dir)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
+
+import numpy as np
 
 from .callback import Callback
 from .progress import say
@@ -74,6 +75,8 @@ class CSVLogger(Callback):
             if self.keys and not any(key.startswith("val_") for key in self.keys):
                 self.keys += [f"val_{key}" for key in self.keys]
         if self.writer is None:
+            import csv
+
             self.writer = csv.DictWriter(
                 self.csv_file, ["epoch", *self.keys], delimiter=self.sep, lineterminator="\n"
             )
@@ -94,7 +97,7 @@ class CSVLogger(Callback):
 
 def _cell(value: Any) -> Any:
     is_list = isinstance(value, Iterable) and not isinstance(value, str)
-    if is_list and getattr(value, "ndim", 1):
+    if is_list and np.ndim(value):
         return f'"[{", ".join(map(str, value))}]"'
     return value
 

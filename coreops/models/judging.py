@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _plan, random
-from .._train.data import Batch, Options, open_source, read_batch
-from .._train.feed import Feed, warn_of_the_end
+from .._train.arrays import Batch, Options, read_batch
+from .._train.data import open_source
+from .._train.feed import Feed
+from ..callbacks import CallbackList
+from ..callbacks.progress import check_verbose
 from .compiling import Compilable
 
 if TYPE_CHECKING:
     from .._train.compiled import Compiled
-    from ..callbacks import CallbackList
 
 
 class Judge(Compilable):
@@ -71,35 +74,77 @@ class Judge(Compilable):
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)
 
+    def _hooked(
+        self, mode: str, feed: Feed, callbacks: CallbackList, compiled: Compiled
+    ) -> Iterator[Batch]:
+        """Yield the batches of an epoch, with the hooks "train" or "test" around each, or around
+        so many as `steps_per_execution` says."""
+        begin, end = f"on_{mode}_batch_begin", f"on_{mode}_batch_end"
+        call_begin = getattr(callbacks, begin) if callbacks.watches(begin) else None
+        call_end = getattr(callbacks, end) if callbacks.watches(end) else None
+        bar = callbacks.progbar
+        draw = None if bar is None else getattr(bar, end)
+        stop = "stop_training" if mode == "train" else "stop_evaluating"
+        group = self.steps_per_execution
+        last = None  # the step that the group ends with
+        number = 0
+        for number, batch in feed.epoch():
+            if last is None:
+                last = number + group - 1
+                if call_begin is not None:
+                    call_begin(number)
+            yield batch
+            if number < last:
+                continue
+            if call_end is not None:
+                call_end(last, compiled.results())
+            elif draw is not None and (number == 0 or bar.is_due()):
+                draw(number, compiled.results())
+            last = None
+            if getattr(self, stop):
+                return
+        if last is not None and call_end is not None:
+            call_end(last, compiled.results())
+        if bar is not None and (mode == "train" or not bar.in_fit):
+            bar.seen = number + 1
+
     def _judge(self, feed: Feed, callbacks: CallbackList, compiled: Compiled) -> dict[str, float]:
         """Evaluate what the feed gives, and return the logs."""
         feed.restart()
         self.stop_evaluating = False
         callbacks.on_test_begin()
         compiled.reset()
-        if feed.is_empty():
-            warn_of_the_end()
-        begins, ends = map(callbacks.watches, ("on_test_batch_begin", "on_test_batch_end"))
-        bar, group, last = callbacks.progbar, self.steps_per_execution, feed.num_batches
-        number = -1
+        feed.is_over()
         examine = self._examiner(compiled)
-        for number, (x, y, weight) in feed.epoch():
-            if begins and number % group == 0:
-                callbacks.on_test_batch_begin(number)
+        for x, y, weight in self._hooked("test", feed, callbacks, compiled):
             examine(x, y, weight)
-            if (number + 1) % group and number + 1 != last:
-                continue
-            if ends:
-                callbacks.on_test_batch_end(number - number % group + group - 1, compiled.results())
-            elif bar is not None and (number == 0 or bar.is_due()):
-                bar.on_test_batch_end(number, compiled.results())
-            if self.stop_evaluating:
-                break
-        if bar is not None and not bar.in_fit:
-            bar.seen = number + 1
         logs = compiled.results()
         callbacks.on_test_end(logs)
         return logs
+
+    def _predict_each(
+        self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
+    ) -> np.ndarray:
+        """Predict one batch after the other, with the hooks of callbacks around each."""
+        feed = self._feed_of("predict", x, None, None, batch_size, steps)
+        self._build_for(first_of(feed))
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_progbar=verbose not in (0, "auto"), model=self,
+                verbose=check_verbose(verbose), epochs=1, steps=feed.num_batches,
+            )  # fmt: skip
+        program = self._program(training=False, observe=False)
+        outputs = []
+        self.stop_predicting = False
+        callbacks.on_predict_begin()
+        for number, (batch, _, _) in feed.epoch():
+            callbacks.on_predict_batch_begin(number)
+            outputs.append(program(self._adapt(batch))[0])
+            callbacks.on_predict_batch_end(number, {"outputs": outputs[-1]})
+            if self.stop_predicting:
+                break
+        callbacks.on_predict_end()
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def _examiner(self, compiled: Compiled) -> Any:
         """Return a function that counts the loss and the metrics of a batch."""
@@ -111,8 +156,7 @@ class Judge(Compilable):
 
         def examine(x: np.ndarray, y: Any, weight: Any) -> None:
             y_pred, mask = program(self._adapt(x))
-            if not compiled.resolved:
-                compiled.resolve(np.shape(y), y_pred.shape)
+            compiled.meet(y, y_pred)
             loss = compiled.data_loss(y, _plan.KerasArray.attach(y_pred, mask), weight) + constant
             if adds:
                 loss += float(sum(term for layer in layers for term in layer._call_losses))
@@ -120,6 +164,13 @@ class Judge(Compilable):
             compiled.update(loss, y, y_pred, weight, mask)
 
         return examine
+
+
+def first_of(feed: Feed) -> np.ndarray:
+    """Return the inputs of the next batch of a feed that is not empty."""
+    batch = feed.peek()
+    assert batch is not None
+    return batch[0]
 
 
 def check_count(caller: str, name: str, value: Any, least: int = 1) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels, _plan
-from .._train.data import holds_batches
+from .._train.arrays import holds_batches
 from ..callbacks.progress import Progress
 from ..layers import InputLayer, Layer
 from ..layers.quantizing import is_wanted

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._train.data import split, unpack
-from .._train.feed import Feed, warn_of_the_end
+from .._train.arrays import split, unpack
+from .._train.feed import Feed
 from ..callbacks import CallbackList, History
 from ..callbacks.progress import check_verbose
 from ..random import SeedGenerator
-from .judging import Judge, check_count
+from .judging import Judge, check_count, first_of
 
 if TYPE_CHECKING:
     from .._train.compiled import Compiled
@@ -116,7 +116,7 @@ class Trainer(Judge):
                 "fit: validation", *unpack(validation_data, "validation_data"),
                 validation_batch_size or batch_size, validation_steps,
             )  # fmt: skip
-        self._build_for(_first(feed))
+        self._build_for(first_of(feed))
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_history=True, add_progbar=verbose != 0, model=self,
@@ -132,8 +132,7 @@ class Trainer(Judge):
             callbacks.on_train_begin()
             first = initial_epoch if self._resume_at is None else self._resume_at
             for epoch in range(first, epochs):
-                if feed.is_empty():
-                    warn_of_the_end()
+                if feed.is_over():
                     break
                 step = self._training_step()
                 compiled.reset()
@@ -160,30 +159,11 @@ class Trainer(Judge):
     def _run_epoch(
         self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> None:
-        begins, ends = map(callbacks.watches, ("on_train_batch_begin", "on_train_batch_end"))
-        bar = callbacks.progbar
-        group = self.steps_per_execution
-        last = feed.num_batches
-        number = -1
-        for number, (x, y, weight) in feed.epoch():
-            if begins and number % group == 0:
-                callbacks.on_train_batch_begin(number)
-            loss, y_pred = step(self._adapt(x), y, weight)
-            if not compiled.resolved:
-                compiled.resolve(np.shape(y), y_pred.shape)
+        adapt = self._adapt
+        for x, y, weight in self._hooked("train", feed, callbacks, compiled):
+            loss, y_pred = step(adapt(x), y, weight)
+            compiled.meet(y, y_pred)
             compiled.update(loss, y, y_pred, weight, step.mask)
-            if (number + 1) % group and number + 1 != last:
-                continue
-            if ends:
-                callbacks.on_train_batch_end(
-                    number - number % group + group - 1, compiled.results()
-                )
-            elif bar is not None and (number == 0 or bar.is_due()):
-                bar.on_train_batch_end(number, compiled.results())
-            if self.stop_training:
-                break
-        if bar is not None:
-            bar.seen = number + 1
 
     # --- evaluate ---------------------------------------------------------------------------
 
@@ -219,7 +199,7 @@ class Trainer(Judge):
         compiled = self._must_be_compiled("evaluate")
         check_verbose(verbose)
         feed = self._feed_of("evaluate", x, y, sample_weight, batch_size, steps)
-        self._build_for(_first(feed))
+        self._build_for(first_of(feed))
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_progbar=verbose != 0, model=self,
@@ -244,8 +224,7 @@ class Trainer(Judge):
         compiled.reset()
         step = self._training_step()
         loss, y_pred = step(self._adapt(x), y, weight)
-        if not compiled.resolved:
-            compiled.resolve(np.shape(y), y_pred.shape)
+        compiled.meet(y, y_pred)
         compiled.update(loss, y, y_pred, weight, step.mask)
         logs = compiled.results()
         return logs if return_dict else compiled.in_order(logs)
@@ -294,12 +273,6 @@ class Trainer(Judge):
             for value in vars(layer).values()
             if isinstance(value, SeedGenerator)
         ]
-
-
-def _first(feed: Feed) -> np.ndarray:
-    batch = feed.peek()
-    assert batch is not None  # a feed that is empty was refused
-    return batch[0]
 
 
 def _validation_times(frequency: Any) -> Callable[[int], bool]:

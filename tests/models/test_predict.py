@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import coreops
-from coreops.layers import Dense, Dropout, Input, Lambda
 from coreops.callbacks import progress
+from coreops.layers import Dense, Dropout, Input, Lambda
 from coreops.models import Sequential
 
 

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 # Keys that Keras 3.15 writes and Keras 3.0 refuses; they are left out where they say nothing.
-LEFT_OUT = {"input_axes", "output_axes", "quantization_config", "compile_config"}
+LEFT_OUT = {"input_axes", "output_axes", "quantization_config"}
 
 
 def all_options(K):

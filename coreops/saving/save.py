@@ -12,16 +12,14 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..models import Model, Sequential
 from .atomic import replacing
 from .legacy_h5 import legacy_file
 from .paths import walk
 from .serialize import serialize_keras_object
 from .weights import need_h5py
-
-if TYPE_CHECKING:
-    from ..models import Model
 
 KERAS_VERSION = "3.15.1"  # whose form of the formats is written
 
@@ -75,7 +73,7 @@ def save_model(
     _refuse_shared_layers(model)
     config = serialize_keras_object(model)
     if not include_optimizer:
-        config.pop("compile_config", None)
+        config = _uncompiled(config)
     if path.suffix != ".keras":
         _write(path, legacy_file(model, config, KERAS_VERSION))
         return
@@ -125,11 +123,12 @@ def _write(path: Path, data: memoryview) -> None:
 def weights_file(
     model: Model, include_optimizer: bool = True, *, as_read: bool = True
 ) -> memoryview:
-    """Return an HDF5 file with the variables of a model, its layers and its optimizer.
+    """Return an HDF5 file with the variables of a model, its layers and its optimizers.
 
     Args:
         model: the model.
-        include_optimizer: whether the optimizer's variables are among them.
+        include_optimizer: whether the variables of the optimizer, and of those that models inside
+            were compiled with, are among them.
         as_read: as in `paths.walk`.
     """
     buffer = io.BytesIO()
@@ -138,11 +137,11 @@ def weights_file(
             variables = layer._stored_variables
             values = {str(index): variable.value for index, variable in enumerate(variables)}
             _add_group(file, path, layer.name, values)
-        optimizer = getattr(model, "optimizer", None)
-        if include_optimizer and optimizer is not None:
-            state: dict[str, Any] = {}
-            optimizer.save_own_variables(state)
-            _add_group(file, "optimizer", optimizer.name, state)
+            optimizer = getattr(layer, "optimizer", None) if include_optimizer else None
+            if isinstance(layer, Model) and optimizer is not None:
+                state: dict[str, Any] = {}
+                optimizer.save_own_variables(state)
+                _add_group(file, f"{path}/optimizer".lstrip("/"), optimizer.name, state)
     return buffer.getbuffer()
 
 
@@ -172,10 +171,17 @@ def _path(filepath: Any, endings: tuple[str, ...], overwrite: bool) -> Path:
     return path
 
 
+def _uncompiled(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a serialised model without what it, and models inside, were compiled with."""
+    entry = {key: value for key, value in entry.items() if key != "compile_config"}
+    layers = entry["config"].get("layers")
+    if layers is not None:
+        entry["config"] = {**entry["config"], "layers": [_uncompiled(layer) for layer in layers]}
+    return entry
+
+
 def _refuse_shared_layers(model: Any) -> None:
     """Refuse a layer that occurs twice in a Sequential, of which a file could keep only one."""
-    from ..models import Sequential
-
     seen: set[int] = set()
     pending = [model]
     while pending:

@@ -57,10 +57,10 @@ def restore_optimizer(model: Any, groups: Groups, what: str) -> None:
     if optimizer is None or not stored:
         return
     if not optimizer.built:
-        if len(stored) <= len(optimizer.variables):  # of an optimizer that never made a step
-            return
         optimizer.build(model.trainable_variables)
     wanted = [(tuple(v.shape), _is_integer(v.dtype)) for v in optimizer.variables]
+    if len(stored) < len(wanted) and not any(s.shape for s in stored):
+        return  # it had not made a step, nor therefore what a step needs
     if wanted != [(s.shape, _is_integer(s.dtype)) for s in stored]:
         warnings.warn(
             f"{what}: the state of the optimizer does not fit '{optimizer.name}' and is left out: "

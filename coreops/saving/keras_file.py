@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .archive import read_archive, regular_file
 from .errors import ModelFileError
 from .rebuild import rebuild
 from .training import compile_as_saved, restore_optimizer
 from .weights import fill, need_h5py, open_weights
-
-if TYPE_CHECKING:
-    from ..models import Sequential
 
 _LEGACY = (".h5", ".hdf5")
 
@@ -24,7 +21,7 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Sequential:
+) -> Any:
     """Load a model that Keras 3 saved as a `.keras` file.
 
     Loading executes, imports and opens nothing that the file names. A file that needs a layer,
@@ -43,7 +40,7 @@ def load_model(
         safe_mode: accepted as in Keras. Code in a file is refused in either mode.
 
     Returns:
-        A `Sequential` with the weights of the file.
+        A `Sequential`, or a model of the class in `custom_objects`, with the weights of the file.
 
     Raises:
         ImportError: h5py is missing (`pip install 'coreops[keras]'`).

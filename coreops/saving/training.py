@@ -13,8 +13,7 @@ from .draft import holds_model, plain
 from .errors import shorten_text
 from .weights import Groups
 
-# Options of metrics that say how much memory these take.
-_SIZES = {"num_thresholds": 100_000, "num_classes": 10_000}
+MAX_METRIC_VALUES = 1 << 22  # that the metrics of a file may keep, all together
 
 
 def compile_as_saved(
@@ -33,7 +32,8 @@ def compile_as_saved(
         return
     try:
         config = plain(config)
-        _check_sizes(config)
+        if _metric_values(config) > MAX_METRIC_VALUES:
+            raise ValueError(f"its metrics keep more than {MAX_METRIC_VALUES:,} values.")
         if holds_model(config, custom_objects):
             raise ValueError("a model takes part in the training of another.")
         with registry.CustomObjectScope(custom_objects):
@@ -75,13 +75,15 @@ def _is_integer(dtype: Any) -> bool:
     return np.dtype(dtype).kind in "iu"
 
 
-def _check_sizes(config: Any) -> None:
-    """Refuse a metric that would take memory out of proportion to its file."""
+def _metric_values(config: Any) -> float:
+    """Return about how many values the metrics in a config keep, by their options of size."""
     if isinstance(config, list):
-        for item in config:
-            _check_sizes(item)
-    elif isinstance(config, dict):
-        for key, value in config.items():
-            if key in _SIZES and isinstance(value, (int, float)) and value > _SIZES[key]:
-                raise ValueError(f"{key}={value} is more than {_SIZES[key]:,}.")
-            _check_sizes(value)
+        return sum(map(_metric_values, config))
+    if not isinstance(config, dict):
+        return 0
+    thresholds, labels, classes = (
+        max(value, 1) if isinstance(value := config.get(f"num_{what}"), (int, float)) else 0
+        for what in ("thresholds", "labels", "classes")
+    )
+    own = max(thresholds, 1) * max(labels, 1) + classes * classes
+    return own + sum(map(_metric_values, config.values()))

@@ -51,8 +51,11 @@ def fit_weight(weight: Any, shape: Sequence[int], what: str) -> np.ndarray:
     """Return weights, or a mask, so that they broadcast to values of a shape.
 
     Weights of lower rank stand for the leading axes. A surplus last axis of size 1 is dropped.
+    A value that is one number takes weights of any shape.
     """
     weight = as_array(weight, what)
+    if not shape:
+        return weight
     if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     fitted = weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim))

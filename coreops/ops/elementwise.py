@@ -34,7 +34,7 @@ def _binary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarra
     """Make an op of two arguments in their common dtype."""
 
     def op(x1: Any, x2: Any) -> np.ndarray:
-        return ufunc(*promote(x1, x2))
+        return ufunc(*pair(x1, x2))
 
     return named(
         op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}` in the arguments' common dtype."
@@ -45,7 +45,7 @@ def _binary_fractional(ufunc: Callable, name: str | None = None) -> Callable[...
     """Make an op of two arguments whose result is a float."""
 
     def op(x1: Any, x2: Any) -> np.ndarray:
-        x1, x2 = promote(x1, x2)
+        x1, x2 = pair(x1, x2)
         return ufunc(fractional(x1), fractional(x2))
 
     return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats.")

@@ -12,7 +12,7 @@ from ._arrays import accumulator, array, axes, fractional, named, pair, promote,
 
 def _product(function: Callable, name: str) -> Callable[..., np.ndarray]:
     def op(x1: Any, x2: Any) -> np.ndarray:
-        return function(*promote(x1, x2))
+        return function(*pair(x1, x2))
 
     return named(op, name, f"`numpy.{name}` in the arguments' common dtype.")
 

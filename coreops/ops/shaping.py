@@ -64,9 +64,9 @@ triu = _plain(np.triu)
 def reshape(x: Any, newshape: int | Sequence[int]) -> np.ndarray:
     """The same elements in another shape; one entry may be -1, ValueError for other negatives."""
     sizes = (newshape,) if isinstance(newshape, (int, np.integer)) else tuple(newshape)
-    if any(size < -1 for size in sizes):
+    if min(sizes, default=0) < -1:
         raise ValueError(f"reshape: sizes are non-negative, or -1 once. Received: {sizes}")
-    return np.reshape(array(x), sizes)
+    return array(x).reshape(sizes)
 
 
 @recorded
@@ -262,6 +262,7 @@ ones_like = _filled_like(np.ones_like)
 zeros_like = _filled_like(np.zeros_like)
 
 
+@recorded
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> np.ndarray:
     """An array of one value, by default of the default float type."""
     return np.full(shape, fill_value, numpy_dtype(dtype or "float"))
@@ -289,6 +290,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
     return np.tri(N, M, k, numpy_dtype(dtype or "float"))
 
 
+@recorded
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
     """`numpy.arange`, int32 for integers and the default float type for floats."""
     step = 1 if step is None else step

@@ -18,7 +18,7 @@ RULES = {**_elementwise, **_linalg, **_nn, **_reduction, **_shaping}
 
 # Ops whose results are floats but steps, or do not hang on the argument's values at all.
 CONSTANT = {
-    "angle", "ceil", "empty_like", "floor", "floor_divide", "full_like", "heaviside",
+    "angle", "ceil", "empty_like", "floor", "floor_divide", "heaviside",
     "imag", "multi_hot", "one_hot", "ones_like", "round", "sign", "stop_gradient", "trunc",
     "zeros_like",
 }  # fmt: skip

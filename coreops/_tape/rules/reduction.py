@@ -217,6 +217,7 @@ RULES: dict[str, Rule] = {
     "average": (_average, None, _average_weights),
     "sort": _sort,
     "top_k": _top_k,
+    "bincount": (None, lambda dy, y, x, *_, **__: np.take_along_axis(dy, np.asarray(x), -1)),
     "median": _median,
     "quantile": _quantile,
     "percentile": _percentile,

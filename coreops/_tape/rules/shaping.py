@@ -179,6 +179,8 @@ RULES: dict[str, Rule] = {
     "flip": _same(np.flip),
     "fliplr": _same(np.fliplr),
     "flipud": _same(np.flipud),
+    "full": (None, _unchanged),
+    "full_like": (None, _unchanged),
     "get_item": _get_item,
     "hsplit": moved(np.hsplit),
     "hstack": _joined(np.atleast_1d, 1),

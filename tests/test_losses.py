@@ -1,5 +1,6 @@
 """Losses: values against Keras, reductions, weights, masks, labels, names and configs."""
 
+import itertools
 import json
 import warnings
 
@@ -379,13 +380,14 @@ def test_prepared_targets_and_weights_give_the_loss(rng):
         for reduction in ("sum_over_batch_size", "mean_with_sample_weight", "sum"):
             loss.reduction = reduction
             for shape in ((6, 5), (4, 3, 5), (6, 1), (4, 3, 1)):
-                if shape[-1] == 1 and make not in (numbers, binary, signs, counts):
+                joint = loss.kernel()[0] in ("cosine_similarity", "kl_divergence")
+                if shape[-1] == 1 and (joint or make not in (numbers, binary, signs, counts)):
                     continue
                 y_true, y_pred = make(rng, shape)
-                mask = rng.random(shape[:-1]) < 0.7 if shape[-1] > 1 else None
-                weight = rng.random(shape[:1]) if mask is None else rng.random(shape[:-1])
                 y_true = y_true[..., 0] if shape[-1] == 1 else y_true
-                for w, m in ((None, None), (weight, None), (None, mask), (weight, mask)):
+                mask = rng.random(shape[:-1]) < 0.7
+                rows, samples = rng.random(shape[:-1]), rng.random(shape[0])
+                for w, m in itertools.product((None, samples, rows), (None, mask)):
                     target, factor = loss.prepare(y_true, shape, "float64", w, m)
                     assert target.flags.c_contiguous
                     if target.dtype == np.int32:
@@ -399,8 +401,8 @@ def test_prepared_targets_and_weights_give_the_loss(rng):
                         values = values.reshape(target.shape)
                     else:
                         assert target.dtype == np.float64
-                        view = y_pred.reshape(target.shape)
-                        values = loss.fn(target, view, **loss._fn_kwargs)
+                        assert target.shape == shape
+                        values = loss.fn(target, y_pred, **loss._fn_kwargs)
                     expected = loss(y_true, KerasArray.attach(y_pred, m), w)
                     assert np.isclose(np.sum(factor * values), expected, rtol=1e-12)
                     assert isinstance(factor, float) or factor.shape == values.shape
@@ -419,6 +421,8 @@ def test_what_cannot_be_prepared():
     for true in ((4, 2), (5, 3), (4,), (4, 3, 2), (3, 4)):
         with pytest.raises(ValueError, match=r"mine: expected labels of .*\(4, 3\).*Received"):
             mse.prepare(np.ones(true), (4, 3), "float32")
+    with pytest.raises(ValueError, match=r"expected labels.*\(4, 3, 1\)"):
+        losses.CosineSimilarity().prepare(np.ones((4, 3)), (4, 3, 1), "float32")
     with pytest.raises(ValueError, match="sample_weight"):
         mse.prepare(np.ones((4, 3)), (4, 3), "float32", np.ones(3))
     with pytest.raises(ValueError, match="reduction"):

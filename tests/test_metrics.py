@@ -352,6 +352,7 @@ def test_bad_arguments(make, word):
         make()
 
 
+@pytest.mark.filterwarnings("ignore:The adjusted R2")
 def test_nan_and_empty(rng):
     precision = metrics.Precision()
     precision.update_state(np.ones((0, 1)), np.ones((0, 1)))

@@ -40,12 +40,13 @@ class Tensor:
     it smoothly, give plain arrays.
     """
 
-    __slots__ = ("_index", "_node", "value")
+    __slots__ = ("_index", "_keras_mask", "_node", "value")
 
     def __init__(self, value: np.ndarray, node: Node, index: int = 0) -> None:
         self.value = value
         self._node = node
         self._index = index
+        self._keras_mask: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

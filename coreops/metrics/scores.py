@@ -195,8 +195,8 @@ class R2Score(Metric):
     def result(self) -> Any:
         if not self._built:
             return self._result(0.0)
-        total = self.squared_sum.value - np.square(self.sum.value) / self.count.value
         with np.errstate(divide="ignore", invalid="ignore"):
+            total = self.squared_sum.value - np.square(self.sum.value) / self.count.value
             scores = 1 - self.total_mse.value / total
         scores = np.where(np.isinf(scores), 0.0, scores)
         if self.class_aggregation == "uniform_average":

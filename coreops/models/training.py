@@ -152,7 +152,7 @@ class Trainer(Judge):
                 if judged is not None and validates(epoch + 1):
                     result = self._judge(judged, callbacks, compiled)
                     logs.update({f"val_{name}": value for name, value in result.items()})
-                callbacks.on_epoch_end(epoch, logs)
+                callbacks.on_epoch_end(epoch, dict(sorted(logs.items())))
                 if self.stop_training:
                     break
             finished = True

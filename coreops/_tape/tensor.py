@@ -48,6 +48,12 @@ class Tensor:
         self._index = index
         self._keras_mask: np.ndarray | None = None
 
+    def masked(self, mask: Any) -> Tensor:
+        """The same Tensor with a mask attached, or with none."""
+        tensor = Tensor(self.value, self._node, self._index)
+        tensor._keras_mask = mask
+        return tensor
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.value.shape

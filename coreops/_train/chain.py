@@ -36,6 +36,13 @@ class Way(NamedTuple):
         count = len(self.flow.penalties)
         return self.buffer("penalty", (batch, count)) if count else None
 
+    def mean_penalty(self, batch: int) -> np.floating | None:
+        """Return the mean over the batch of the penalties that the last run left; None without."""
+        found = self.buffers.get("penalty")
+        if found is None:
+            return None
+        return np.sum(found, dtype=np.float64) / max(batch, 1)
+
 
 class Part(NamedTuple):
     """Layers first .. next - 1: as plans, by what they end with, and the seam after them."""
@@ -64,7 +71,7 @@ class Passed(NamedTuple):
 class Chain:
     """Layers for samples of one shape, with the weights of a workspace.
 
-    variables: those that learn. Parts are compiled when data first gets to them, as what comes out
+    variables: those that learn. training: whether layers behave as in training. Parts are compiled when data first gets to them, as what comes out
     of a user's function is not known before.
     """
 
@@ -74,7 +81,10 @@ class Chain:
         workspace: Workspace,
         variables: Sequence[Variable],
         mask_policy: str | None = None,
+        *,
+        training: bool = True,
     ) -> None:
+        self.training = training
         self.trainer = _kernels.Trainer(workspace.dtype)
         self.workspace = workspace
         self._leaves = tuple(leaves)
@@ -214,7 +224,7 @@ class Chain:
         for variable in own:
             self.number(variable)
         layer._clear_losses()
-        with _tape.recording(own) as leaves, _plan.python_scope(True):
+        with _tape.recording(own) as leaves, _plan.python_scope(self.training):
             entry = _tape.trace(y)
             result = seam.fn(entry, mask)
         result, mask = result if isinstance(result, tuple) else (result, mask)

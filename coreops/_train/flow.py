@@ -23,7 +23,7 @@ class TrainingFlow(Flow):
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, chain: Chain) -> None:
         plan = _kernels.TrainingPlan(dtype, shape).attach(chain.trainer)
-        super().__init__(shape, dtype, training=True, plan=plan)
+        super().__init__(shape, dtype, training=chain.training, plan=plan)
         self._chain = chain
         self.penalties: list[tuple[float, float]] = []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _kernels, _plan, _tape
-from .chain import Passed, Reshaped, Way, streams_of
+from .chain import Passed, Reshaped, streams_of
 from .learners import Learners, LearningChain
 from .workspace import Workspace
 
@@ -89,7 +89,7 @@ class TrainingStep:
         while part.next < chain.length or part.seam is not None:
             x, mask, one = chain.forward(part, x, mask)
             passed.append(one)
-            total += self._penalties(one.part.ways["forward"], len(x))
+            total += float(one.part.ways["forward"].mean_penalty(batch) or 0)
             total += sum(float(_tape.value_of(loss)) for loss in one.losses)
             if part.next == chain.length:
                 break
@@ -102,7 +102,7 @@ class TrainingStep:
             if not ended:
                 x, mask, one = chain.forward(part, x, mask)
                 passed.append(one)
-                total += self._penalties(one.part.ways["forward"], batch)
+                total += float(one.part.ways["forward"].mean_penalty(batch) or 0)
             loss, y_pred, gradient = self._by_tape(x, mask, y, sample_weight)
         for i in reversed(range(len(passed))):
             if gradient is None:
@@ -120,11 +120,6 @@ class TrainingStep:
         if compiled.loss is None or y is None or len(shape) < 2:
             return None
         return compiled.loss.kernel()
-
-    def _penalties(self, way: Way, batch: int) -> float:
-        """Return the mean over the batch of the penalties that the way's last run has left."""
-        found = way.buffers.get("penalty")
-        return 0.0 if found is None or not batch else float(np.sum(found, dtype=np.float64)) / batch
 
     def _to_loss(
         self, chain: LearningChain, part: Any, x: np.ndarray, mask: Any, y: Any, weight: Any, wanted: bool
@@ -153,7 +148,7 @@ class TrainingStep:
         way.flow.plan.train(
             x, y_pred, streams, target, weights, values, way.penalty(len(x)), None, dx
         )
-        value = _kernels.weighted_sum(values, weights) + self._penalties(way, len(x))
+        value = _kernels.weighted_sum(values, weights) + float(way.mean_penalty(len(x)) or 0)
         return value, y_pred, dx
 
     def _weights(self, factor: float | np.ndarray, rows: tuple[int, int]) -> np.ndarray:

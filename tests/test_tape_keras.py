@@ -69,9 +69,9 @@ def top(o, x):
 
 WHOLE = [antirectifier, attention, batch_norm, crossentropy, huber, cosine, dice, recurrent, top]
 ONE = """relu relu6 elu selu celu gelu silu hard_silu softplus softsign sigmoid hard_sigmoid
-    log_sigmoid hard_tanh tanh tanh_shrink soft_shrink hard_shrink squareplus sparse_plus glu softmax log_softmax
-    leaky_relu exp expm1 sin cos arctan sinh arcsinh erf square abs cumsum cumprod sort ravel flip
-    transpose sum mean var std max min prod logsumexp norm median"""
+    log_sigmoid hard_tanh tanh tanh_shrink soft_shrink hard_shrink squareplus sparse_plus glu
+    softmax log_softmax leaky_relu exp expm1 sin cos arctan sinh arcsinh erf square abs cumsum
+    cumprod sort ravel flip transpose sum mean var std max min prod logsumexp norm median"""
 SEVERAL = {
     "gelu exact": lambda o, x: o.gelu(x, approximate=False),
     "clip": lambda o, x: o.clip(x, -0.5, 0.5),

@@ -1,7 +1,9 @@
 """The tape in use: variables, types, errors, conventions at kinks, functions of users."""
 
+import gc
 import inspect
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -273,6 +275,20 @@ def test_external_steps():
     assert _tape.external([c], c, back) is c
     assert _tape.value_of(y) is y.value
     assert _tape.value_of(c) is c
+
+
+def test_nothing_is_left_behind():
+    """No cycles: what was recorded goes when the last result does."""
+    gc.disable()
+    try:
+        x = _tape.trace(np.ones(3))
+        y = ops.split(ops.concatenate([ops.exp(x), x * 2]), 2)
+        _tape.gradients(y, [1.0, 1.0], [x])
+        kept = weakref.ref(y[0]._node)
+        del x, y
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_a_long_chain():

@@ -22,7 +22,7 @@ class Node:
     gradients to those of the inputs, one each, None for zero.
     """
 
-    __slots__ = ("inputs", "serial", "values", "vjp")
+    __slots__ = ("__weakref__", "inputs", "serial", "values", "vjp")
 
     def __init__(
         self, inputs: Sequence[Tensor], values: Sequence[np.ndarray], vjp: Callable | None

@@ -162,6 +162,16 @@ def test_every_use_of_a_variable(name):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
+def test_variables_of_integers_stay_what_they_are():
+    order, table = Variable(np.array([2, 0])), Variable(np.arange(3.0))
+    with _tape.recording([order, table]) as leaves:
+        y = ops.take(table, order) * np.arange(3.0)[order.value]
+        assert type(order.value) is np.ndarray
+    found = _tape.gradients([y], [1.0], leaves)
+    assert found[0].tolist() == [0, 0]
+    assert found[1].tolist() == [0, 0, 2]
+
+
 def test_comparisons_of_variables_are_plain():
     variable = Variable(values(4))
     with _tape.recording([variable]):

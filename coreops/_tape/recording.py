@@ -119,10 +119,13 @@ def _is_traced(x: Any) -> bool:
 @contextmanager
 def recording(variables: Sequence[Variable]) -> Iterator[list[Tensor]]:
     """Within it, in this thread, each of the variables is a Tensor wherever an op, an operator or
-    `value` takes it; gives those Tensors, in order."""
+    `value` takes it; gives those Tensors, in order. Variables of integers stay as they are."""
     leaves = [trace(variable.numpy()) for variable in variables]
+    pairs = zip(variables, leaves, strict=True)
     before = recorded_variables.leaves
-    recorded_variables.leaves = {**before, **dict(zip(variables, leaves, strict=True))}
+    recorded_variables.leaves = {
+        **before, **{variable: leaf for variable, leaf in pairs if leaf.dtype.kind == "f"}
+    }  # fmt: skip
     try:
         yield leaves
     finally:

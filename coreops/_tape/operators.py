@@ -30,19 +30,29 @@ _BINARY = {
 }
 _UNARY = {"neg": "negative", "pos": "copy", "abs": "absolute"}
 _METHODS = {
+    "all": "all",
+    "any": "any",
+    "argmax": "argmax",
+    "argmin": "argmin",
     "astype": "cast",
+    "clip": "clip",
     "copy": "copy",
+    "cumsum": "cumsum",
+    "dot": "dot",
     "flatten": "ravel",
     "max": "max",
     "mean": "mean",
     "min": "min",
     "prod": "prod",
     "ravel": "ravel",
+    "repeat": "repeat",
     "reshape": "reshape",
+    "round": "round",
     "std": "std",
     "sum": "sum",
     "swapaxes": "swapaxes",
     "squeeze": "squeeze",
+    "take": "take",
     "var": "var",
 }
 

@@ -24,20 +24,15 @@ def recorded(function: _Op) -> _Op:
     def op(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except Traced as error:
-            traced = error
-        return record(function, function.__name__, args, kwargs, traced)
+        except Traced:
+            if not _is_traced((*args, *kwargs.values())):  # what was is out of reach, as in a dict
+                raise
+        return record(function, function.__name__, args, kwargs)
 
     return cast(_Op, op)
 
 
-def record(
-    function: Callable,
-    name: str,
-    args: tuple,
-    kwargs: dict[str, Any],
-    traced: Exception | None = None,
-) -> Any:
+def record(function: Callable, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
     """Run a function on the values of its arguments; the rule of that name leads back.
 
     The results become Tensors. What no gradient flows through (results that are no floats, steps,
@@ -48,19 +43,15 @@ def record(
         name: of an op.
         args: its arguments.
         kwargs: its keywords.
-        traced: what it raised when it met a Tensor, if it was tried before.
 
     Raises:
         NotImplementedError: there is no rule for the function, or for that argument of it.
-        traced: if no argument is traced; what was is then out of reach, as in a dict.
     """
     inputs: list[tuple[Tensor, tuple[int, ...]]] = []
     if kwargs and any(_is_traced(x) for x in kwargs.values()):
         bound = inspect.signature(function).bind(*args, **kwargs)
         args, kwargs = bound.args, bound.kwargs
     values = [_plain(x, (i,), inputs) for i, x in enumerate(args)]
-    if traced is not None and not inputs:
-        raise traced
     y = function(*values, **kwargs)
     several = isinstance(y, (list, tuple))
     results = [np.asarray(result) for result in (y if several else [y])]
@@ -128,10 +119,13 @@ def _is_traced(x: Any) -> bool:
 @contextmanager
 def recording(variables: Sequence[Variable]) -> Iterator[list[Tensor]]:
     """Within it, in this thread, each of the variables is a Tensor wherever an op, an operator or
-    `value` takes it; gives those Tensors, in order."""
+    `value` takes it; gives those Tensors, in order. Variables of integers stay as they are."""
     leaves = [trace(variable.numpy()) for variable in variables]
+    pairs = zip(variables, leaves, strict=True)
     before = recorded_variables.leaves
-    recorded_variables.leaves = {**before, **dict(zip(variables, leaves, strict=True))}
+    recorded_variables.leaves = {
+        **before, **{variable: leaf for variable, leaf in pairs if leaf.dtype.kind == "f"}
+    }  # fmt: skip
     try:
         yield leaves
     finally:

@@ -11,6 +11,7 @@ import numpy as np
 from .. import _plan
 from .._variables import Traced as Traced
 
+_METHODS = {name for name in dir(np.ndarray) if not name.startswith("_")}
 _serial = itertools.count()
 
 
@@ -22,7 +23,7 @@ class Node:
     gradients to those of the inputs, one each, None for zero.
     """
 
-    __slots__ = ("inputs", "serial", "values", "vjp")
+    __slots__ = ("__weakref__", "inputs", "serial", "values", "vjp")
 
     def __init__(
         self, inputs: Sequence[Tensor], values: Sequence[np.ndarray], vjp: Callable | None
@@ -88,6 +89,16 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise _refusal("numpy.asarray")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise Traced(
+            "An array that is being differentiated cannot be written to: `ops.where`, "
+            "`ops.slice_update` and `ops.scatter_update` of coreops.ops give changed copies."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        hint = f": a method of NumPy's arrays; see `coreops.ops.{name}`" if name in _METHODS else ""
+        raise AttributeError(f"A Tensor has no attribute {name!r}{hint}")
 
     def __float__(self) -> float:
         raise _refusal("float")

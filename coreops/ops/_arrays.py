@@ -47,6 +47,8 @@ def array(x: Any) -> np.ndarray:
 
 def fractional(x: Any) -> np.ndarray:
     """Return `x` as an array of floats: integers and bools in the default float type."""
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        return x
     x = array(x)
     return x if x.dtype.kind in "fc" else x.astype(config.compute_floatx())
 

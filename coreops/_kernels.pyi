@@ -158,3 +158,59 @@ class Rule:
 def rescale_columns(
     w: np.ndarray, low: float, high: float, rate: float, epsilon: float
 ) -> None: ...
+
+@disjoint_base
+class Trainer:
+    @property
+    def dtype(self) -> np.dtype: ...
+    def __init__(self, dtype: Any) -> None: ...
+    def weight(self, w: np.ndarray, vector: bool = False) -> int: ...
+    def teach(
+        self,
+        w: int,
+        g: np.ndarray | None = None,
+        slots: Sequence[np.ndarray] = (),
+        l1: float = 0.0,
+        l2: float = 0.0,
+        decays: bool = True,
+        nonneg: bool = False,
+        given: bool = False,
+        norm: tuple[float, float, float, float] | None = None,
+    ) -> None: ...
+    def finish(self) -> None: ...
+    def pack(self, w: int) -> None: ...
+    def learn(self, batch: int, rule: Rule | None) -> None: ...
+    def penalty(self) -> float: ...
+
+@disjoint_base
+class TrainingPlan(Plan):
+    def attach(self, trainer: Trainer) -> Self: ...
+    def dense_weights(self, x: int, positions: int, kernel: int, bias: int = -1) -> int: ...
+    def prelu_weights(self, x: int, alpha: int) -> int: ...
+    def penalty(self, x: int, l1: float, l2: float) -> None: ...
+    def learn(
+        self,
+        y: int,
+        kind: str,
+        positions: int,
+        n: int,
+        from_logits: bool = False,
+        p: float = 0.0,
+        wanted: bool = False,
+    ) -> None: ...
+    def learn_from(self, y: int, wanted: bool) -> None: ...
+    def train(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        streams: Sequence[tuple[int, int]] = (),
+        target: np.ndarray | None = None,
+        weight: np.ndarray | None = None,
+        loss: np.ndarray | None = None,
+        penalty: np.ndarray | None = None,
+        gradient: np.ndarray | None = None,
+        input_gradient: np.ndarray | None = None,
+        mask: np.ndarray | None = None,
+    ) -> None: ...
+
+def weighted_sum(x: np.ndarray, weight: np.ndarray) -> float: ...

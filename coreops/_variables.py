@@ -189,8 +189,8 @@ class Variable:
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """A copy is nobody's to train but its owner's."""
         self.numpy()
-        kept = {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
-        return None, {**kept, "_source": None}
+        names = [name for name in Variable.__slots__ if name != "__weakref__"]
+        return None, {**{name: getattr(self, name) for name in names}, "_source": None}
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         for name, value in state[1].items():

@@ -139,7 +139,7 @@ static void update_piece(const co_class *class, const co_piece *piece, const cha
         trainer->kernels->update(count, matrix->w + at, g + i * ldg * item, slots, class->rule,
                                  &lesson->how);
     }
-    if (lesson->norms && !class->rule->gathers) {
+    if (lesson->norms) {
         char *w = matrix->w + (piece->i * n + piece->j) * item;
         const int vector = matrix->k == 1; /* its one norm is that of a column */
         trainer->kernels->rescale_columns(vector ? n : matrix->k, vector ? 1 : piece->columns, w,

@@ -51,10 +51,10 @@ cdef class Trainer:
             raise ValueError(f"internal error: no weight {w}")
         return 0
 
-    def teach(self, int w, g=None, slots=(), double l1=0.0, double l2=0.0, double scale=1.0,
+    def teach(self, int w, g=None, slots=(), double l1=0.0, double l2=0.0,
               bint decays=True, bint nonneg=False, bint given=False, norm=None):
         """Weight w learns: g is where its gradient goes (and, if given, a part comes from), slots the
-        arrays of the optimizer's state, l1 and l2 its penalty's factors, scale that of the gradient,
+        arrays of the optimizer's state, l1 and l2 its penalty's factors,
         norm None or the (low, high, rate, epsilon) that the norms of its columns are brought to."""
         cdef co_lesson lesson
         cdef int i
@@ -66,7 +66,7 @@ cdef class Trainer:
         for i in range(CO_MOST_SLOTS):
             lesson.slots[i] = self._array(slots[i], shape) if i < len(slots) else NULL
         lesson.given = given
-        lesson.how = co_weight(scale, l1, l2, 1.0, decays, nonneg)
+        lesson.how = co_weight(1.0, l1, l2, 1.0, decays, nonneg)
         lesson.norms = norm is not None
         if norm is not None:
             lesson.norm = co_norm(norm[0], norm[1], norm[2], norm[3])

@@ -71,8 +71,8 @@ class Passed(NamedTuple):
 class Chain:
     """Layers for samples of one shape, with the weights of a workspace.
 
-    variables: those that learn. training: whether layers behave as in training. Parts are compiled when data first gets to them, as what comes out
-    of a user's function is not known before.
+    variables: those that learn. training: whether layers behave as in training. Parts are compiled
+    when data first gets to them, as what comes out of a user's function is not known before.
     """
 
     def __init__(
@@ -200,8 +200,10 @@ class Chain:
         """The number of layers."""
         return len(self._leaves)
 
-    def forward(self, part: Part, x: np.ndarray, mask: np.ndarray | None) -> tuple[Any, Any, Passed]:
-        """Take data through a part; return what comes out, its mask, and what the way back needs."""
+    def forward(
+        self, part: Part, x: np.ndarray, mask: np.ndarray | None
+    ) -> tuple[Any, Any, Passed]:
+        """Take data through a part; return its result, the mask, and what the way back needs."""
         way = part.ways["forward"]
         self.refresh()
         streams = streams_of(way.flow)
@@ -209,29 +211,38 @@ class Chain:
         y = x
         if way.y.id or way.flow.penalties:
             y = way.buffer("y", (len(x), *way.y.shape))
-            if way.flow.plan.masked:
+            if way.flow.plan.masked and way.y.mask is not None:
                 made = np.empty((len(x), *way.y.mask.shape), np.bool_)
             way.flow.plan.train(x, y, streams, penalty=way.penalty(len(x)), mask=made)
         if way.y.mask is None or way.y.mask.id is not None:
             mask = made
         passed = Passed(part, x, streams, None, None, [], [])
-        return (y, mask, passed) if part.seam is None else self._through(passed, y, mask)
+        return (y, mask, passed) if part.seam is None else self._through(passed, part.seam, y, mask)
 
-    def _through(self, passed: Passed, y: np.ndarray, mask: Any) -> tuple[Any, Any, Passed]:
+    def _through(
+        self, passed: Passed, seam: _plan.Seam, y: np.ndarray, mask: Any
+    ) -> tuple[Any, Any, Passed]:
         """Run a part's seam on its result, recording."""
-        layer, seam = passed.part.layer, passed.part.seam
+        layer = passed.part.layer
         own = [v for v in layer.weights if id(v) in self._learning]
         for variable in own:
             self.number(variable)
         layer._clear_losses()
         with _tape.recording(own) as leaves, _plan.python_scope(self.training):
-            entry = _tape.trace(y)
+            entry: Any = _tape.trace(y)
             result = seam.fn(entry, mask)
         result, mask = result if isinstance(result, tuple) else (result, mask)
         losses = [loss for one in layer._flatten_layers() for loss in one._call_losses]
         value = np.ascontiguousarray(_tape.value_of(result), self.workspace.dtype)
-        return value, mask, passed._replace(
-            entry=entry, result=result, leaves=list(zip(own, leaves, strict=True)), losses=losses
+        return (
+            value,
+            mask,
+            passed._replace(
+                entry=entry,
+                result=result,
+                leaves=list(zip(own, leaves, strict=True)),
+                losses=losses,
+            ),
         )
 
     def back(self, passed: Passed, gradient: np.ndarray, wanted: bool) -> np.ndarray | None:
@@ -240,7 +251,10 @@ class Chain:
         part = passed.part
         if part.seam is not None:
             leaves = [leaf for _, leaf in passed.leaves]
-            outputs, seeds = [passed.result, *passed.losses], [gradient, *(1 for _ in passed.losses)]
+            outputs, seeds = (
+                [passed.result, *passed.losses],
+                [gradient, *(1 for _ in passed.losses)],
+            )
             found = _tape.gradients(outputs, seeds, [passed.entry, *leaves])
             gradient = np.ascontiguousarray(found[0], self.workspace.dtype)
             for (variable, _), part_of in zip(passed.leaves, found[1:], strict=True):

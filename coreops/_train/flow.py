@@ -37,21 +37,21 @@ class TrainingFlow(Flow):
 
     def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:
         if scale is not None:
-            self._refuse_quantized()
+            raise self._quantized()
         w, b = self._number(kernel), -1 if bias is None else self._number(bias)
         y = self.plan.dense_weights(x.id, int(np.prod(x.shape[:-1])), w, b)
         return x._replace(id=y, shape=(*x.shape[:-1], kernel.shape[1]))
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
-        self._refuse_quantized()
+        raise self._quantized()
 
-    def _refuse_quantized(self) -> Any:
-        raise NotImplementedError(
+    def _quantized(self) -> NotImplementedError:
+        return NotImplementedError(
             f"Layer '{self.layer}' is quantized: its weights cannot be trained. Train the model "
             "before it is quantized."
         )
 
-    def prelu(self, x: Value, alpha: Any) -> Value | Seam:
+    def prelu(self, x: Value, alpha: Any) -> Value | Seam:  # type: ignore[override]
         shape = alpha.shape
         while shape and shape[0] == 1:
             shape = shape[1:]

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _tape, config
 from .._variables import Variable
 from ..constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
-from ..regularizers import L1, L2, L1L2
+from ..regularizers import L1, L1L2, L2
 from .chain import Chain
 from .workspace import Workspace, aligned
 
@@ -51,7 +51,8 @@ class Learners:
 
     def whole_gradient(self, variable: Variable) -> np.ndarray:
         """Return a variable's gradient with the part of a penalty that the kernels add."""
-        gradient, penalty = self.gradient(variable).copy(), variable.regularizer
+        gradient = self.gradient(variable).copy()
+        penalty: Any = variable.regularizer
         if self.by_rule and _is_l1l2(penalty):
             w = variable.numpy()
             gradient += penalty.l1 * np.sign(w) + 2 * penalty.l2 * w
@@ -65,9 +66,8 @@ class Learners:
             return found
         slots = self.optimizer._slots(variable)
         found["slots"] = [self.workspace.hold(slot) for slot in slots]
-        found["scale"] = 1 / (self.optimizer.loss_scale_factor or 1.0)
         found["decays"] = self.optimizer._decays(variable)
-        penalty = variable.regularizer
+        penalty: Any = variable.regularizer
         if _is_l1l2(penalty):
             found["l1"], found["l2"] = penalty.l1, penalty.l2
         found.update(_bounds(variable))
@@ -78,8 +78,9 @@ class Learners:
         are added."""
         total = 0.0
         for variable in self.apart:
+            regularizer: Any = variable.regularizer
             with _tape.recording([variable]) as (leaf,):
-                penalty = variable.regularizer(leaf)
+                penalty = regularizer(leaf)
             total += float(np.sum(_tape.value_of(penalty)))
             add(variable, _tape.gradients([penalty], [1], [leaf])[0])
         return total
@@ -87,7 +88,8 @@ class Learners:
     def constrain(self) -> None:
         """Apply the constraints that the kernels do not know."""
         for variable in self.constrained:
-            variable.assign(variable.constraint(variable.numpy()))
+            constraint: Any = variable.constraint
+            variable.assign(constraint(variable.numpy()))
 
 
 class LearningChain(Chain):
@@ -115,6 +117,10 @@ class LearningChain(Chain):
     def add_gradient(self, variable: Variable, gradient: np.ndarray) -> None:
         self._gives(variable)
         self._learners.gradient(variable)[...] += gradient
+
+    def penalize(self) -> float:
+        """Add the gradients of the regularizers that the kernels do not know; return their sum."""
+        return self._learners.penalize(self.add_gradient)
 
     def ask_gradients(self) -> None:
         """From now on the gradients of all variables go to the learners' arrays."""

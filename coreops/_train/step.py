@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _kernels, _plan, _tape
-from .chain import Passed, Reshaped, streams_of
+from .chain import Part, Passed, Reshaped, streams_of
 from .learners import Learners, LearningChain
 from .workspace import Workspace
 
@@ -27,7 +27,8 @@ class TrainingStep:
         self.leaves = model.leaves()
         self.variables = model.trainable_variables
         self.mask: np.ndarray | None = None
-        self._model, self._compiled, self._optimizer = model, compiled, compiled.optimizer
+        self._model, self._compiled = model, compiled
+        self._optimizer: Any = compiled.optimizer
         wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves)
         self._workspace = Workspace(np.dtype(np.float64 if wide else np.float32))
         self._learners: Learners | None = None
@@ -108,12 +109,12 @@ class TrainingStep:
             if gradient is None:
                 break
             gradient = chain.back(passed[i], gradient, i > 0)
-        total += loss + chain.trainer.penalty() + self._learners.penalize(chain.add_gradient)
+        total += loss + chain.trainer.penalty() + chain.penalize()
         self._learn(chain, batch, update)
         return total, y_pred
 
     def _kernel_of(self, y: Any, shape: tuple[int, ...]) -> Any:
-        """Return the kernel of the loss for predictions of a shape, batch first; None: it has none."""
+        """Return the kernel of the loss for predictions of a shape, batch first; None: none."""
         compiled = self._compiled
         if not compiled.resolved:
             compiled.resolve(() if y is None else y.shape, shape)
@@ -122,7 +123,14 @@ class TrainingStep:
         return compiled.loss.kernel()
 
     def _to_loss(
-        self, chain: LearningChain, part: Any, x: np.ndarray, mask: Any, y: Any, weight: Any, wanted: bool
+        self,
+        chain: LearningChain,
+        part: Part,
+        x: np.ndarray,
+        mask: np.ndarray | None,
+        y: Any,
+        weight: Any,
+        wanted: bool,
     ) -> tuple[float, np.ndarray, np.ndarray | None]:
         """The last part, its loss and its way back, in one run of one plan."""
         forward = part.ways["forward"]
@@ -134,7 +142,7 @@ class TrainingStep:
             mask = None
         self.mask = mask
         shape = (len(x), *forward.y.shape)
-        loss = self._compiled.loss
+        loss: Any = self._compiled.loss
         target, factor = loss.prepare(y, shape, self._workspace.dtype, weight, mask)
         factor = factor * self._compiled.loss_weight
         kind, options = loss.kernel()

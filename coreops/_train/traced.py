@@ -82,17 +82,19 @@ class TracedChain(Chain):
         found = []
         for variable in self._variables_of:
             known = self.found.get(id(variable))
-            total = np.zeros(variable.shape, self.workspace.dtype) if known is None else known.copy()
+            total = (
+                np.zeros(variable.shape, self.workspace.dtype) if known is None else known.copy()
+            )
             found.append(total + self._extra.get(id(variable), 0))
         return [gradient.copy(), *found]
 
 
 def call_traced(layer: Layer, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-    """Call a layer whose computation is steps of a plan on a Tensor.
+    """Call a layer whose computation is steps of a plan on a Tensor, or with recorded weights.
 
     Returns the output, a Tensor, and its mask.
     """
-    value = np.ascontiguousarray(layer._adapt(x.value))
+    value = np.ascontiguousarray(layer._adapt(_tape.value_of(x)))
     wide = any(leaf.compute_dtype == "float64" for leaf in layer.leaves())
     dtype = np.dtype(np.float64 if wide else np.float32)
     leaves = [(v, _tape.leaf_of(v)) for v in layer.weights]

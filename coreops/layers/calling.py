@@ -64,13 +64,13 @@ def call_layer(
         raise ValueError(
             f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
         )
-    if isinstance(args[0], _tape.Tensor):
+    if isinstance(args[0], _tape.Tensor) or any(map(_tape.leaf_of, layer.weights)):
         return _call_tensor(layer, args[0], training, mask)
     return _call_array(layer, args[0], training, mask, out, install=outer is None)
 
 
-def _call_tensor(layer: Layer, x: _tape.Tensor, training: bool, mask: Any) -> Any:
-    """Run the layer's plan as one recorded step."""
+def _call_tensor(layer: Layer, x: Any, training: bool, mask: Any) -> Any:
+    """Run the layer's plan as one recorded step: its input is a Tensor, or its weights are."""
     from .._train.traced import call_traced
 
     mask = _plan.mask_of(x) if mask is None else mask

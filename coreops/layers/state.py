@@ -28,7 +28,7 @@ class LayerState(_kernels.Callable):
     _fixed: list[Variable]
     _holders: dict[str, Any]  # attribute -> layer, or container that may hold layers
     _call_losses: list[Any]
-    _programs: dict[tuple[bool, bool] | str, Any]
+    _programs: dict[tuple | str, Any]
     _revision: int
     _init_args: tuple[tuple, dict[str, Any]]
     _call_parameters: dict[str, Any]

@@ -43,6 +43,17 @@ class Twice(coreops.Model):
         return self.b(h) + self.b(ops.sin(h))
 
 
+class FromConstants(layers.Layer):
+    """A layer on what is no input: only its weights vary."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Dense(4, activation="tanh")
+
+    def call(self, x):
+        return x * self.inner(np.ones((1, 2)))
+
+
 class Cubic(regularizers.Regularizer):
     def __call__(self, w):
         return 0.1 * ops.sum(ops.abs(w) ** 3)
@@ -126,6 +137,7 @@ STACKS = {
     "a lambda": chain(dense(), lambda: layers.Lambda(antirectifier)),
     "two lambdas": chain(lambda: layers.Lambda(ops.sin), dense(), lambda: layers.Lambda(ops.tanh)),
     "a layer of one's own": chain(dense(), Custom),
+    "a layer on constants": chain(dense(), FromConstants),
     "a frozen layer": chain(dense(4, "tanh"), dense(4, "tanh", trainable=False)),
     "a frozen beginning": chain(dense(4, "tanh", trainable=False)),
     "a nested model": chain(lambda: Sequential([layers.Dense(4, "tanh"), layers.Dense(4)])),

@@ -64,7 +64,8 @@ def call_layer(
         raise ValueError(
             f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
         )
-    if isinstance(args[0], _tape.Tensor) or any(map(_tape.leaf_of, layer.weights)):
+    recorded = (_tape.leaf_of(weight) is not None for weight in layer.weights)
+    if isinstance(args[0], _tape.Tensor) or any(recorded):
         return _call_tensor(layer, args[0], training, mask)
     return _call_array(layer, args[0], training, mask, out, install=outer is None)
 
@@ -74,6 +75,8 @@ def _call_tensor(layer: Layer, x: Any, training: bool, mask: Any) -> Any:
     from .._train.traced import call_traced
 
     mask = _plan.mask_of(x) if mask is None else mask
+    if not isinstance(x, _tape.Tensor):
+        x = _plan.as_array(x, f"the input of layer '{layer.name}'")
     layer._prepare(_open_shape(x), x.dtype)
     return _attach(*call_traced(layer, x, mask, training))
 

@@ -101,7 +101,7 @@ def loss(str kind, cnp.ndarray target not None, cnp.ndarray prediction not None,
         _check_fit("a weight", weight, prediction.dtype, shape[:-1])
     cdef cnp.ndarray value = np.empty(shape[:-1], prediction.dtype)
     cdef cnp.ndarray grad = np.empty_like(prediction) if gradient else None
-    cdef ptrdiff_t m = value.size, n = shape[-1]
+    cdef ptrdiff_t m = value.size, n = shape[len(shape) - 1]
     cdef const void *t = cnp.PyArray_DATA(target)
     cdef const void *w = NULL if weight is None else cnp.PyArray_DATA(<cnp.ndarray>weight)
     cdef void *g = NULL if grad is None else cnp.PyArray_DATA(grad)

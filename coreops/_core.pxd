@@ -18,6 +18,7 @@ cdef extern from "update.h" nogil:
     void co_rule_prepare(co_rule *, int64_t, double)
     double co_rule_factor(const co_rule *, double)
     double co_rule_nadam_product(co_rule *, int64_t)
+from libc.stdint cimport int8_t, uint8_t, uint64_t
 
 
 cdef extern from "activation.h" nogil:
@@ -55,6 +56,12 @@ cdef extern from "dispatch.h":
                                 const co_norm *) noexcept nogil
         void (*loss)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, void *, void *,
                      const co_loss *) noexcept nogil
+        void (*vadd)(ptrdiff_t, const void *, void *) noexcept nogil
+        void (*colsum)(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, void *) noexcept nogil
+        void (*keep_rows)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *,
+                          void *) noexcept nogil
+        double (*penalty)(ptrdiff_t, const void *, double, double, double, void *) noexcept nogil
+        double (*sumsq)(ptrdiff_t, const void *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()

@@ -116,6 +116,12 @@ CO_INLINE void crossentropy_fill(ptrdiff_t n, real *grad, vreal a) {
     for (ptrdiff_t i = 0; i < n; i += VL) v_store_lanes(grad + i, a, v_lanes(n - i));
 }
 
+/* a less w in one lane, if there is a lane of that number: a store could not be read back soon. */
+CO_INLINE vreal crossentropy_minus(vreal a, ptrdiff_t lane, real w) {
+    const vmask until = v_first(v_lanes(lane + 1)), before = v_first(v_lanes(lane));
+    return v_select(before, a, v_select(until, v_sub(a, v_set1(w)), a));
+}
+
 /* As above where the target is 1 at one class, and so is the sum of targets. */
 static void sparse_crossentropy_of_logits(SPARSE_PARAMETERS) {
     (void)parameter;
@@ -143,9 +149,12 @@ static void sparse_crossentropy_of_logits(SPARSE_PARAMETERS) {
             v_store_tail(exps + r, exp, 1);
             if (!grad) continue;
             const vreal scale = v_div(weight ? v_set1(weight[r]) : V(1), exp);
-            if (i < n) v_store_tail(grad + i, v_mul(e, scale), n - i);
-            for (i = 0; i + VL <= n; i += VL) v_store(grad + i, v_mul(v_load(grad + i), scale));
-            grad[class] -= weight ? weight[r] : 1;
+            for (ptrdiff_t j = 0; j + VL <= n; j += VL)
+                v_store(grad + j, v_mul(v_load(grad + j), scale));
+            const real w = weight ? weight[r] : 1;
+            if (class < i) grad[class] -= w;
+            if (i < n)
+                v_store_tail(grad + i, crossentropy_minus(v_mul(e, scale), class - i, w), n - i);
             grad += n;
         }
         if (value) {
@@ -158,11 +167,12 @@ static void sparse_crossentropy_of_logits(SPARSE_PARAMETERS) {
 
 /* -------------------------------------------------------------------------- from probabilities */
 
-/* The derivative to c = p / sum of a row's terms -s log(clip c), and -s log(clip c). */
+/* The derivative to c = p / sum of a row's terms -s log(clip c), and these: most vectors of a long
+ * row have no target. */
 CO_INLINE vreal crossentropy_slope(vreal s, vreal c, vreal *term) {
     const vreal low = V(LOSS_EPSILON), high = V(1 - LOSS_EPSILON);
     const vreal cut = v_min(high, v_max(low, c));
-    *term = v_neg(v_mul(s, v_log(cut)));
+    *term = v_any(v_ne(s, V(0))) ? v_neg(v_mul(s, v_log(cut))) : V(0);
     return v_neg(v_mul(v_div(s, cut), loss_inside(c, low, high)));
 }
 

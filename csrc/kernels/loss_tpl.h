@@ -102,23 +102,62 @@ LOSS(binary_crossentropy_of_logits) {
     return v_add(v_fnma(s, p, v_max(V(0), p)), v_log1p_unit(e));
 }
 
-/* A stretch of a row, or of rows of one element each: stores d * scale where grad is not NULL. */
+/* The terms of some elements; stores d * scale where grad is not NULL. */
 #define LOSS_STEP(name, offset, lanes, scale)                                                      \
     loss_##name(v_load_lanes(t + (offset), lanes), v_load_lanes(p + (offset), lanes), a, &d);      \
     if (grad) v_store_lanes(grad + (offset), v_mul(d, scale), lanes)
 
-/* Loops over rows: the mean of n terms where mean != 0, else their sum. */
+/* Rows of less than a vector are taken together, as many as LOSS_BLOCK elements hold: first the
+ * terms of all, then their sums. */
+#define LOSS_BLOCK (16 * VL)
+
+/* The factor of every element's derivative; NULL if it is 1 / count everywhere. */
+CO_INLINE const real *loss_scales(ptrdiff_t rows, ptrdiff_t n, const real *weight, real count,
+                                  real *scales) {
+    if (!weight || n == 1) return weight;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t j = 0; j < n; j++) scales[r * n + j] = weight[r] / count;
+    return scales;
+}
+
+/* The sums of rows, their terms in order. */
+CO_INLINE void loss_short_sums(ptrdiff_t rows, ptrdiff_t n, const real *terms, real count,
+                               real *value) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        real sum = terms[r * n];
+        for (ptrdiff_t j = 1; j < n; j++) sum += terms[r * n + j];
+        value[r] = sum / count;
+    }
+}
+
+/* The mean of a row's n terms where mean != 0, else their sum. */
 #define LOSS_ROWS(name, mean)                                                                      \
+    static void loss_short_##name(LOSS_PARAMETERS) {                                               \
+        real terms[LOSS_BLOCK], scales[LOSS_BLOCK];                                                \
+        const real count = (real)((mean) ? n : 1);                                                 \
+        const vreal a = V(parameter), even = v_div(V(1), v_set1(count));                           \
+        vreal d;                                                                                   \
+        for (ptrdiff_t rows; m > 0; m -= rows, t += rows * n, p += rows * n) {                     \
+            rows = m < LOSS_BLOCK / n ? m : LOSS_BLOCK / n;                                        \
+            const real *factors = loss_scales(rows, n, weight, count, scales);                     \
+            real *sums = value && n == 1 ? value : terms;                                          \
+            for (ptrdiff_t i = 0; i < rows * n; i += VL) {                                         \
+                const ptrdiff_t lanes = v_lanes(rows * n - i);                                     \
+                const vreal scale = factors ? v_load_lanes(factors + i, lanes) : even;             \
+                const vreal term = LOSS_STEP(name, i, lanes, scale);                               \
+                v_store_lanes(sums + i, term, lanes);                                              \
+            }                                                                                      \
+            if (value && n > 1) loss_short_sums(rows, n, terms, count, value);                     \
+            if (value) value += rows;                                                              \
+            if (weight) weight += rows;                                                            \
+            if (grad) grad += rows * n;                                                            \
+        }                                                                                          \
+    }                                                                                              \
     static void loss_rows_##name(LOSS_PARAMETERS) {                                                \
         const vreal a = V(parameter), count = V((mean) ? n : 1);                                   \
         vreal d;                                                                                   \
-        if (n == 1) {                                                                              \
-            for (ptrdiff_t i = 0; i < m; i += VL) {                                                \
-                const ptrdiff_t lanes = v_lanes(m - i);                                            \
-                const vreal scale = weight ? v_load_lanes(weight + i, lanes) : V(1);               \
-                const vreal term = LOSS_STEP(name, i, lanes, scale);                               \
-                if (value) v_store_tail(value + i, term, lanes);                                   \
-            }                                                                                      \
+        if (n < VL) {                                                                              \
+            if (n > 0) loss_short_##name(m, n, t, p, weight, value, grad, parameter);              \
             return;                                                                                \
         }                                                                                          \
         for (ptrdiff_t row = 0; row < m; row++, t += n, p += n) {                                  \

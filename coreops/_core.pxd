@@ -1,7 +1,7 @@
 """The C core as Cython sees it: csrc/dispatch.h, csrc/parallel.h, csrc/coreops.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, uint64_t
+from libc.stdint cimport int8_t, uint8_t, uint64_t
 
 
 cdef extern from "activation.h" nogil:
@@ -9,6 +9,13 @@ cdef extern from "activation.h" nogil:
         int kind
         double p, q, r
     int co_act_by_output(const co_act *)
+
+
+cdef extern from "loss.h":
+    ctypedef struct co_loss:
+        int kind, from_logits
+        double p
+    enum: CO_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY
 
 
 cdef extern from "dispatch.h":
@@ -24,6 +31,14 @@ cdef extern from "dispatch.h":
                             void *) noexcept nogil
         void (*softmax_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, void *,
                              int) noexcept nogil
+        void (*loss)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, void *, void *,
+                     const co_loss *) noexcept nogil
+        void (*vadd)(ptrdiff_t, const void *, void *) noexcept nogil
+        void (*colsum)(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, void *) noexcept nogil
+        void (*keep_rows)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *,
+                          void *) noexcept nogil
+        double (*penalty)(ptrdiff_t, const void *, double, double, double, void *) noexcept nogil
+        double (*sumsq)(ptrdiff_t, const void *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()

@@ -13,7 +13,7 @@ import numpy as np
 
 from coreops._core cimport (
     CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH, co_act, co_act_by_output,
-    co_cpu_features, co_how,
+    CO_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY, co_loss, co_cpu_features, co_how,
     co_kernels, co_matmul, co_parallel_init, co_precision,
     co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
     co_plan_dense, co_plan_dense_int8, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
@@ -31,6 +31,9 @@ cdef extern from *:
     #include "activation.h"
     #define CO_ACTIVATION_NAME(NAME, name) #name,
     static const char *const co_activation_names[] = {CO_ACTIVATION_LIST(CO_ACTIVATION_NAME)};
+    #include "loss.h"
+    #define CO_LOSS_NAME(NAME, name) #name,
+    static const char *const co_loss_names[] = {CO_LOSS_LIST(CO_LOSS_NAME)};
     /* How many user functions this thread is inside of: see Callable. */
     static _Thread_local int co_scopes;
     /* Raised by every change that an installed plan may not have seen. Threads of a free-threaded
@@ -43,6 +46,8 @@ cdef extern from *:
     void co_bump_epoch()
     int CO_ACT_COUNT
     const char *co_activation_names[]
+    int CO_LOSS_COUNT
+    const char *co_loss_names[]
     int co_scopes
 
 

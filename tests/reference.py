@@ -270,6 +270,35 @@ def prelu_gradient(x, alpha, dy):
     return dy * np.where(x > 0, 1, alpha), dy * np.minimum(x, 0)
 
 
+def column_sums(x):
+    """Row after row, in the type of x."""
+    y = np.zeros(x.shape[1], x.dtype)
+    for row in x:
+        y = y + row
+    return y
+
+
+def keep_rows(mask, x):
+    return np.where(mask[..., None], x, np.zeros((), x.dtype))
+
+
+def penalty(x, l1, l2):
+    """The value, and its gradient."""
+    x = x.astype(np.float64)
+    value = (l1 * np.sum(np.abs(x)) if l1 else 0) + (l2 * np.sum(x * x) if l2 else 0)
+    return value, l1 * np.sign(x) + 2 * l2 * x
+
+
+def sum_squares(x):
+    """Of 16 lanes that take the elements in turn, added pairwise: in that order, in float64."""
+    lanes = np.zeros(16)
+    for i, v in enumerate(x.astype(np.float64)):
+        lanes[i % 16] += v * v
+    for width in (8, 4, 2, 1):
+        lanes = lanes[:width] + lanes[width:]
+    return lanes[0]
+
+
 # ------------------------------------------------------------------------------------ the roofline
 
 

@@ -168,3 +168,68 @@ def test_arrays_that_do_not_fit(dtype):
     with pytest.raises(ValueError, match="axis"):
         _kernels.softmax_gradient(np.zeros((), dtype), np.zeros((), dtype))
     assert _kernels.softmax_gradient(np.zeros((3, 0), dtype), np.zeros((3, 0), dtype)).size == 0
+
+
+# -------------------------------------------------------------------------------------------- sums
+
+
+@pytest.mark.parametrize("n", [*SIZES, 1000])
+def test_sums_of_arrays(isa, dtype, rng, n):
+    x, y = (unaligned(rng.normal(size=n).astype(dtype)) for _ in range(2))
+    exact = x + y
+    _kernels.add_into(x, y)
+    assert np.array_equal(y, exact)
+    assert _kernels.sum_squares(x) == reference.sum_squares(x)
+    # the same bits wherever it starts
+    assert _kernels.sum_squares(x.copy()) == _kernels.sum_squares(x)
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 7, 100])
+@pytest.mark.parametrize("n", [1, 3, 4, 15, 16, 17, 33, 129, 200])
+def test_column_sums(isa, dtype, rng, m, n):
+    x = unaligned(rng.normal(size=(m, n)).astype(dtype))
+    assert np.array_equal(_kernels.column_sums(x), reference.column_sums(x))
+
+
+@pytest.mark.parametrize("n", [n for n in SIZES if n])
+def test_keep_rows(isa, dtype, rng, n):
+    x = unaligned(rng.normal(size=(2, 5, n)).astype(dtype))
+    x[0, :, 0] = np.nan
+    mask = rng.random((2, 5)) < 0.5
+    np.testing.assert_array_equal(_kernels.keep_rows(mask, x), reference.keep_rows(mask, x))
+
+
+@pytest.mark.parametrize("n", [*SIZES, 1000])
+@pytest.mark.parametrize(("l1", "l2"), [(0.01, 0.0), (0.0, 0.03), (0.01, 0.03)])
+def test_penalty(isa, dtype, rng, n, l1, l2):
+    x, dx = (unaligned(rng.normal(size=n).astype(dtype)) for _ in range(2))
+    x[: n // 3] = 0
+    exact, gradient = reference.penalty(x, l1, l2)
+    assert abs(_kernels.penalty(x, l1, l2) - exact) <= (n + 4) * 2.0**-52 * exact
+    before = dx.copy()
+    assert _kernels.penalty(x, l1, l2, 0.5, dx) == _kernels.penalty(x, l1, l2)
+    bound = 4 * np.finfo(dtype).eps * (np.abs(before) + np.abs(gradient))
+    assert np.all(np.abs(dx - (before + 0.5 * gradient)) <= bound)
+
+
+def test_a_factor_of_0_leaves_its_term_out(isa, dtype):
+    x = np.array([np.inf, 1e200 if dtype == np.float64 else 1e30, 1], dtype)
+    assert _kernels.penalty(x[1:].copy(), 1.0, 0.0) == float(x[1]) + 1
+    assert _kernels.penalty(x, 0.0, 0.0) == 0
+    assert np.isnan(_kernels.penalty(np.array([np.nan], dtype), 0.5, 0.0))
+
+
+def test_sums_refuse_arrays_that_do_not_fit(dtype):
+    x = np.zeros((2, 3), dtype)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="writeable"):
+        _kernels.add_into(x, frozen)
+    with pytest.raises(ValueError, match="writeable"):
+        _kernels.penalty(x, 1, 1, 1, frozen)
+    with pytest.raises(ValueError, match="one shape"):
+        _kernels.penalty(x, 1, 1, 1, x[0])
+    with pytest.raises(ValueError, match="two axes"):
+        _kernels.column_sums(x[0])
+    with pytest.raises(ValueError, match="a mask of bool"):
+        _kernels.keep_rows(np.ones(3, bool), x)

@@ -1,4 +1,5 @@
-/* grad_tpl.h - gradients of the activations, of PReLU and of softmax. Needs softmax_tpl.h.
+/* grad_tpl.h - gradients of the activations, of PReLU and of softmax. Needs softmax_tpl.h and
+ * sums_tpl.h.
  *
  * An activation's gradient is dy times its slope, computed from y where co_act_by_output says so
  * and from x elsewhere. The formulas stand in activation.h. */
@@ -7,6 +8,7 @@
 
 #include "activation_tpl.h"
 #include "softmax_tpl.h"
+#include "sums_tpl.h"
 
 #define SLOPE(name, expr)                                                                          \
     CO_INLINE vreal slope_##name(vreal v, vreal p, vreal q, vreal r) {                             \
@@ -170,10 +172,10 @@ static void vprelu_grad(ptrdiff_t n, const void *x, const void *alpha, const voi
     real *dxr = dx, *dar = dalpha;
     for (ptrdiff_t i = 0; i < n; i += VL) {
         const ptrdiff_t lanes = v_lanes(n - i);
-        const vreal v = v_load_tail(xr + i, lanes), d = v_load_tail(dyr + i, lanes);
-        const vreal slope = v_select(v_lt(V(0), v), V(1), v_load_tail(ar + i, lanes));
-        if (dxr) v_store_tail(dxr + i, v_mul(d, slope_or_nan(v, slope)), lanes);
-        if (dar) v_store_tail(dar + i, v_mul(d, v_min(V(0), v)), lanes);
+        const vreal v = v_load_lanes(xr + i, lanes), d = v_load_lanes(dyr + i, lanes);
+        const vreal slope = v_select(v_lt(V(0), v), V(1), v_load_lanes(ar + i, lanes));
+        if (dxr) v_store_lanes(dxr + i, v_mul(d, slope_or_nan(v, slope)), lanes);
+        if (dar) v_store_lanes(dar + i, v_mul(d, v_min(V(0), v)), lanes);
     }
 }
 
@@ -182,39 +184,20 @@ CO_INLINE void softmax_grad_packed(const int width, const int log, ptrdiff_t cou
                                    const real *dy, real *dx) {
     for (ptrdiff_t i = 0; i < count; i += VL) {
         const ptrdiff_t lanes = v_lanes(count - i);
-        const vreal v = v_load_tail(y + i, lanes), d = v_load_tail(dy + i, lanes);
+        const vreal v = v_load_lanes(y + i, lanes), d = v_load_lanes(dy + i, lanes);
         const vreal sum = v_sum_of(log ? d : v_mul(d, v), width);
         const vreal g = log ? v_fnma(v_exp(v), sum, d) : v_mul(v, v_sub(d, sum));
-        v_store_tail(dx + i, g, lanes);
+        v_store_lanes(dx + i, g, lanes);
     }
-}
-
-/* The sum of a row, each of its elements times the one of y unless y is NULL. */
-CO_INLINE vreal softmax_grad_sum(ptrdiff_t n, const real *y, const real *dy) {
-    vreal sum[4] = {V(0), V(0), V(0), V(0)};
-    ptrdiff_t i = 0;
-    for (; i + 4 * VL <= n; i += 4 * VL) {
-        CO_UNROLL
-        for (int k = 0; k < 4; k++) {
-            const vreal d = v_load(dy + i + k * VL);
-            sum[k] = y ? v_fma(d, v_load(y + i + k * VL), sum[k]) : v_add(sum[k], d);
-        }
-    }
-    for (; i < n; i += VL) {
-        const ptrdiff_t lanes = v_lanes(n - i);
-        const vreal d = v_load_tail(dy + i, lanes);
-        sum[0] = y ? v_fma(d, v_load_tail(y + i, lanes), sum[0]) : v_add(sum[0], d);
-    }
-    return v_sum_of(v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3])), VL);
 }
 
 CO_INLINE void softmax_grad_row(const int log, ptrdiff_t n, const real *y, const real *dy,
                                 real *dx) {
-    const vreal sum = softmax_grad_sum(n, log ? NULL : y, dy);
+    const vreal sum = sum_of_row(n, dy, log ? NULL : y);
     for (ptrdiff_t i = 0; i < n; i += VL) {
         const ptrdiff_t lanes = v_lanes(n - i);
-        const vreal v = v_load_tail(y + i, lanes), d = v_load_tail(dy + i, lanes);
-        v_store_tail(dx + i, log ? v_fnma(v_exp(v), sum, d) : v_mul(v, v_sub(d, sum)), lanes);
+        const vreal v = v_load_lanes(y + i, lanes), d = v_load_lanes(dy + i, lanes);
+        v_store_lanes(dx + i, log ? v_fnma(v_exp(v), sum, d) : v_mul(v, v_sub(d, sum)), lanes);
     }
 }
 

@@ -190,10 +190,10 @@ class Variable:
         raise TypeError(f"{self!r} has no truth value: compare its elements, or test for None.")
 
     def __float__(self) -> float:
-        return float(self._value)
+        return float(self.value)
 
     def __int__(self) -> int:
-        return int(self._value)
+        return int(self.value)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

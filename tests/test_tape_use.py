@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from test_tape import RNG, check, values, words
 
 import coreops
@@ -236,6 +237,19 @@ def test_gradients_are_new_arrays():
     assert gradient(ops.sum, np.ones((3, 4))).flags.writeable
 
 
+def test_what_was_used_may_be_written_to():
+    x, mask = _tape.trace(np.ones(3)), np.ones(3)
+    y = x * mask + ops.multiply(x, mask)
+    mask *= 5
+    np.testing.assert_array_equal(_tape.gradients([y], [1.0], [x])[0], [2, 2, 2])
+
+
+def test_arrays_with_masks():
+    array = coreops._plan.KerasArray.attach(np.ones((2, 3)), np.ones((2, 3), bool))
+    check(lambda x: array * x + ops.add(array, x), values(2, 3))
+    assert type(_tape.trace(array).value) is np.ndarray
+
+
 def test_stop_gradient():
     x = values(3)
     y = ops.stop_gradient(_tape.trace(x))
@@ -340,10 +354,9 @@ NUMPY = {
 def test_numpy_functions_say_what_to_write(name):
     with pytest.raises(TypeError, match=r"coreops\.ops"):
         NUMPY[name](_tape.trace(np.ones(3)))
-    if name not in ("float", "int"):
-        variable = Variable(np.ones(3))
-        with _tape.recording([variable]), pytest.raises(TypeError, match=r"coreops\.ops"):
-            NUMPY[name](variable)
+    variable = Variable(np.ones(3))
+    with _tape.recording([variable]), pytest.raises(TypeError, match=r"coreops\.ops"):
+        NUMPY[name](variable)
 
 
 @pytest.mark.parametrize("name", ["svd", "eigh", "pinv", "i0", "histogram", "qr"])
@@ -461,3 +474,13 @@ def test_compositions(steps, seed):
         return x
 
     check(function, np.random.default_rng(seed).normal(size=(4, 3)), rel=1e-5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=3), st.integers(0, 8))
+def test_broadcasting(shapes, op):
+    function = (
+        ops.add, ops.multiply, ops.divide, ops.maximum, ops.power, ops.hypot, ops.logaddexp,
+        lambda a, b: ops.where(a > b, a, b), lambda a, b: ops.clip(a, 0.5, b),
+    )[op]  # fmt: skip
+    check(function, *(values(*shape, low=0.6) for shape in shapes.input_shapes))

@@ -78,6 +78,7 @@ class Flow:
         version = getattr(weight, "version", None)
         if version is not None:
             self.read.append((weight, version))
+            weight = weight.numpy()  # also where its uses are recorded
         return np.ascontiguousarray(np.asarray(weight), dtype=dtype)
 
     def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:

@@ -24,28 +24,43 @@ def recorded(function: _Op) -> _Op:
     def op(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except Traced:
-            if not _is_traced([*args, *kwargs.values()]):  # what was is out of reach, as in a dict
-                raise
-        return record(function, function.__name__, args, kwargs)
+        except Traced as error:
+            traced = error
+        return record(function, function.__name__, args, kwargs, traced)
 
     return cast(_Op, op)
 
 
-def record(function: Callable, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Run a function on the values of its arguments, by the rule of that name.
+def record(
+    function: Callable,
+    name: str,
+    args: tuple,
+    kwargs: dict[str, Any],
+    traced: Exception | None = None,
+) -> Any:
+    """Run a function on the values of its arguments; the rule of that name leads back.
 
-    The results become Tensors.
-    What no gradient flows through (results that are no floats, steps, integer inputs) stays plain.
+    The results become Tensors. What no gradient flows through (results that are no floats, steps,
+    what was made of integers) stays plain.
+
+    Args:
+        function: what to run.
+        name: of an op.
+        args: its arguments.
+        kwargs: its keywords.
+        traced: what it raised when it met a Tensor, if it was tried before.
 
     Raises:
         NotImplementedError: there is no rule for the function, or for that argument of it.
+        traced: if no argument is traced; what was is then out of reach, as in a dict.
     """
     inputs: list[tuple[Tensor, tuple[int, ...]]] = []
-    if any(_is_traced(x) for x in kwargs.values()):
+    if kwargs and any(_is_traced(x) for x in kwargs.values()):
         bound = inspect.signature(function).bind(*args, **kwargs)
         args, kwargs = bound.args, bound.kwargs
     values = [_plain(x, (i,), inputs) for i, x in enumerate(args)]
+    if traced is not None and not inputs:
+        raise traced
     y = function(*values, **kwargs)
     several = isinstance(y, (list, tuple))
     results = [np.asarray(result) for result in (y if several else [y])]
@@ -89,7 +104,11 @@ def _rule(name: str, position: int) -> Callable | None:
 
 
 def _plain(x: Any, place: tuple[int, ...], inputs: list) -> Any:
-    """x with arrays for Tensors, which are entered in `inputs` with their place."""
+    """x with arrays for Tensors, which are entered in `inputs` with their place.
+
+    Arrays that can be written to are copied: `mask *= 2`, after it was used, is not to change what
+    has been recorded.
+    """
     if isinstance(x, Variable):
         x = x.value
     if type(x) is Tensor:
@@ -97,7 +116,7 @@ def _plain(x: Any, place: tuple[int, ...], inputs: list) -> Any:
         return x.value
     if type(x) in (list, tuple):
         return type(x)(_plain(item, (*place, i), inputs) for i, item in enumerate(x))
-    return x
+    return x.copy() if isinstance(x, np.ndarray) and x.flags.writeable else x
 
 
 def _is_traced(x: Any) -> bool:

@@ -41,7 +41,6 @@ class Tensor:
     """
 
     __slots__ = ("_index", "_keras_mask", "_node", "value")
-    __array_priority__ = 1000
 
     def __init__(self, value: np.ndarray, node: Node, index: int = 0) -> None:
         self.value = value
@@ -165,9 +164,10 @@ def gradients(outputs: Sequence[Any], seeds: Sequence[Any], leaves: Sequence[Ten
             dys = totals.get(node)
             if dys is None or node.vjp is None:
                 continue
-            pairs = zip(dys, node.values, strict=True)
-            whole = [np.zeros_like(value) if dy is None else dy for dy, value in pairs]
-            for tensor, gradient in zip(node.inputs, node.vjp(whole), strict=True):
+            if len(dys) > 1:
+                pairs = zip(dys, node.values, strict=True)
+                dys = [np.zeros_like(value) if dy is None else dy for dy, value in pairs]
+            for tensor, gradient in zip(node.inputs, node.vjp(dys), strict=True):
                 if gradient is not None:
                     add(tensor, gradient)
     return [_result(totals.get(leaf._node), leaf) for leaf in leaves]
@@ -198,9 +198,10 @@ def _path(outputs: Any, leaves: set[Node]) -> list[Node]:
 
 def _fit(gradient: Any, value: np.ndarray) -> np.ndarray:
     """A gradient in the shape and type of its array: summed over what had been broadcast."""
-    gradient = np.asarray(gradient)
+    if type(gradient) is not np.ndarray:
+        gradient = np.asarray(gradient)
     if gradient.shape != value.shape:
         gradient = np.sum(gradient, axis=tuple(range(gradient.ndim - value.ndim)))
         stretched = (i for i, n in enumerate(value.shape) if n == 1 != gradient.shape[i])
         gradient = np.sum(gradient, axis=tuple(stretched), keepdims=True)
-    return gradient.astype(value.dtype, copy=False)
+    return gradient if gradient.dtype == value.dtype else gradient.astype(value.dtype)

@@ -1,6 +1,8 @@
 """Metrics: results against Keras over several batches, weights, masks, names, configs, picking."""
 
+import copy
 import json
+import pickle
 import warnings
 
 import numpy as np
@@ -257,6 +259,30 @@ def test_masks(rng):
     )
 
 
+def test_weights_per_position_of_labels_that_lack_an_axis(rng):
+    y_true, y_pred = rng.integers(0, 2, (4, 3)), rng.random((4, 3, 1))
+    mask, weight = rng.random((4, 3)) < 0.6, rng.random((4, 3))
+    errors, hits = np.square(y_true - y_pred[..., 0]), (y_pred[..., 0] > 0.5) == y_true
+    masked = KerasArray.attach(y_pred, mask)
+    for name, values in (("MeanSquaredError", errors), ("BinaryAccuracy", hits)):
+        metric = getattr(metrics, name)()
+        assert np.isclose(metric(y_true, masked), values[mask].mean())
+        metric.reset_state()
+        assert np.isclose(metric(y_true, y_pred, weight), np.average(values, weights=weight))
+
+
+def test_copies_count_for_themselves(rng):
+    for name, options, make, _ in (c.values for c in CASES if c.values[1] != {"axis": 0}):
+        metric = getattr(metrics, name)(**options)
+        metric.update_state(*make(rng, (6, 5)))
+        again = pickle.loads(pickle.dumps(metric))
+        copied = copy.deepcopy(metric)
+        np.testing.assert_array_equal(again.result(), metric.result())
+        again.reset_state()
+        np.testing.assert_array_equal(copied.result(), metric.result())
+        again.update_state(*make(rng, (6, 5)))
+
+
 def test_ignored_labels_leave_the_mean(rng):
     y_true, y_pred = sparse(rng, (20, 4))
     metric = metrics.SparseCategoricalCrossentropy(ignore_class=2)
@@ -313,6 +339,8 @@ def test_shapes_that_do_not_fit():
     ):
         with pytest.raises(ValueError, match="Received"):
             getattr(metrics, name)().update_state(np.ones(true), np.ones(pred))
+    with pytest.raises(ValueError, match="one value for the whole batch"):
+        metrics.MeanMetricWrapper(losses.Huber())(np.ones((4, 1)), np.ones((4, 1)), np.ones(4))
     with pytest.raises(ValueError, match="class_id"):
         metrics.Recall(class_id=1).update_state(np.ones(4), np.ones(4))
     with pytest.raises(ValueError, match="expected a label for each"):

@@ -60,6 +60,8 @@ def test_casts():
     same(ops.cast([1.7, -1.7], "int32"), [1, -1], "int32")
     same(ops.cast([1, 0], "bool"), [True, False], "bool")
     assert ops.cast([1], "bfloat16").dtype == np.float32
+    assert ops.cast([1], np.dtype("float64")).dtype == np.float64
+    assert ops.cast([1], "float").dtype == np.float32
     with pytest.raises(ValueError, match="float33"):
         ops.cast([1], "float33")
     same(ops.saturate_cast(np.array([-5, 300]), "uint8"), [0, 255], "uint8")

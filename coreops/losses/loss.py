@@ -10,12 +10,7 @@ import numpy as np
 from .. import _dtypes, config, ops
 from .._names import auto_name, to_snake_case
 from .._plan import mask_of
-from .reduction import (
-    lacks_axis,
-    per_position,
-    reduce_weighted_values,
-    standardize_reduction,
-)
+from .reduction import reduce_weighted_values, standardize_reduction, with_axis
 
 
 class Loss:
@@ -60,11 +55,7 @@ class Loss:
         mask = mask_of(y_pred)
         y_pred = ops.convert_to_tensor(y_pred, self._dtype)
         y_true = ops.convert_to_tensor(y_true, self._dtype)
-        if lacks_axis(y_true.ndim, y_pred.shape) and per_position(
-            y_true.shape, sample_weight, mask
-        ):
-            y_true = ops.expand_dims(y_true, -1)  # a value per position, as the weights are
-        values = self.call(y_true, y_pred)
+        values = self.call(with_axis(y_true, y_pred, sample_weight, mask), y_pred)
         own = mask_of(values)
         if own is not None:
             mask = own if mask is None else np.logical_and(own, mask)

@@ -52,6 +52,17 @@ def per_position(shape: Sequence[int], *weights: Any) -> bool:
     return any(weight is not None and np.ndim(weight) == len(shape) for weight in weights)
 
 
+def with_axis(y_true: Any, y_pred: Any, *weights: Any) -> Any:
+    """Return labels with the last axis that they lack, if weights are given per position.
+
+    So each position has a value of its own, as it has a weight.
+    """
+    ndim = np.ndim(y_true)
+    if lacks_axis(ndim, y_pred.shape) and per_position(y_pred.shape[:-1], *weights):
+        return ops.expand_dims(y_true, -1)
+    return y_true
+
+
 def with_mask(values: Any, mask: np.ndarray) -> Any:
     """Return the values with a mask that says which of them count."""
     if isinstance(values, (np.ndarray, np.generic)):

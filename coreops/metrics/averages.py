@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._plan import as_array, mask_of
-from ..losses.reduction import combine
+from ..losses.reduction import combine, with_axis
 from ..saving import objects
 from .metric import Metric
 
@@ -20,6 +20,11 @@ def _weighted(values: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray |
     weight = combine(sample_weight, mask, values.shape, "sum", np.float64)
     if weight is None:
         return values, None
+    if weight.ndim > values.ndim:
+        raise ValueError(
+            "A metric of one value for the whole batch cannot weigh its samples. Received: "
+            f"sample_weight.shape={weight.shape}"
+        )
     weight = np.broadcast_to(weight, values.shape)
     return values * weight, weight
 
@@ -91,6 +96,8 @@ class MeanMetricWrapper(Mean):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
         mask = mask_of(y_pred)
+        if mask is not None or sample_weight is not None:
+            y_true = with_axis(y_true, as_array(y_pred, "y_pred"), sample_weight, mask)
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
         if mask is not None:
             shape = np.shape(values)

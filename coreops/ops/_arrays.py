@@ -28,10 +28,11 @@ def numpy_dtype(dtype: Any) -> np.dtype:
     Raises:
         ValueError: for an unknown name.
     """
-    if dtype == "bfloat16":
-        return np.dtype("float32")
-    if dtype == "float":
-        return np.dtype(config.compute_floatx())
+    if isinstance(dtype, str):  # NumPy's float64 equals the string "float"
+        if dtype == "bfloat16":
+            return np.dtype("float32")
+        if dtype == "float":
+            return np.dtype(config.compute_floatx())
     try:
         return np.dtype(getattr(dtype, "name", dtype))
     except TypeError as error:

@@ -144,7 +144,7 @@ typedef struct co_planes {
             int stream))                                                                           \
     /* One step of a prepared rule over n elements of a weight, as update.h says: w and its slots  \
      * change, g does not. An element's result depends on that element alone. slots: those of its  \
-     * kind and what the rule gathers and averages in, of n reals each. */                                    \
+     * kind and what the rule gathers and averages in, of n reals each. */                         \
     KERNEL(update, void,                                                                           \
            (ptrdiff_t n, void *w, const void *g, void *const *slots, const co_rule *rule,          \
             const co_weight *of))                                                                  \

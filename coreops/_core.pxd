@@ -1,7 +1,7 @@
 """The C core as Cython sees it: csrc/dispatch.h, parallel.h, coreops.h and update.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, int64_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 
 
 cdef extern from "update.h" nogil:
@@ -18,7 +18,6 @@ cdef extern from "update.h" nogil:
     void co_rule_prepare(co_rule *, int64_t, double)
     double co_rule_factor(const co_rule *, double)
     double co_rule_nadam_product(co_rule *, int64_t)
-from libc.stdint cimport int8_t, uint8_t, uint64_t
 
 
 cdef extern from "activation.h" nogil:

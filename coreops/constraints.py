@@ -99,6 +99,19 @@ class NonNeg(Constraint):
         return np.maximum(np.asarray(w), 0)
 
 
+def _column_norms(constraint: Any) -> tuple[float, float, float] | None:
+    """Return min_value, max_value and rate of a constraint of ours on norms over axis 0, which is
+    what the kernel `rescale_columns` does; None for any other."""
+    if type(constraint) not in (MinMaxNorm, MaxNorm, UnitNorm):
+        return None
+    axis = constraint.axis
+    if (axis if isinstance(axis, int) else tuple(axis)) not in (0, (0,)):
+        return None
+    if isinstance(constraint, UnitNorm):
+        return 1.0, 1.0, 1.0
+    return constraint.min_value, constraint.max_value, constraint.rate
+
+
 def _norms(w: Any, axis: int | Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     w = np.asarray(w)
     if w.dtype.kind != "f":

@@ -9,7 +9,10 @@
  *     average = keep * average + (1 - keep) * w        and, where overwrites, w = average
  *     w = max(w, 0)                                    where nonneg
  *
- * A step that only gathers leaves out all between: gathered += scale * g + l1 sign(w) + 2 l2 w.
+ * A step that only gathers has one line in place of the first four:
+ *
+ *     gathered += scale * g + l1 sign(w) + 2 l2 w
+ *
  * One list feeds the kernels' switch and Python. The formulas are Keras 3's; the fields p, q and
  * epsilon are the optimizer's own, rate, r, s and t those that co_rule_prepare found for the
  * step. Slots are a .. c, in this order; after them come gathered, if the rule accumulates, and

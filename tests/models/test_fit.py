@@ -241,7 +241,6 @@ def test_the_first_fit_builds(monkeypatch):
         ({"validation_batch_size": -1}, "validation_batch_size"),
         ({"validation_split": 1.0}, "validation_split"),
         ({"validation_split": 0.999}, "0 to train on and 11 to validate on"),
-        ({"validation_split": 1e-12}, "11 to train on and 0 to validate on"),
         ({"validation_freq": 0}, "validation_freq"),
         ({"validation_freq": "often"}, "validation_freq"),
         ({"validation_data": (X, Y, WEIGHTS, 1)}, "validation_data"),
@@ -276,7 +275,7 @@ def test_malformed_arguments(model, kwargs, message):
 
 def test_what_holds_no_numbers(model):
     for kwargs in ({"x": None}, {"x": "abc"}, {"y": np.array(["a"] * 11)}):
-        with pytest.raises((TypeError, ValueError), match="fit: `[xy]`"):
+        with pytest.raises((TypeError, ValueError), match=r"fit: `[xy]`"):
             model.fit(**{"x": X, "y": Y, **kwargs})
     with pytest.raises(TypeError, match="unexpected"):
         model.fit(X, Y, nonsense=1)
@@ -302,7 +301,7 @@ def test_a_generator_that_raises(model):
     with pytest.raises(RuntimeError, match="the disk is gone"):
         model.fit(broken(), verbose=0)
     after = linear(coreops)
-    after.fit(X, Y, verbose=0)
+    after.fit(X, Y, verbose=0, shuffle=False)
     np.testing.assert_array_equal(model.get_weights()[0], after.get_weights()[0])
     model.fit(X, Y, verbose=0)
 

@@ -130,6 +130,22 @@ HOSTILE_CONFIGS = {
         ),
         "is a layer",
     ),
+    "initializer that is a model": (
+        sequential(dense(kernel_initializer=sequential(dense(units=10**8), shape=(None, 100)))),
+        "holds a model",
+    ),
+    "quantizer that is a model": (
+        sequential(
+            dense(
+                quantization_config={
+                    "module": "keras.quantizers",
+                    "class_name": "Int8QuantizationConfig",
+                    "config": {"weight_quantizer": sequential(dense(units=10**8))},
+                }
+            )
+        ),
+        "holds a model",
+    ),
     "path in a name": (sequential(dense("../../escape")), "not a layer name"),
     "NUL in a name": (sequential(dense("a\0b")), "not a layer name"),
     "number as a name": (sequential(dense(7)), "not a layer name"),

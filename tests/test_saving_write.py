@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 # Keys that Keras 3.15 writes and Keras 3.0 refuses; they are left out where they say nothing.
-LEFT_OUT = {"input_axes", "output_axes", "quantization_config", "compile_config"}
+LEFT_OUT = {"input_axes", "output_axes", "quantization_config"}
 
 
 def all_options(K):
@@ -128,7 +128,8 @@ def contents(file):
 
     def visit(name, item):
         values = item[()].tolist() if hasattr(item, "shape") else None
-        found[name] = (dict(item.attrs), str(getattr(item, "dtype", "")), values)
+        attributes = {key: np.asarray(value).tolist() for key, value in item.attrs.items()}
+        found[name] = (attributes, str(getattr(item, "dtype", "")), values)
 
     file.visititems(visit)
     return found
@@ -210,6 +211,39 @@ def test_the_file_is_the_one_that_keras_writes(keras, case, h5py, tmp_path):  # 
             h5py.File(tmp_path / f"theirs.{suffix}") as their_file,
         ):
             assert contents(our_file) == contents(their_file)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_legacy_file(keras, case, h5py, rng, tmp_path):  # noqa: F811
+    ours, theirs = make(case, coreops), make(case, keras)
+    random_weights(ours, rng)
+    theirs.set_weights(ours.get_weights())
+    x = sample(ours, rng)
+    ours.save(tmp_path / "ours.h5")
+    theirs.save(tmp_path / "theirs.hdf5")
+    read = keras.saving.load_model(tmp_path / "ours.h5")
+    np.testing.assert_allclose(run(read, x), run(ours, x), rtol=0, atol=1e-6)
+    with (
+        h5py.File(tmp_path / "ours.h5") as our_file,
+        h5py.File(tmp_path / "theirs.hdf5") as their_file,
+    ):
+        assert contents(our_file) == contents(their_file)
+        assert our_file.attrs.keys() == their_file.attrs.keys()
+        our_config, their_config = (
+            without(json.loads(file.attrs["model_config"]), LEFT_OUT)
+            for file in (our_file, their_file)
+        )
+        assert our_config == their_config
+
+
+def test_legacy_file_with_long_lists_of_names(keras, tmp_path):
+    """Attributes of more than 64 KiB are split."""
+    layers = [coreops.layers.Dense(1, name=f"{'long' * 500}_{i}") for i in range(40)]
+    model = coreops.Sequential([coreops.Input((1,)), *layers])
+    model.save(tmp_path / "m.h5")
+    read = keras.saving.load_model(tmp_path / "m.h5")
+    for own, other in zip(model.get_weights(), read.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_unbuilt(keras, tmp_path):
@@ -336,6 +370,79 @@ def test_custom_layer(keras, rng, tmp_path, h5py):  # noqa: F811
         coreops.saving.get_custom_objects().pop("tests>Block")
 
 
+def two_paths(K):
+    """A subclassed model; in Keras' files its layers are found in more than one way."""
+
+    class TwoPaths(K.Model):
+        def __init__(self, units=3, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.second = K.layers.Dense(units)
+            self._first = K.layers.Dense(4, activation="relu")
+            self.by_name = {"a": K.layers.Dense(units), "b": [K.layers.PReLU()]}
+            self.alone = K.Sequential([K.layers.Dense(units)])
+
+        def call(self, x):
+            x = self.second(self._first(x))
+            return self.by_name["b"][0](self.by_name["a"](x)) + self.alone(x)
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    return TwoPaths
+
+
+def test_subclassed_model(keras, rng, tmp_path, h5py):  # noqa: F811
+    ours, theirs = two_paths(coreops), two_paths(keras)
+    keras.saving.register_keras_serializable("tests", "TwoPaths")(theirs)
+    coreops.saving.register_keras_serializable("tests", "TwoPaths")(ours)
+    x = rng.normal(size=(5, 6)).astype(np.float32)
+    try:
+        model = ours(3, name="two")
+        model(x)
+        random_weights(model, rng)
+        model.save(tmp_path / "ours.keras")
+        model.save_weights(tmp_path / "ours.weights.h5")
+        twin = keras.saving.load_model(tmp_path / "ours.keras")
+        np.testing.assert_allclose(run(twin, x), run(model, x), rtol=0, atol=1e-6)
+        twin.save(tmp_path / "theirs.keras")
+        twin.save_weights(tmp_path / "theirs.weights.h5")
+        for name in ("ours.keras", "theirs.keras"):
+            again = load_model(tmp_path / name)
+            assert isinstance(again, ours)
+            np.testing.assert_array_equal(run(again, x), run(model, x))
+        random_weights(again, rng)
+        again.load_weights(tmp_path / "theirs.weights.h5")
+        np.testing.assert_array_equal(run(again, x), run(model, x))
+        with (
+            h5py.File(tmp_path / "ours.weights.h5") as our_file,
+            h5py.File(tmp_path / "theirs.weights.h5") as their_file,
+        ):
+            assert [kept[1:] for kept in contents(our_file).values()] == [
+                kept[1:] for kept in contents(their_file).values()
+            ]
+            assert list(contents(our_file)) == list(contents(their_file))
+    finally:
+        coreops.saving.get_custom_objects().pop("tests>TwoPaths")
+    with pytest.raises(ValueError, match=r"TwoPaths.*custom_objects"):
+        load_model(tmp_path / "ours.keras")
+
+
+def test_subclassed_sequential(tmp_path, rng):
+    class Stack(coreops.Sequential):
+        def double(self, x):
+            return 2 * np.asarray(self(x))
+
+    model = Stack([coreops.Input((3,)), coreops.layers.Dense(2), Stack([coreops.layers.Dense(1)])])
+    random_weights(model, rng)
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras", custom_objects={"Stack": Stack})
+    assert isinstance(again, Stack)
+    assert isinstance(again.layers[1], Stack)
+    x = sample(model, rng)
+    np.testing.assert_array_equal(again.double(x), model.double(x))
+
+
 def test_lambda(tmp_path):
     layers = coreops.layers
     model = coreops.Sequential([coreops.Input((3,)), layers.Lambda(squared), layers.Dense(2)])
@@ -402,11 +509,16 @@ def test_chain_from_a_functional_model(keras, tmp_path, rng):
         np.testing.assert_array_equal(run(ours, x), wanted)
 
 
-@pytest.mark.parametrize("name", ["m", "m.h", "m.pb", "m.weights.h5", ".keras", "m.keras.zip", ""])
+@pytest.mark.parametrize("name", ["m", "m.h", "m.pb", ".keras", ".h5", "m.keras.zip", ""])
 def test_other_extensions(tmp_path, name):
     with pytest.raises(ValueError, match=r"`filepath` must be .* '\.keras'.*Received"):
         make(double, coreops).save(tmp_path / name)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_model_is_no_weights_file(tmp_path):
+    with pytest.raises(ValueError, match=r"call `save_weights`.*m\.weights\.h5"):
+        make(double, coreops).save(tmp_path / "m.weights.h5")
 
 
 @pytest.mark.parametrize("name", ["m.h5", "m.keras", ".weights.h5", "weights.h5"])

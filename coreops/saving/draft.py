@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import _dtypes
 from ..layers import Layer
+from ..models import Model, Sequential
 from . import objects, registry
 from .chain import as_sequential, is_functional
 from .errors import ModelFileError, shorten, shorten_text
@@ -31,7 +32,8 @@ _LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
 class Draft:
     """A Sequential to be: its config and its parts, which are layers or further drafts."""
 
-    def __init__(self, entry: dict[str, Any]) -> None:
+    def __init__(self, entry: dict[str, Any], cls: type[Sequential]) -> None:
+        self.cls = cls
         self.config: dict[str, Any] = entry["config"]
         self.file_class: str = entry.get("file_class", "Sequential")
         self.build_shape = self.config.get("build_input_shape")
@@ -50,19 +52,19 @@ class Drafter:
         self.problems: list[str] = []
         self.paths: list[tuple[str, Any]] = []  # (path in the weights file, layer)
 
-    def model(self, entry: Any) -> Draft:
-        """Return the draft of a whole model.
+    def model(self, entry: Any) -> Any:
+        """Return the draft of a whole model, or the caller's own model, unbuilt.
 
         Raises:
-            ModelFileError: it is no Sequential and no functional chain, or one message that lists
-                every layer and option that cannot be rebuilt.
+            ModelFileError: it is none of these, or one message that lists every layer and option
+                that cannot be rebuilt.
         """
         _check_counts(entry)
         draft = self.part(entry, "")
-        if not self.problems and not isinstance(draft, Draft):
+        if not self.problems and not isinstance(draft, (Draft, Model)):
             self.problems.append(
-                f"{_title(entry)} is not a model that is loaded here: a Sequential, or a "
-                "functional model in which each layer follows the one before"
+                f"{_title(entry)} is not a model that is loaded here: a Sequential, a functional "
+                "model in which each layer follows the one before, or a class in custom_objects"
             )
         if self.problems:
             raise ModelFileError(
@@ -76,12 +78,15 @@ class Drafter:
         if fault:
             self.problems.append(f"{shorten(entry, 80)}: {fault}")
             return None
+        cls: Any = Sequential
         if is_functional(entry):
             entry, faults = as_sequential(entry)
             self.problems += faults
         elif not _is_sequential(entry):
-            return self.leaf(entry, path)
-        draft = Draft(entry)
+            cls = _layer_class(entry, self.custom)
+            if not _is_read_like_sequential(cls):
+                return self.leaf(entry, path)
+        draft = Draft(entry, cls)
         counter = ClassCounter()
         prefix = f"{path}/layers" if path else "layers"
         layers = entry["config"].get("layers")
@@ -98,7 +103,7 @@ class Drafter:
     def leaf(self, entry: dict[str, Any], path: str) -> Any:
         """Return one layer, or None after noting everything that is wrong with it."""
         title = _title(entry)
-        config = _plain(entry["config"])
+        config = plain(entry["config"])
         if entry["class_name"] == "Lambda":
             config = self.bind_functions(title, config)
         cls = _layer_class(entry, self.custom)
@@ -110,10 +115,11 @@ class Drafter:
             self.problems.append(f"{title}: {fault}")
             return None
         known = len(self.problems)
-        if registry.keras_module(cls):
+        own = registry.keras_module(cls) is not None
+        if own:
             config = self.known_options(title, cls, config)
         for key in config.keys() - {"dtype"}:  # a policy, which every layer reads by itself
-            self.nested(title, key, config[key])
+            self.nested(title, key, config[key], own)
         if len(self.problems) > known:
             return None
         try:
@@ -135,9 +141,13 @@ class Drafter:
                 self.problems.append(f"{title}: unknown option {key}={shorten(config[key], 60)}")
         return {key: value for key, value in config.items() if key in allowed}
 
-    def nested(self, title: str, key: str, value: Any) -> None:
+    def nested(self, title: str, key: str, value: Any, own: bool) -> None:
         """Note an initializer, regularizer, ... that cannot be rebuilt."""
         if not isinstance(value, dict) or not isinstance(value.get("class_name"), str):
+            return
+        if holds_model(value, self.custom):  # making it would build it, of any size
+            if own:
+                self.problems.append(f"{title}: option {key} holds a model")
             return
         try:
             made = objects.deserialize_keras_object(value, self.custom)
@@ -219,6 +229,15 @@ def _is_sequential(entry: dict[str, Any]) -> bool:
     )
 
 
+def _is_read_like_sequential(cls: type | None) -> bool:
+    """Whether a class is a Sequential of the caller's that leaves reading to ours."""
+    return (
+        cls is not None
+        and issubclass(cls, Sequential)
+        and cls.from_config.__func__ is Sequential.from_config.__func__  # type: ignore[attr-defined]
+    )
+
+
 def _layer_class(entry: dict[str, Any], custom: Mapping[str, Any]) -> type | None:
     """Return the class of a layer: one of ours, or one that the caller brought."""
     try:
@@ -248,13 +267,26 @@ def _title(entry: dict[str, Any]) -> str:
     return f"{label} ({shorten(path)[1:-1]})"
 
 
-def _plain(value: Any) -> Any:
+def holds_model(value: Any, custom: Mapping[str, Any]) -> bool:
+    """Whether there is a model anywhere in a config."""
+    if isinstance(value, list):
+        return any(holds_model(item, custom) for item in value)
+    if not isinstance(value, dict):
+        return False
+    if isinstance(value.get("class_name"), str):
+        cls = _layer_class(value, custom)
+        if cls is not None and issubclass(cls, Model):
+            return True
+    return any(holds_model(item, custom) for item in value.values())
+
+
+def plain(value: Any) -> Any:
     """Return a config without the build and compile information of nested objects."""
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
         dropped = ("build_config", "compile_config") if "class_name" in value else ()
-        return {key: _plain(item) for key, item in value.items() if key not in dropped}
+        return {key: plain(item) for key, item in value.items() if key not in dropped}
     return value
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .archive import read_archive, regular_file
 from .errors import ModelFileError
 from .rebuild import rebuild
+from .training import compile_as_saved, restore_optimizer
 from .weights import fill, need_h5py, open_weights
-
-if TYPE_CHECKING:
-    from ..models import Sequential
 
 _LEGACY = (".h5", ".hdf5")
 
@@ -23,7 +21,7 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Sequential:
+) -> Any:
     """Load a model that Keras 3 saved as a `.keras` file.
 
     Loading executes, imports and opens nothing that the file names. A file that needs a layer,
@@ -36,11 +34,13 @@ def load_model(
         custom_objects: dictionary name -> class or function of what is not ours. The function of a
             `Lambda` is found under its own name or under the name of its layer; its `mask` and
             `output_shape` under "<layer>_mask" and "<layer>_output_shape".
-        compile: accepted as in Keras. The optimizer, loss and metrics of a file are not read.
+        compile: whether the model is compiled as the file says, and its optimizer takes up where
+            it was. Where a loss, metric or optimizer is not known, the model is left uncompiled,
+            with a warning.
         safe_mode: accepted as in Keras. Code in a file is refused in either mode.
 
     Returns:
-        A `Sequential` with the weights of the file.
+        A `Sequential`, or a model of the class in `custom_objects`, with the weights of the file.
 
     Raises:
         ImportError: h5py is missing (`pip install 'coreops[keras]'`).
@@ -58,15 +58,21 @@ def load_model(
     need_h5py()
     if archive.weights is None:
         raise ModelFileError(f"{path} holds no model.weights.h5.")
+    custom = custom_objects or {}
     with open_weights(archive.weights, f"{path}, model.weights.h5") as groups:
-        return rebuild(archive.config, groups, custom_objects or {}, str(path))
+        model = rebuild(archive.config, groups, custom, str(path))
+        if compile:
+            compile_as_saved(model, archive.config, custom, str(path))
+            restore_optimizer(model, groups, str(path))
+    return model
 
 
 def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Read the weights of a `.weights.h5` or `.keras` file into a built model.
 
     Objects are matched as in Keras 3: by class and by their order within it, not by name. Nothing
-    is changed unless every variable fits.
+    is changed unless every variable fits. The optimizer of a compiled model gets the state that
+    the file has, if it has one.
 
     Args:
         model: the model.
@@ -89,6 +95,7 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
         raise ModelFileError(f"{path} holds no model.weights.h5.")
     with open_weights(data, str(path)) as groups:
         fill(model, groups, str(path), skip_mismatch=skip_mismatch)
+        restore_optimizer(model, groups, str(path))
 
 
 def _refuse_other_formats(path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..models import Sequential
+from .._symbolic import as_shape
+from ..models import Model, Sequential
 from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
@@ -22,9 +23,10 @@ from .paths import walk
 from .weights import Groups, fill
 
 MAX_SAMPLE_VALUES = 1 << 28
+MAX_TRIED_VALUES = 1 << 22  # of a sample on which a model with a Python `call` is tried
 
 
-def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str) -> Sequential:
+def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str) -> Any:
     """Return the model that `entry` describes, with the variables of `groups`.
 
     Args:
@@ -41,7 +43,7 @@ def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what:
     try:
         draft = drafter.model(entry)
         with _lent(drafter.paths, groups), registry.CustomObjectScope(drafter.custom):
-            model = _assemble(draft)
+            model = _assemble(draft) if isinstance(draft, Draft) else _build(draft, entry)
     except ModelFileError as error:
         raise ModelFileError(f"{what}: {error}") from error.__cause__
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
@@ -53,7 +55,7 @@ def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what:
 def _assemble(draft: Draft) -> Sequential:
     """Return the Sequential of a draft; adding layers after an Input builds them."""
     parts = [_assemble(part) if isinstance(part, Draft) else part for part in draft.parts]
-    model = Sequential(name=draft.config.get("name"))
+    model = draft.cls(name=draft.config.get("name"))
     model._mask_policy = "warn"  # as where it comes from
     if draft.file_class != "Sequential":
         model.__dict__["_file_class"] = draft.file_class
@@ -64,6 +66,25 @@ def _assemble(draft: Draft) -> Sequential:
         model.build(tuple(draft.build_shape))
     if draft.config.get("trainable", True) is False:
         model.trainable = False
+    return model
+
+
+def _build(model: Model, entry: dict[str, Any]) -> Model:
+    """Build a model of the caller's class, by trying it on small arrays, if its file says how."""
+    model._mask_policy = "warn"
+    build_config = entry.get("build_config")
+    shape = build_config.get("input_shape") if isinstance(build_config, dict) else None
+    if shape is None:
+        return model
+    shape = as_shape(shape)
+    if math.prod(size for size in shape[1:] if size is not None) > MAX_TRIED_VALUES:
+        raise ModelFileError(f"an input of shape {shape} is too large to try the model on.")
+    model.build_from_config({"input_shape": shape})
+    if model._python_call:
+        try:
+            model.compute_output_shape((None, *shape[1:]))
+        except NotImplementedError as error:
+            raise ModelFileError(shorten_text(error)) from error
     return model
 
 

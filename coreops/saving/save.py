@@ -12,15 +12,14 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..models import Model, Sequential
 from .atomic import replacing
+from .legacy_h5 import legacy_file
 from .paths import walk
 from .serialize import serialize_keras_object
 from .weights import need_h5py
-
-if TYPE_CHECKING:
-    from ..models import Model
 
 KERAS_VERSION = "3.15.1"  # whose form of the formats is written
 
@@ -34,13 +33,14 @@ def save_model(
 ) -> None:
     """Save a model as a `.keras` file: configuration, weights and the optimizer's state.
 
-    Keras 3 and `load_model` read it. A process that is killed at any moment leaves the old or the
-    new file, whole. The code of functions is not saved: who loads a `Lambda` or a custom layer
-    brings it along as `custom_objects`.
+    Keras 3 and `load_model` read it. Under a name that ends in ".h5" or ".hdf5" the file is of
+    Keras' legacy format, which Keras reads and `load_model` does not. A process that is killed at
+    any moment leaves the old or the new file, whole. The code of functions is not saved: who loads
+    a `Lambda` or a custom layer brings it along as `custom_objects`.
 
     Args:
         model: the model. One that is not built is saved without weights, with a warning.
-        filepath: path of the file, ending in ".keras".
+        filepath: path of the file, ending in ".keras" (or ".h5", ".hdf5").
         overwrite: whether an existing file may be replaced.
         include_optimizer: whether the optimizer, its state, the loss and the metrics of a compiled
             model are saved.
@@ -57,7 +57,12 @@ def save_model(
 
         coreops.saving.save_model(model, "classifier.keras")
     """
-    path = _path(filepath, (".keras",), overwrite)
+    path = _path(filepath, (".keras", ".h5", ".hdf5"), overwrite)
+    if path.name.endswith(".weights.h5"):
+        raise ValueError(
+            "A file that ends in '.weights.h5' holds weights alone: call `save_weights`. "
+            f"Received: filepath={str(path)!r}"
+        )
     need_h5py("Writing")
     if not model.built:
         warnings.warn(
@@ -68,7 +73,10 @@ def save_model(
     _refuse_shared_layers(model)
     config = serialize_keras_object(model)
     if not include_optimizer:
-        config.pop("compile_config", None)
+        config = _uncompiled(config)
+    if path.suffix != ".keras":
+        _write(path, legacy_file(model, config, KERAS_VERSION))
+        return
     metadata = {
         "keras_version": KERAS_VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
@@ -104,7 +112,10 @@ def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool
             f"Model '{model.name}' is not built and has no weights to save: build it first, by "
             "calling it on data."
         )
-    data = weights_file(model)
+    _write(path, weights_file(model))
+
+
+def _write(path: Path, data: memoryview) -> None:
     with replacing(path) as file:
         file.write(data)
 
@@ -112,11 +123,12 @@ def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool
 def weights_file(
     model: Model, include_optimizer: bool = True, *, as_read: bool = True
 ) -> memoryview:
-    """Return an HDF5 file with the variables of a model, its layers and its optimizer.
+    """Return an HDF5 file with the variables of a model, its layers and its optimizers.
 
     Args:
         model: the model.
-        include_optimizer: whether the optimizer's variables are among them.
+        include_optimizer: whether the variables of the optimizer, and of those that models inside
+            were compiled with, are among them.
         as_read: as in `paths.walk`.
     """
     buffer = io.BytesIO()
@@ -125,6 +137,11 @@ def weights_file(
             variables = layer._stored_variables
             values = {str(index): variable.value for index, variable in enumerate(variables)}
             _add_group(file, path, layer.name, values)
+            optimizer = getattr(layer, "optimizer", None) if include_optimizer else None
+            if isinstance(layer, Model) and optimizer is not None:
+                state: dict[str, Any] = {}
+                optimizer.save_own_variables(state)
+                _add_group(file, f"{path}/optimizer".lstrip("/"), optimizer.name, state)
     return buffer.getbuffer()
 
 
@@ -154,10 +171,17 @@ def _path(filepath: Any, endings: tuple[str, ...], overwrite: bool) -> Path:
     return path
 
 
+def _uncompiled(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a serialised model without what it, and models inside, were compiled with."""
+    entry = {key: value for key, value in entry.items() if key != "compile_config"}
+    layers = entry["config"].get("layers")
+    if layers is not None:
+        entry["config"] = {**entry["config"], "layers": [_uncompiled(layer) for layer in layers]}
+    return entry
+
+
 def _refuse_shared_layers(model: Any) -> None:
     """Refuse a layer that occurs twice in a Sequential, of which a file could keep only one."""
-    from ..models import Sequential
-
     seen: set[int] = set()
     pending = [model]
     while pending:

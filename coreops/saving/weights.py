@@ -240,7 +240,8 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
     problems += [
         f"the file has {path!r} with {[s.shape for s in groups[path]]}, the model has no such layer"
         for path in sorted(unused)
-        if not path.endswith("seed_generator")  # the state of Keras' random generators
+        # The states of Keras' random generators, and of optimizers of models inside this one.
+        if not path.endswith(("seed_generator", "/optimizer"))
     ]
     if problems:
         message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)

@@ -1,0 +1,89 @@
+"""What a file says about training: how the model was compiled, and its optimizer's state."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from . import registry
+from .draft import holds_model, plain
+from .errors import shorten_text
+from .weights import Groups
+
+MAX_METRIC_VALUES = 1 << 22  # that the metrics of a file may keep, all together
+
+
+def compile_as_saved(
+    model: Any, entry: dict[str, Any], custom_objects: Mapping[str, Any], what: str
+) -> None:
+    """Compile a model as its file says; leave it as it is, with a warning, where that cannot be.
+
+    Args:
+        model: the model.
+        entry: its serialised form, from an untrusted file.
+        custom_objects: name -> class or function of what is not ours.
+        what: names the source in messages.
+    """
+    config = entry.get("compile_config")
+    if not config:
+        return
+    try:
+        config = plain(config)
+        if _metric_values(config) > MAX_METRIC_VALUES:
+            raise ValueError(f"its metrics keep more than {MAX_METRIC_VALUES:,} values.")
+        if holds_model(config, custom_objects):
+            raise ValueError("a model takes part in the training of another.")
+        with registry.CustomObjectScope(custom_objects):
+            model.compile_from_config(config)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        warnings.warn(
+            f"{what}: the model is not compiled, since its file asks for what is not known here: "
+            f"{shorten_text(error).rstrip('.')}. Load it with custom_objects={{name: object}}, or "
+            "call `model.compile(...)`.",
+            stacklevel=3,
+        )
+
+
+def restore_optimizer(model: Any, groups: Groups, what: str) -> None:
+    """Give the optimizer of a compiled model the state that a file has, if it has one.
+
+    A state that does not fit is left out with a warning.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    stored = groups.get("optimizer")
+    if optimizer is None or not stored:
+        return
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    wanted = [(tuple(v.shape), _is_integer(v.dtype)) for v in optimizer.variables]
+    if len(stored) < len(wanted) and not any(s.shape for s in stored):
+        return  # it had not made a step, nor therefore what a step needs
+    if wanted != [(s.shape, _is_integer(s.dtype)) for s in stored]:
+        warnings.warn(
+            f"{what}: the state of the optimizer does not fit '{optimizer.name}' and is left out: "
+            f"expected {[shape for shape, _ in wanted]}, found {[s.shape for s in stored]}.",
+            stacklevel=3,
+        )
+        return
+    optimizer.load_own_variables({str(i): variable.read() for i, variable in enumerate(stored)})
+
+
+def _is_integer(dtype: Any) -> bool:
+    return np.dtype(dtype).kind in "iu"
+
+
+def _metric_values(config: Any) -> float:
+    """Return about how many values the metrics in a config keep, by their options of size."""
+    if isinstance(config, list):
+        return sum(map(_metric_values, config))
+    if not isinstance(config, dict):
+        return 0
+    thresholds, labels, classes = (
+        max(value, 1) if isinstance(value := config.get(f"num_{what}"), (int, float)) else 0
+        for what in ("thresholds", "labels", "classes")
+    )
+    own = max(thresholds, 1) * max(labels, 1) + classes * classes
+    return own + sum(map(_metric_values, config.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from .saving.registry import (
 
 __all__ = [
     "CustomObjectScope",
+    "PyDataset",
+    "Sequence",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -107,3 +110,54 @@ def normalize(x: Any, axis: int | tuple[int, ...] = -1, order: int = 2) -> np.nd
     x = np.asarray(x)
     norms = np.linalg.norm(x, order, axis, keepdims=True)
     return x / np.where(norms == 0, norms.dtype.type(1), norms)
+
+
+class PyDataset:
+    """Base class of data sets that give `fit` one batch after another.
+
+    A subclass has `__len__`, or `num_batches` (None: without end), and `__getitem__(index)`, which
+    returns a batch: `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Args:
+        workers: how many threads make batches ahead of time; with 1, none does.
+        use_multiprocessing: accepted as in Keras; the workers are threads.
+        max_queue_size: how many batches are made ahead at most.
+    """
+
+    workers = 1
+    use_multiprocessing = False
+    max_queue_size = 10
+
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ) -> None:
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    def __getitem__(self, index: int) -> Any:
+        """Return batch `index`."""
+        raise NotImplementedError(f"{type(self).__name__} must define `__getitem__(index)`.")
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches, None for a data set without end."""
+        if hasattr(self, "__len__"):
+            return len(self)
+        raise NotImplementedError(f"{type(self).__name__} must define `__len__` or `num_batches`.")
+
+    def __iter__(self) -> Iterator[Any]:
+        count = self.num_batches
+        index = 0
+        while count is None or index < count:
+            yield self[index]
+            index += 1
+
+    def on_epoch_begin(self) -> None:
+        """Called before each pass over the data."""
+
+    def on_epoch_end(self) -> None:
+        """Called after each pass over the data."""
+
+
+Sequence = PyDataset

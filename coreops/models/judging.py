@@ -155,12 +155,13 @@ class Judge(Compilable):
         program = self._program(training=False, observe=True)
 
         def examine(x: np.ndarray, y: Any, weight: Any) -> None:
+            if adds:
+                self._clear_losses()
             y_pred, mask = program(self._adapt(x))
             compiled.meet(y, y_pred)
             loss = compiled.data_loss(y, _plan.KerasArray.attach(y_pred, mask), weight) + constant
             if adds:
                 loss += float(sum(term for layer in layers for term in layer._call_losses))
-                self._clear_losses()
             compiled.update(loss, y, y_pred, weight, mask)
 
         return examine

@@ -142,7 +142,7 @@ class Trainer(Judge):
                 if judged is not None and validates(epoch + 1):
                     result = self._judge(judged, callbacks, compiled)
                     logs.update({f"val_{name}": value for name, value in result.items()})
-                callbacks.on_epoch_end(epoch, logs)
+                callbacks.on_epoch_end(epoch, dict(sorted(logs.items())))
                 if self.stop_training:
                     break
             finished = True
@@ -246,24 +246,24 @@ class Trainer(Judge):
         if self.optimizer is None:
             raise ValueError(f"{caller}: the model was compiled without an optimizer.")
 
-    def _resumable(self) -> dict[str, Any]:
-        """What, beside weights and optimizer, the rest of the running fit depends on."""
+    def _resumable(self, epoch: int) -> dict[str, Any]:
+        """What, beside weights and optimizer, the rest of the fit depends on that is in `epoch`."""
         assert self._feed is not None  # a callback asks
-        source = self._feed.source
         return {
+            "epoch": epoch + self._feed.epoch_is_done,
             "place": list(self._feed.place),
-            "seed": source.seed,
+            "seed": self._feed.source.seed,
             "streams": [[stream.seed, stream.call] for stream in self._streams()],
         }
 
-    def _resume(self, epoch: int, state: dict[str, Any]) -> None:
+    def _resume(self, state: dict[str, Any]) -> None:
         """Let the fit that begins go on where `_resumable` was asked."""
         assert self._feed is not None  # a callback says so
         self._feed.source.seed = state["seed"]
         self._feed.go_to(*state["place"])
         for stream, (seed, call) in zip(self._streams(), state["streams"], strict=False):
             stream.seed, stream.call = seed, call
-        self._resume_at = epoch
+        self._resume_at = state["epoch"]
 
     def _streams(self) -> list[SeedGenerator]:
         """The random streams of the layers, in order."""

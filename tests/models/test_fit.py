@@ -1,0 +1,455 @@
+"""compile, fit, evaluate and their kin."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fit_scenarios
+import numpy as np
+import pytest
+from fit_scenarios import WEIGHTS, X, Y, linear, recorder
+from linear_step import LinearStep
+
+import coreops
+from coreops.layers import Dense, Input, Lambda
+from coreops.models import Model, Sequential
+
+
+@pytest.fixture(autouse=True)
+def _step(monkeypatch):
+    if not hasattr(Model, "_training_step"):
+        monkeypatch.setattr(Model, "_training_step", lambda self: LinearStep(self), raising=False)
+
+
+@pytest.fixture
+def model():
+    return linear(coreops, metrics=["mae"])
+
+
+# --- real Keras -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real():
+    if not all(importlib.util.find_spec(name) for name in ("keras", "jax")):
+        pytest.skip("real Keras with JAX is not installed")
+    script = Path(fit_scenarios.__file__)
+    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    run = subprocess.run(
+        [sys.executable, script.name], cwd=script.parent, env=env, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def same(ours, theirs, path=""):
+    """Assert that two structures are equal, floats up to float32's roundings of a few steps."""
+    if isinstance(theirs, dict):
+        assert list(ours) == list(theirs), path
+        for key in theirs:
+            same(ours[key], theirs[key], f"{path}/{key}")
+    elif isinstance(theirs, list):
+        assert len(ours) == len(theirs), (path, ours, theirs)
+        for index, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            same(a, b, f"{path}/{index}")
+    elif isinstance(theirs, float):
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-5, nan_ok=True), path
+    else:
+        assert ours == theirs, path
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("scenario", fit_scenarios.SCENARIOS, ids=lambda s: s.__name__)
+def test_as_keras(real, scenario):
+    same(json.loads(json.dumps(scenario(coreops))), real[scenario.__name__])
+
+
+# --- compile --------------------------------------------------------------------------------
+
+
+def test_compile_is_known_afterwards():
+    model = Sequential([Input((3,)), Dense(1)])
+    assert not model.compiled
+    assert model.optimizer is None
+    assert model.loss is None
+    assert model.metrics == model.metrics_names == []
+    assert model.get_compile_config() == {}
+    model.reset_metrics()
+    model.compile("adam", "mse", metrics=["mae", "accuracy"], weighted_metrics=["mae"])
+    assert model.compiled
+    assert model.optimizer.name.startswith("adam")
+    assert model.loss == "mse"
+    assert model.metrics_names == ["loss", "mae", "accuracy", "mae"]
+    assert [m.name for m in model.metrics] == ["loss"]
+    values = model.evaluate(X, Y, verbose=0)
+    assert model.metrics_names == ["loss", "mae", "accuracy", "weighted_mae"]
+    assert len(values) == 4
+    assert [float(m.result()) for m in model.metrics] == pytest.approx(values)
+    assert [type(m).__name__ for m in model.metrics][2] == "BinaryAccuracy"
+    model.reset_metrics()
+    assert [float(m.result()) for m in model.metrics] == [0, 0, 0, 0]
+
+
+def test_compiling_again_starts_afresh():
+    model = linear(coreops, metrics=["mae"])
+    model.compile("sgd", "mse")
+    assert model.metrics_names == ["loss"]
+    assert isinstance(model.evaluate(X, Y, verbose=0), float)
+
+
+def test_names_that_repeat_are_told_apart():
+    model = linear(
+        coreops,
+        metrics=["mse", coreops.metrics.MeanSquaredError(name="mse")],
+        weighted_metrics=["mse", coreops.metrics.MeanSquaredError(name="mse")],
+    )
+    logs = model.evaluate(X, Y, verbose=0, return_dict=True)
+    assert list(logs) == ["loss", "mse", "mse_1", "weighted_mse", "weighted_mse_1"]
+
+
+@pytest.mark.parametrize("loss", ["mse", ["mse"], {"output": "mse"}])
+def test_one_loss_in_a_container(loss):
+    model = linear(coreops, loss=loss, loss_weights=[2.0], metrics={"output": ["mse"]})
+    loss, mse = model.evaluate(X, Y, verbose=0)
+    assert loss == pytest.approx(2 * mse)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"optimizer": "nonsense"}, "nonsense"),
+        ({"loss": ["mse", "mae"]}, "`loss`"),
+        ({"loss_weights": "1"}, "loss_weights"),
+        ({"metrics": "mae"}, "`metrics`"),
+        ({"weighted_metrics": 3}, "weighted_metrics"),
+        ({"steps_per_execution": 0}, "steps_per_execution"),
+    ],
+)
+def test_malformed_compile(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        Sequential([Input((3,)), Dense(1)]).compile(**kwargs)
+
+
+@pytest.mark.parametrize("kwargs", [{"loss": "nonsense"}, {"loss": "mse", "metrics": ["nonsense"]}])
+def test_unknown_losses_and_metrics_are_found_at_first_use(kwargs):
+    model = linear(coreops, **kwargs)
+    for run in (model.fit, model.evaluate, model.train_on_batch):
+        with pytest.raises(ValueError, match="nonsense"):
+            run(X, Y)
+
+
+def test_compile_config_round_trip():
+    model = linear(coreops, metrics=["mae", coreops.metrics.MeanSquaredError(name="second")])
+    config = json.loads(json.dumps(model.get_compile_config()))
+    again = Sequential([Input((3,)), Dense(1)])
+    again.compile_from_config(config)
+    assert again.optimizer.built
+    assert again.metrics_names == ["loss", "mae", "second"]
+    assert again.get_compile_config() == model.get_compile_config()
+
+
+def test_compiling_and_training_leave_plans_alone(model):
+    model.predict(X, verbose=0)
+    program = model._program(False)
+    model.stop_training = True
+    model.optimizer = coreops.optimizers.SGD()
+    assert model._program(False) is program
+
+
+# --- fit ------------------------------------------------------------------------------------
+
+
+def test_history_holds_python_floats(model):
+    history = model.fit(X, Y, epochs=2, verbose=0)
+    assert list(history.history) == ["loss", "mae"]
+    assert {type(v) for values in history.history.values() for v in values} == {float}
+    assert history.model is model
+    assert model.history is history
+    assert model.fit(X, Y, epochs=0, verbose=0).history == {}
+
+
+def test_shuffling_repeats_with_the_seed():
+    def run(seed):
+        coreops.utils.set_random_seed(seed)
+        model = linear(coreops)
+        return model.fit(X, Y, batch_size=2, epochs=3, verbose=0).history["loss"]
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+
+
+@pytest.mark.parametrize("shuffle", [True, False, "batch"])
+def test_every_sample_comes_once_per_epoch(monkeypatch, shuffle):
+    seen = []
+
+    class Step(LinearStep):
+        def __call__(self, x, y, sample_weight=None):
+            assert x.flags.c_contiguous
+            seen.extend(zip(x[:, 0].tolist(), y[:, 0].tolist(), sample_weight, strict=True))
+            return super().__call__(x, y, sample_weight)
+
+    monkeypatch.setattr(Model, "_training_step", lambda self: Step(self), raising=False)
+    linear(coreops).fit(
+        X, Y, sample_weight=WEIGHTS, batch_size=4, epochs=2, verbose=0, shuffle=shuffle
+    )
+    rows = list(zip(X[:, 0].tolist(), Y[:, 0].tolist(), WEIGHTS, strict=True))
+    first, second = seen[:11], seen[11:]
+    assert sorted(first) == sorted(second) == sorted(rows)
+    assert (first == rows) == (shuffle is False)
+    assert (first == second) == (shuffle is False)
+    if shuffle == "batch":
+        assert sorted(first[:4]) == sorted(rows[:4])
+
+
+def test_kinds_of_data_give_the_same(model):
+    def loss(x, y=None, **kwargs):
+        model = linear(coreops)
+        return model.fit(x, y, verbose=0, shuffle=False, **kwargs).history["loss"]
+
+    expected = loss(X, Y)
+    assert loss([X], [Y]) == expected
+    assert loss({"x": X}, {"y": Y}) == expected
+    assert loss(X.astype("float64"), Y.astype("float64")) == expected
+    assert loss(np.asfortranarray(X), Y[:, 0]) == expected
+    assert loss(X.tolist(), Y.tolist()) == expected
+    assert loss(iter([(X, Y)])) == expected
+    assert loss([(X, Y)]) == expected
+    assert loss(((x, y) for x, y in [(X, Y)]), steps_per_epoch=1) == expected
+
+
+def test_the_first_fit_builds(monkeypatch):
+    monkeypatch.setattr(LinearStep, "__call__", lambda self, x, y, w=None: (0.5, np.zeros((11, 2))))
+    model = Sequential([Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(X, np.zeros((11, 2)), verbose=0)
+    assert model.input_shape == (None, 3)
+    assert model.optimizer.built
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"epochs": -1}, "epochs"),
+        ({"epochs": 1.5}, "epochs"),
+        ({"initial_epoch": None}, "initial_epoch"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": True}, "batch_size"),
+        ({"steps_per_epoch": 0}, "steps"),
+        ({"validation_batch_size": -1}, "validation_batch_size"),
+        ({"validation_split": 1.0}, "validation_split"),
+        ({"validation_split": 0.999}, "0 to train on and 11 to validate on"),
+        ({"validation_freq": 0}, "validation_freq"),
+        ({"validation_freq": "often"}, "validation_freq"),
+        ({"validation_data": (X, Y, WEIGHTS, 1)}, "validation_data"),
+        ({"validation_data": (X, Y[:3])}, "`x` 11, `y` 3"),
+        ({"verbose": 3}, "verbose"),
+        ({"shuffle": "yes"}, "shuffle"),
+        ({"callbacks": [1]}, "callbacks"),
+        ({"y": Y[:9]}, "`x` 11, `y` 9"),
+        ({"sample_weight": WEIGHTS[:4]}, "`x` 11, `y` 11, `sample_weight` 4"),
+        ({"sample_weight": WEIGHTS, "class_weight": {0: 1}}, "class_weight"),
+        ({"class_weight": [1, 2]}, "class_weight"),
+        ({"class_weight": {"a": 2}}, "class_weight"),
+        ({"x": X[:0], "y": Y[:0]}, "no samples"),
+        ({"x": [X, X]}, "`x` must be one array"),
+        ({"x": {"a": X, "b": X}}, "`x` must be one array"),
+        ({"x": 3.0}, "`x` needs a batch axis"),
+        ({"x": object(), "y": None}, "`x` must be an array, a generator"),
+        ({"x": iter([(X, Y)])}, "`y` must come with each batch"),
+        ({"x": iter([]), "y": None}, "yields no batch"),
+        ({"x": iter([(X, Y, WEIGHTS, 1)]), "y": None}, "a batch must be"),
+        ({"x": iter([(X, Y[:2])]), "y": None}, "`x` 11, `y` 2"),
+        ({"x": iter([(X, Y)]), "y": None, "validation_split": 0.1}, "validation_split"),
+        ({"x": X[:, :2]}, "shape"),
+        ({"y": None}, "targets"),
+    ],
+)
+def test_malformed_arguments(model, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        model.fit(**{"x": X, "y": Y, "verbose": 0, **kwargs})
+    model.fit(X, Y, verbose=0)
+
+
+def test_what_holds_no_numbers(model):
+    for kwargs in ({"x": None}, {"x": "abc"}, {"y": np.array(["a"] * 11)}):
+        with pytest.raises((TypeError, ValueError), match=r"fit: `[xy]`"):
+            model.fit(**{"x": X, "y": Y, **kwargs})
+    with pytest.raises(TypeError, match="unexpected"):
+        model.fit(X, Y, nonsense=1)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_before_compile(method):
+    with pytest.raises(ValueError, match=rf"compile.*{method}"):
+        getattr(Sequential([Input((3,)), Dense(1)]), method)(X, Y)
+
+
+def test_the_old_name_of_epochs(model):
+    with pytest.warns(DeprecationWarning, match="nb_epoch"):
+        history = model.fit(X, Y, nb_epoch=3, verbose=0)
+    assert history.epoch == [0, 1, 2]
+
+
+def test_a_generator_that_raises(model):
+    def broken():
+        yield X, Y
+        raise RuntimeError("the disk is gone")
+
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        model.fit(broken(), verbose=0)
+    after = linear(coreops)
+    after.fit(X, Y, verbose=0, shuffle=False)
+    np.testing.assert_array_equal(model.get_weights()[0], after.get_weights()[0])
+    model.fit(X, Y, verbose=0)
+
+
+def test_a_generator_that_ends_early(model):
+    record = recorder(coreops)
+    with pytest.warns(UserWarning, match="ran out of data") as warnings:
+        history = model.fit(
+            iter([(X, Y)] * 5), steps_per_epoch=3, epochs=4, verbose=0, callbacks=[record]
+        )
+    assert len(warnings) == 1
+    assert history.epoch == [0, 1]
+    batches = [number for name, number, _ in record.calls if name == "on_train_batch_end"]
+    assert batches == [0, 1, 2, 0, 1]
+    assert record.calls[-1][0] == "on_train_end"
+    with pytest.warns(UserWarning, match="ran out of data"):
+        assert model.fit(iter([(X, Y)] * 5), epochs=2, verbose=0).epoch == [0]
+
+
+def test_an_interrupt_pulls_the_weights(model, monkeypatch):
+    pulled = []
+    monkeypatch.setattr(LinearStep, "pull", lambda self: pulled.append(1))
+    calls = recorder(coreops)
+
+    def interrupt(batch, logs):
+        raise KeyboardInterrupt
+
+    callback = coreops.callbacks.LambdaCallback(on_train_batch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, verbose=0, callbacks=[callback, calls])
+    assert calls.calls[-1][0] == "on_train_batch_begin"  # no on_train_end, as in Keras
+    assert model.fit(X, Y, verbose=0).epoch == [0]
+
+
+def test_data_that_another_pass_can_read():
+    class Data:
+        passes = 0
+
+        def __iter__(self):
+            Data.passes += 1
+            for start in range(0, 11, 4):
+                yield X[start : start + 4], Y[start : start + 4]
+
+    model = linear(coreops)
+    history = model.fit(Data(), epochs=3, validation_data=Data(), verbose=0)
+    expected = linear(coreops).fit(
+        X, Y, batch_size=4, epochs=3, validation_data=(X, Y), shuffle=False, verbose=0
+    )
+    assert history.history == expected.history
+    assert Data.passes == 3 + 3 + 1  # of the validation one was begun to see whether there is any
+
+
+# --- metrics --------------------------------------------------------------------------------
+
+
+def test_metrics_of_ones_own_see_every_batch():
+    sizes = []
+
+    def size(y_true, y_pred):
+        sizes.append(len(y_pred))
+        return coreops.ops.mean(y_true - y_pred, axis=-1)
+
+    class Batches(coreops.metrics.Metric):
+        def __init__(self):
+            super().__init__(name="batches")
+            self.count = self.add_weight(name="count")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.count.assign_add(1)
+
+        def result(self):
+            return self.count.numpy()
+
+    model = linear(coreops, metrics=[size, Batches(), "mae"])
+    logs = model.evaluate(X, Y, batch_size=4, verbose=0, return_dict=True)
+    assert sizes == [4, 4, 3]
+    assert logs["batches"] == 3
+    assert logs["mae"] == pytest.approx(np.abs(model(X) - Y).mean(), rel=1e-6)
+
+
+def test_predictions_wait_to_be_measured_together(monkeypatch):
+    updates = []
+    real = coreops.metrics.MeanAbsoluteError.update_state
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        updates.append(len(y_pred))
+        real(self, y_true, y_pred, sample_weight)
+
+    monkeypatch.setattr(coreops.metrics.MeanAbsoluteError, "update_state", update)
+    model = linear(coreops, metrics=["mae"])
+    one = model.fit(X, Y, batch_size=2, verbose=0, shuffle=False).history["mae"]
+    assert updates == [11]
+    watcher = coreops.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    model = linear(coreops, metrics=["mae"])
+    two = model.fit(X, Y, batch_size=2, verbose=0, shuffle=False, callbacks=[watcher])
+    assert updates[1:] == [2, 2, 2, 2, 2, 1]
+    assert one == pytest.approx(two.history["mae"], rel=1e-6)
+
+
+def test_penalties_are_part_of_the_loss():
+    model = Sequential(
+        [
+            Input((3,)),
+            Dense(1, kernel_regularizer="l2", activity_regularizer=coreops.regularizers.L1(0.5)),
+        ]
+    )
+    model.compile("sgd", "mse", metrics=["mse"])
+    loss, mse = model.evaluate(X, Y, batch_size=11, verbose=0)
+    model(X)
+    assert loss == pytest.approx(mse + sum(map(float, model.losses)), rel=1e-6)
+    assert model.test_on_batch(X, Y)[0] == pytest.approx(loss, rel=1e-6)
+    before = model.losses
+    model.evaluate(X, Y, batch_size=4, verbose=0)
+    assert len(before) == 2
+
+
+def test_the_mask_of_the_output_counts():
+    x = np.array([[[1.0], [2.0]], [[3.0], [0.0]]], "float32")
+    model = Sequential([Input((2, 1)), coreops.layers.Masking()])
+    model.compile("sgd", "mse", metrics=["mae"])
+    loss, mae = model.evaluate(x, x + 1, verbose=0)
+    assert (loss, mae) == (1.0, 1.0)
+    assert model.evaluate(x, 2 * x + 1, verbose=0)[0] == pytest.approx((4 + 9 + 16) / 3)
+
+
+def test_a_model_with_a_seam_is_judged():
+    model = Sequential([Input((3,)), Lambda(lambda x: x * 2), Dense(1)])
+    model.compile("sgd", "mse")
+    expected = np.square(model(X) - Y).mean()
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(expected, rel=1e-6)
+
+
+# --- predict --------------------------------------------------------------------------------
+
+
+def test_predict_from_batches(model):
+    expected = model.predict(X, verbose=0)
+    batches = [(X[:4], Y[:4]), (X[4:],)]
+    np.testing.assert_allclose(model.predict(iter(batches), verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(batches, steps=1), expected[:4], rtol=1e-6)
+    with pytest.raises(ValueError, match="yields no batch"):
+        model.predict(iter([]))
+
+
+def test_predict_can_be_stopped():
+    class Stop(coreops.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 1
+
+    model = Sequential([Input((3,)), Dense(1)])
+    assert model.predict(X, batch_size=2, callbacks=[Stop()], verbose=0).shape == (4, 1)

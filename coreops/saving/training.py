@@ -38,7 +38,14 @@ def compile_as_saved(
             raise ValueError("a model takes part in the training of another.")
         with registry.CustomObjectScope(custom_objects):
             model.compile_from_config(config)
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         warnings.warn(
             f"{what}: the model is not compiled, since its file asks for what is not known here: "
             f"{shorten_text(error).rstrip('.')}. Load it with custom_objects={{name: object}}, or "

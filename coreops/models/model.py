@@ -244,7 +244,7 @@ class Model(Trainer):
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Load the weights of a `.weights.h5` or `.keras` file into the model, and the state of
-        its optimizer, if the model is compiled and the file has it.
+        its optimizer, if that is built and the file has it.
 
         Args:
             filepath: the file.

@@ -241,8 +241,7 @@ def test_a_stream_without_the_characters(monkeypatch):
     monkeypatch.setattr(sys, "stdout", stream)
     bar = progress.Progress(2, 1)
     bar.close({"loss": 0.5})
-    stream.seek(0)
-    assert stream.read().startswith("\r2/2 ==================== 0s ")
+    assert stream.buffer.getvalue().startswith(b"\r2/2 ==================== 0s ")
 
 
 @pytest.mark.parametrize(
@@ -340,14 +339,14 @@ def interrupt(at):
 
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 3])
 @pytest.mark.parametrize("at", [1, 5, 6, 7, 12, 17])
-@pytest.mark.parametrize("kwargs", [{}, {"steps_per_epoch": 4}], ids=["passes", "steps"])
+@pytest.mark.parametrize("kwargs", [{}, {"steps_per_epoch": 3}], ids=["passes", "steps"])
 def test_a_training_that_goes_on(tmp_path, save_freq, at, kwargs):
     pytest.importorskip("h5py")
     kwargs = {"batch_size": 2, "epochs": 3, "verbose": 0, "sample_weight": WEIGHTS, **kwargs}
 
     def run(*callbacks):
         coreops.utils.set_random_seed(7)
-        model = linear(coreops)
+        model = linear(coreops, metrics=["mae"])
         kept = BackupAndRestore(tmp_path / "backup", save_freq)
         return model, model.fit(X, Y, callbacks=[kept, *callbacks], **kwargs)
 
@@ -361,7 +360,9 @@ def test_a_training_that_goes_on(tmp_path, save_freq, at, kwargs):
     for a, b in zip(model.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert int(model.optimizer.iterations) == int(whole.optimizer.iterations)
-    assert again.history["loss"][-1] == pytest.approx(history.history["loss"][-1]) or at > 10
+    for key in ("loss", "mae"):
+        ours, expected = again.history[key], history.history[key]
+        assert ours == expected[len(expected) - len(ours) :]
     assert not (tmp_path / "backup").exists()
     assert model.fit(X, Y, verbose=0).epoch == [0]
 

@@ -23,7 +23,7 @@ class Trainer(Judge):
     """A layer that can be trained and evaluated: the base of `Model`."""
 
     _feed: Feed | None = None  # of the fit that runs
-    _resume_at: int | None = None  # the epoch that a backup says
+    _resume_at: tuple[int, list[Any]] | None = None  # the epoch and what was counted in it
 
     if TYPE_CHECKING:
 
@@ -130,12 +130,15 @@ class Trainer(Judge):
         step = None
         try:
             callbacks.on_train_begin()
-            first = initial_epoch if self._resume_at is None else self._resume_at
-            for epoch in range(first, epochs):
+            begun = self._resume_at
+            for epoch in range(initial_epoch if begun is None else begun[0], epochs):
                 if feed.is_over():
                     break
                 step = self._training_step()
                 compiled.reset()
+                if begun is not None:
+                    compiled.count_on(begun[1])
+                    begun = None
                 callbacks.on_epoch_begin(epoch)
                 self._run_epoch(step, feed, callbacks, compiled)
                 logs = compiled.results()
@@ -249,9 +252,12 @@ class Trainer(Judge):
     def _resumable(self, epoch: int) -> dict[str, Any]:
         """What, beside weights and optimizer, the rest of the fit depends on that is in `epoch`."""
         assert self._feed is not None  # a callback asks
+        assert self._compilation is not None
+        place = self._feed.place
         return {
             "epoch": epoch + self._feed.epoch_is_done,
-            "place": list(self._feed.place),
+            "place": list(place),
+            "counted": self._compilation.counted() if place[2] else [0.0, 0, []],
             "seed": self._feed.source.seed,
             "streams": [[stream.seed, stream.call] for stream in self._streams()],
         }
@@ -263,7 +269,7 @@ class Trainer(Judge):
         self._feed.go_to(*state["place"])
         for stream, (seed, call) in zip(self._streams(), state["streams"], strict=False):
             stream.seed, stream.call = seed, call
-        self._resume_at = state["epoch"]
+        self._resume_at = state["epoch"], state["counted"]
 
     def _streams(self) -> list[SeedGenerator]:
         """The random streams of the layers, in order."""

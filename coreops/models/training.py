@@ -124,7 +124,6 @@ class Trainer(Judge):
             )  # fmt: skip
         self.stop_training = False
         self._feed = feed
-        self._resume_at = None
         logs: dict[str, float] = {}
         finished = False
         step = None
@@ -150,7 +149,7 @@ class Trainer(Judge):
                     break
             finished = True
         finally:
-            self._feed = None
+            self._feed = self._resume_at = None
             if step is not None:
                 step.pull()
                 self.optimizer.finalize_variable_values(self.trainable_weights)
@@ -162,9 +161,12 @@ class Trainer(Judge):
     def _run_epoch(
         self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> None:
-        adapt = self._adapt
+        fits: Any = None  # shape and type of samples that the model takes as they are
         for x, y, weight in self._hooked("train", feed, callbacks, compiled):
-            loss, y_pred = step(adapt(x), y, weight)
+            if (x.shape[1:], x.dtype) != fits:
+                given, x = x, self._adapt(x)
+                fits = (x.shape[1:], x.dtype) if x is given else None
+            loss, y_pred = step(x, y, weight)
             compiled.meet(y, y_pred)
             compiled.update(loss, y, y_pred, weight, step.mask)
 

@@ -101,6 +101,17 @@ class Compiled:
             raise ValueError("The loss needs targets: `y` is None.")
         return float(self.loss(y, y_pred, weight)) * self.loss_weight
 
+    def is_mean_over_samples(self) -> bool:
+        """Whether loss and metrics of many samples are the means of those of their parts, each
+        counting as much as it has samples."""
+        if self._batchwise:
+            return False
+        if self.loss is None:
+            return True
+        kernel = self.loss.kernel()
+        mean = self.loss.reduction in ("sum_over_batch_size", "mean")
+        return mean and kernel is not None and kernel[1].get("ignore_class") is None
+
     def update(
         self,
         loss: float,

@@ -85,6 +85,20 @@ class ArraySource(Source):
                     None if weight is None else weight[begin:end],
                 )
 
+    def pieces(self, size: int) -> Iterator[tuple[int, Batch]]:
+        """Yield all samples in order, so many at a time; and how many batches that is by then."""
+        x, y, weight = self._arrays
+        for begin in range(0, self.count, size):
+            end = min(begin + size, self.count)
+            yield (
+                -(-end // self.batch_size),
+                (
+                    x[begin:end],
+                    None if y is None else y[begin:end],
+                    None if weight is None else weight[begin:end],
+                ),
+            )
+
     def _order(self, number: int) -> np.ndarray | None:
         if not self._shuffle:
             return None

@@ -350,7 +350,7 @@ def test_data_that_another_pass_can_read():
     expected = linear(coreops).fit(
         X, Y, batch_size=4, epochs=3, validation_data=(X, Y), shuffle=False, verbose=0
     )
-    assert history.history == expected.history
+    same(history.history, expected.history)
     assert Data.passes == 3 + 3 + 1  # of the validation one was begun to see whether there is any
 
 
@@ -425,6 +425,30 @@ def test_the_mask_of_the_output_counts():
     loss, mae = model.evaluate(x, x + 1, verbose=0)
     assert (loss, mae) == (1.0, 1.0)
     assert model.evaluate(x, 2 * x + 1, verbose=0)[0] == pytest.approx((4 + 9 + 16) / 3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 32])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum"])
+def test_many_batches_are_judged_at_once(rng, batch_size, reduction, monkeypatch):
+    x = rng.normal(size=(100, 3)).astype("float32")
+    y, weight = x[:, :1], np.abs(x[:, 2])
+    loss = coreops.losses.MeanSquaredError(reduction=reduction)
+    model = linear(coreops, loss=loss, metrics=["mae"], weighted_metrics=["mae"])
+    batches = []
+    watch = coreops.callbacks.LambdaCallback(on_test_batch_end=lambda b, logs: batches.append(b))
+    kwargs = {"sample_weight": weight, "batch_size": batch_size, "verbose": 0}
+    expected = model.evaluate(x, y, callbacks=[watch], **kwargs)
+    assert batches == list(range(-(-100 // batch_size)))
+    sizes = []
+    update = coreops._train.compiled.Compiled.update
+    monkeypatch.setattr(
+        coreops._train.compiled.Compiled,
+        "update",
+        lambda self, loss, y, *rest: sizes.append(len(y)) or update(self, loss, y, *rest),
+    )
+    # Sums of 100 terms, taken in another order.
+    assert model.evaluate(x, y, **kwargs) == pytest.approx(expected, rel=100 * 2**-23)
+    assert sizes == [100] if reduction != "sum" else max(sizes) == batch_size
 
 
 def test_a_model_with_a_seam_is_judged():

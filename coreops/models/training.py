@@ -10,6 +10,7 @@ import numpy as np
 
 from .._train.arrays import split, unpack
 from .._train.feed import Feed
+from .._train.step import TrainingStep
 from ..callbacks import CallbackList, History
 from ..callbacks.progress import check_verbose
 from ..random import SeedGenerator
@@ -25,9 +26,18 @@ class Trainer(Judge):
     _feed: Feed | None = None  # of the fit that runs
     _resume_at: tuple[int, list[Any]] | None = None  # the epoch and what was counted in it
 
-    if TYPE_CHECKING:
-
-        def _training_step(self) -> Any: ...
+    def _training_step(self) -> TrainingStep:
+        """Return what trains the model as it is now: its layers, which of their weights learn, and
+        what `compile` said last."""
+        compiled = self._must_be_compiled("fit")
+        learning = [id(variable) for variable in self.trainable_weights]
+        stamp = compiled, [(leaf, leaf._revision) for leaf in self.leaves()], learning
+        made = self._programs.get("step")
+        if made is None or made[0] != stamp:
+            if made is not None:
+                made[1].release()
+            made = self._programs["step"] = stamp, TrainingStep(self, compiled)
+        return made[1]
 
     # --- fit --------------------------------------------------------------------------------
 

@@ -20,6 +20,20 @@ cdef extern from "update.h" nogil:
     double co_rule_nadam_product(co_rule *, int64_t)
 
 
+cdef extern from "activation.h" nogil:
+    ctypedef struct co_act:
+        int kind
+        double p, q, r
+    int co_act_by_output(const co_act *)
+
+
+cdef extern from "loss.h":
+    ctypedef struct co_loss:
+        int kind, from_logits
+        double p
+    enum: CO_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY
+
+
 cdef extern from "dispatch.h":
     ctypedef struct co_matmul:
         const char *name
@@ -27,12 +41,20 @@ cdef extern from "dispatch.h":
         const char *isa
         int real_bits, gemm_mr, gemm_nr
         const co_matmul **matmul
+        void (*vact_grad)(ptrdiff_t, const void *, const void *, void *,
+                          const co_act *) noexcept nogil
+        void (*vprelu_grad)(ptrdiff_t, const void *, const void *, const void *, void *,
+                            void *) noexcept nogil
+        void (*softmax_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, void *,
+                             int) noexcept nogil
         void (*update)(ptrdiff_t, void *, const void *, void *const *, const co_rule *,
                        const co_weight *) noexcept nogil
         double (*update_sumsq)(ptrdiff_t, const void *, const void *, void *const *,
                                const co_rule *, const co_weight *) noexcept nogil
         void (*rescale_columns)(ptrdiff_t, ptrdiff_t, void *, ptrdiff_t,
                                 const co_norm *) noexcept nogil
+        void (*loss)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, void *, void *,
+                     const co_loss *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
         double (*peak_read)(ptrdiff_t, const void *) noexcept nogil
     int co_tier_count()
@@ -48,9 +70,6 @@ cdef extern from "parallel.h":
 
 
 cdef extern from "coreops.h" nogil:
-    ctypedef struct co_act:
-        int kind
-        double p, q, r
     ctypedef struct co_stream:
         uint64_t seed, call
     ctypedef struct co_plan:
@@ -79,3 +98,32 @@ cdef extern from "coreops.h" nogil:
     double co_plan_cost(const co_plan *)
     ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
     co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, co_how)
+
+
+cdef extern from "train.h" nogil:
+    enum:
+        CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFER_TARGET, CO_BUFFER_WEIGHT, CO_BUFFER_LOSS
+        CO_BUFFER_PENALTY, CO_BUFFER_GRADIENT, CO_BUFFER_INPUT_GRADIENT
+    ctypedef struct co_trainer:
+        pass
+    ctypedef struct co_lesson:
+        void *g
+        void **slots
+        int given, norms
+        co_weight how
+        co_norm norm
+    co_trainer *co_trainer_create(const co_kernels *)
+    void co_trainer_destroy(co_trainer *)
+    int co_trainer_weight(co_trainer *, ptrdiff_t, ptrdiff_t, void *)
+    void co_trainer_teach(co_trainer *, int, const co_lesson *)
+    co_status co_trainer_finish(co_trainer *)
+    void co_trainer_pack(co_trainer *, int)
+    co_status co_trainer_learn(co_trainer *, ptrdiff_t, const co_rule *, int)
+    double co_trainer_penalty(const co_trainer *)
+    double co_weighted_sum(int, ptrdiff_t, const void *, const void *)
+    void co_plan_train(co_plan *, co_trainer *)
+    int co_plan_dense_weights(co_plan *, int, ptrdiff_t, int, int)
+    int co_plan_prelu_weights(co_plan *, int, int)
+    co_status co_plan_penalty(co_plan *, int, double, double)
+    co_status co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t, int)
+    co_status co_plan_learn_from(co_plan *, int, int)

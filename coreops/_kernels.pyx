@@ -12,16 +12,7 @@ cimport numpy as cnp
 
 import numpy as np
 
-from coreops._core cimport (
-    CO_BAD_PLAN, CO_BATCH_INVARIANT, CO_MOST_SLOTS, CO_NO_MEMORY, CO_OK, CO_QGEMM_DEPTH,
-    CO_RULE_COUNT, co_act, co_cpu_features, co_how, co_kernels, co_matmul, co_norm,
-    co_parallel_init, co_precision,
-    co_parallel_runtime, co_plan, co_plan_act, co_plan_arena, co_plan_cost, co_plan_create,
-    co_plan_dense, co_plan_dense_int8, co_plan_destroy, co_plan_dropout, co_plan_finish, co_plan_masking,
-    co_plan_permute, co_plan_prelu, co_plan_repeat, co_plan_run, co_plan_size, co_plan_softmax,
-    co_rule, co_rule_factor, co_rule_nadam_product, co_rule_prepare, co_stream, co_status,
-    co_tier_count, co_tier_kernels, co_tier_name, co_tier_supported, co_weight,
-)
+from coreops._core cimport *
 
 cnp.import_array()
 
@@ -38,6 +29,9 @@ cdef extern from *:
     #define CO_RULE_SLOTS(NAME, name, slots) slots,
     static const char *const co_rule_names[] = {CO_RULE_LIST(CO_RULE_NAME)};
     static const int co_rule_slots[] = {CO_RULE_LIST(CO_RULE_SLOTS)};
+    #include "loss.h"
+    #define CO_LOSS_NAME(NAME, name) #name,
+    static const char *const co_loss_names[] = {CO_LOSS_LIST(CO_LOSS_NAME)};
     /* How many user functions this thread is inside of: see Callable. */
     static _Thread_local int co_scopes;
     /* Raised by every change that an installed plan may not have seen. Threads of a free-threaded
@@ -52,12 +46,16 @@ cdef extern from *:
     const char *co_activation_names[]
     const char *co_rule_names[]
     int co_rule_slots[]
+    int CO_LOSS_COUNT
+    const char *co_loss_names[]
     int co_scopes
 
 
 include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
 include "_bridge/plan.pxi"
+include "_bridge/gradients.pxi"
 include "_bridge/update.pxi"
+include "_bridge/trainer.pxi"
 
 co_parallel_init()

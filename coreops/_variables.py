@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,19 @@ import numpy as np
 
 from . import _kernels, config
 from ._names import auto_name
+
+
+class Traced(TypeError):
+    """NumPy was asked to have an array that is being differentiated (see `coreops._tape`)."""
+
+
+class _Recorded(threading.local):
+    """The variables of which this thread records every use, with the Tensor that each one is."""
+
+    leaves: dict[Variable, Any] = {}  # noqa: RUF012 - replaced, never changed
+
+
+recorded_variables = _Recorded()
 
 
 class Variable:
@@ -38,13 +52,15 @@ class Variable:
     __slots__ = (
         "__weakref__",
         "_name",
+        "_source",
         "_value",
+        "_version",
         "constraint",
         "path",
         "regularizer",
         "trainable",
-        "version",
     )  # fmt: skip
+    __array_priority__ = 500  # `ndarray + Variable` is ours to answer
 
     def __init__(
         self,
@@ -85,7 +101,8 @@ class Variable:
         self.trainable = bool(trainable)
         self.regularizer = regularizer
         self.constraint = constraint
-        self.version = 0
+        self._version = 0
+        self._source: Any = None  # the workspace that changes it, while it is trained
         self._value = np.array(value, dtype=dtype, order="C")
         if shape is not None and self._value.shape != shape:
             raise ValueError(
@@ -100,8 +117,9 @@ class Variable:
 
     @property
     def value(self) -> np.ndarray:
-        """The current value: a read-only C-contiguous array."""
-        return self._value
+        """The current value: a read-only C-contiguous array; a Tensor where uses are recorded."""
+        leaves = recorded_variables.leaves
+        return leaves.get(self, self.numpy()) if leaves else self.numpy()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,7 +139,16 @@ class Variable:
 
     def numpy(self) -> np.ndarray:
         """Return the current value as a read-only array."""
+        if self._source is not None:
+            self._source.pull(self)
         return self._value
+
+    @property
+    def version(self) -> int:
+        """A number that is another one whenever the value is."""
+        if self._source is not None:
+            self._source.pull(self)
+        return self._version
 
     def assign(self, value: Any) -> np.ndarray:
         """Replace the value; it is cast to the variable's dtype.
@@ -129,25 +156,41 @@ class Variable:
         Raises:
             ValueError: if the shape differs.
         """
-        value = np.array(value, dtype=self._value.dtype, order="C")
+        try:
+            value = np.array(value, dtype=self._value.dtype, order="C")
+        except Traced:
+            value = value.numpy() if isinstance(value, Variable) else value.value
+            value = np.array(value, dtype=self._value.dtype, order="C")
         if value.shape != self._value.shape:
             raise ValueError(
                 f"Variable '{self.path}': expected a value of shape {self.shape}. "
                 f"Received shape: {value.shape}"
             )
+        self._replace(value)
+        if self._source is not None:
+            self._source.push(self)
+        return value
+
+    def _replace(self, value: np.ndarray) -> None:
+        """Let an array, which is nobody else's, be the value."""
         value.flags.writeable = False
         self._value = value
-        self.version += 1
+        self._version += 1
         _kernels.bump_epoch()
-        return value
 
     def assign_add(self, value: Any) -> np.ndarray:
         """Add to the value."""
-        return self.assign(self._value + value)
+        return self.assign(self.numpy() + value)
 
     def assign_sub(self, value: Any) -> np.ndarray:
         """Subtract from the value."""
-        return self.assign(self._value - value)
+        return self.assign(self.numpy() - value)
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """A copy is nobody's to train but its owner's."""
+        self.numpy()
+        kept = {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
+        return None, {**kept, "_source": None}
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         for name, value in state[1].items():
@@ -155,11 +198,13 @@ class Variable:
         self._value.flags.writeable = False  # a copied or unpickled array is writeable
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        value = self._value if dtype is None else self._value.astype(dtype, copy=False)
+        if self in recorded_variables.leaves:
+            raise Traced(f"{self!r} is being differentiated: its function is to use `coreops.ops`.")
+        value = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
         return value.copy() if copy else value
 
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self._value[index]
+    def __getitem__(self, index: Any) -> Any:
+        return self.value[index]
 
     def __len__(self) -> int:
         return len(self._value)
@@ -168,10 +213,10 @@ class Variable:
         raise TypeError(f"{self!r} has no truth value: compare its elements, or test for None.")
 
     def __float__(self) -> float:
-        return float(self._value)
+        return float(self.value)
 
     def __int__(self) -> int:
-        return int(self._value)
+        return int(self.value)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
@@ -186,11 +231,11 @@ def _default_dtype(value: Any) -> str:
 
 
 def _forward(op: Callable) -> Callable:
-    return lambda self, *other: op(self._value, *other)
+    return lambda self, *other: op(self.value, *other)
 
 
 def _reflect(op: Callable) -> Callable:
-    return lambda self, other: op(other, self._value)
+    return lambda self, other: op(other, self.value)
 
 
 # Arithmetic and comparisons work on the value, == too, as in Keras; as a key a variable is itself.

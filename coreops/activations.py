@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _plan
 from .ops import nn
+from .ops._arrays import activation
 from .ops.nn import celu as celu
 from .ops.nn import elu as elu
 from .ops.nn import glu as glu
@@ -58,7 +58,7 @@ def relu(
     if negative_slope == 0.0 and max_value is None and threshold == 0.0:
         return nn.relu(x)
     for step in relu_steps(negative_slope, max_value, threshold):
-        x = _plan.apply_activation(x, *step)
+        x = activation(x, *step)
     return x
 
 
@@ -80,7 +80,7 @@ def relu_steps(
 
 def exponential(x: Any) -> np.ndarray:
     """e^x."""
-    return _plan.apply_activation(x, "exponential")
+    return activation(x, "exponential")
 
 
 def gelu(x: Any, approximate: bool = False) -> np.ndarray:
@@ -90,7 +90,7 @@ def gelu(x: Any, approximate: bool = False) -> np.ndarray:
 
 def legacy_hard_sigmoid(x: Any) -> np.ndarray:
     """min(max(x / 5 + 1 / 2, 0), 1): what files older than Keras 3 mean by "hard_sigmoid"."""
-    return _plan.apply_activation(x, "ramp", 0.2, 0.5)
+    return activation(x, "ramp", 0.2, 0.5)
 
 
 swish, hard_swish = silu, hard_silu

@@ -195,7 +195,9 @@ def dropout(
     seed: Seed = None,
 ) -> np.ndarray:
     """Zero elements with probability `rate` and scale the others by 1 / (1 - rate)."""
-    inputs = np.asarray(inputs)
+    from . import ops  # which are differentiated, if `inputs` is
+
+    inputs = ops.convert_to_tensor(inputs)
     if rate <= 0.0:
         return inputs
     sizes = inputs.shape
@@ -203,7 +205,7 @@ def dropout(
         sizes = [s or dim for s, dim in zip(noise_shape, inputs.shape, strict=True)]
     keep = numpy_generator(seed).random(sizes, dtype=np.float32) >= rate
     scale = 0.0 if rate >= 1.0 else 1.0 / (1.0 - rate)
-    return np.where(keep, inputs * inputs.dtype.type(scale), inputs.dtype.type(0))
+    return ops.where(keep, inputs * inputs.dtype.type(scale), inputs.dtype.type(0))
 
 
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> np.ndarray:

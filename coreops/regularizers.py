@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import config
+from . import config, ops
 from ._names import to_snake_case
 from .saving import objects, registry
 
@@ -46,9 +46,9 @@ class L1L2(Regularizer):
         x = _floating(x)
         penalty = x.dtype.type(0)
         if self.l1:
-            penalty += x.dtype.type(self.l1) * np.sum(np.abs(x))
+            penalty += x.dtype.type(self.l1) * ops.sum(ops.absolute(x))
         if self.l2:
-            penalty += x.dtype.type(self.l2) * np.sum(np.square(x))
+            penalty += x.dtype.type(self.l2) * ops.sum(ops.square(x))
         return penalty
 
     def get_config(self) -> dict[str, Any]:
@@ -103,14 +103,15 @@ class OrthogonalRegularizer(Regularizer):
                 f"Received an array of shape {x.shape}"
             )
         if self.mode == "columns":
-            x = x.T
+            x = ops.transpose(x)
         n = len(x)
         if n < 2:
             return x.dtype.type(0)
-        rows = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), config.epsilon())
-        products = np.abs(rows @ rows.T)
-        np.fill_diagonal(products, 0)
-        return x.dtype.type(self.factor) * np.sum(products) / x.dtype.type(n * (n - 1))
+        norms = ops.maximum(ops.norm(x, axis=1, keepdims=True), config.epsilon())
+        rows = x / norms
+        products = ops.absolute(ops.matmul(rows, ops.transpose(rows)))
+        others = products * (1 - ops.eye(n, dtype=x.dtype))
+        return x.dtype.type(self.factor) * ops.sum(others) / x.dtype.type(n * (n - 1))
 
     def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "mode": self.mode}
@@ -125,9 +126,9 @@ def _factor(value: Any, name: str) -> float:
     return float(value)
 
 
-def _floating(x: Any) -> np.ndarray:
-    x = np.asarray(x)
-    return x if x.dtype.kind == "f" else x.astype(config.compute_floatx())
+def _floating(x: Any) -> Any:
+    x = ops.convert_to_tensor(x)
+    return x if x.dtype.kind == "f" else ops.cast(x, config.compute_floatx())
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

@@ -1,8 +1,8 @@
 /* activation.h - the elementwise activations, by number.
  *
  * One list feeds the kernels' switch, the plan and Python (coreops/_kernels.pyx
- * exports it as a dict), so an activation is added by one line here and one
- * case in kernels/activation_tpl.h.
+ * exports it as a dict), so an activation is added by one line here, one case in
+ * kernels/activation_tpl.h and its derivative in kernels/grad_tpl.h.
  *
  * The formulas are Keras 3's; p, q and r are the parameters, in that order.
  * Every activation carries NaN through. */
@@ -46,5 +46,32 @@ typedef struct co_act {
     int kind;       /* CO_ACT_... */
     double p, q, r; /* the formula's parameters, unused ones 0 */
 } co_act;
+
+/* Whether the derivative is computed from y = act(x), else from x: from y wherever y determines it
+ * and it loses no more than a rounding or two of the steepest slope. Depends on act alone. */
+static inline int co_act_by_output(const co_act *act) {
+    switch (act->kind) {
+    case CO_ACT_LINEAR:
+    case CO_ACT_RELU:
+    case CO_ACT_CLIP:
+    case CO_ACT_RAMP:
+    case CO_ACT_SIGMOID:
+    case CO_ACT_LOG_SIGMOID:
+    case CO_ACT_TANH:
+    case CO_ACT_EXPONENTIAL:
+    case CO_ACT_SOFTPLUS:
+        return 1;
+    case CO_ACT_RELU_GENERAL: /* else both sides of the bend may give the same y */
+        return act->r == 0 && act->p >= 0 && act->q > 0;
+    case CO_ACT_ELU:
+        return act->p >= 0;
+    case CO_ACT_CELU:
+        return act->p > 0;
+    case CO_ACT_SELU:
+        return act->p > 0 && act->q >= 0;
+    default:
+        return 0;
+    }
+}
 
 #endif

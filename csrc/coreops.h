@@ -33,10 +33,22 @@ typedef enum co_status {
 } co_status;
 
 typedef struct co_plan co_plan;
+typedef struct co_trainer co_trainer;
 
 /* The buffers of a run, in this order; mask is used only by a plan that ends
- * with one. */
-enum { CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFERS };
+ * with one, those after it only by plans that train: train.h. */
+enum {
+    CO_BUFFER_X,
+    CO_BUFFER_Y,
+    CO_BUFFER_MASK,
+    CO_BUFFER_TARGET,
+    CO_BUFFER_WEIGHT,
+    CO_BUFFER_LOSS,
+    CO_BUFFER_PENALTY,
+    CO_BUFFER_GRADIENT,
+    CO_BUFFER_INPUT_GRADIENT,
+    CO_BUFFERS
+};
 
 /* A new plan whose value 0 is its input of input_size elements of item_bytes
  * each (1, 2, 4 or 8). precision is the least that its dense steps keep. Steps that compute need

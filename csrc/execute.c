@@ -1,32 +1,11 @@
 /* execute.c - running a plan: blocks of units go through all the steps, shared out over threads. */
 #include <stdlib.h>
 
+#include "execute.h"
 #include "parallel.h"
-#include "plan.h"
 
 /* A block smaller than this has its arena on the stack: no allocation for small calls. */
 enum { CO_STACK_ARENA = 16 * 1024 };
-
-typedef struct co_job {
-    const co_plan *plan;
-    void *const *buffers;
-    const co_stream *streams;
-    ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
-    int flags;
-    int team; /* threads that share out the columns of a dense step, when there is one chunk */
-    char *arena;
-    ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
-    ptrdiff_t scratch;     /* where that starts */
-    ptrdiff_t result;      /* bytes of the run's */
-} co_job;
-
-/* Where `value` lies for the block that starts at unit `first`. */
-static char *locate(const co_job *job, const char *arena, int v, ptrdiff_t first) {
-    const co_value *value = &job->plan->values[v];
-    if (value->buffer < 0) return (char *)arena + value->offset * job->block;
-    return (char *)job->buffers[value->buffer] +
-           first * (value->size / job->plan->units) * value->item_bytes;
-}
 
 /* A result of at least one in so many parts of the last cache goes past it. Scattered stores gain
  * by that far sooner than those that go in order, even while the cache would have room. */
@@ -128,11 +107,15 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
     const co_plan *plan = job->plan;
     const co_kernels *kernels = plan->kernels;
     const ptrdiff_t item = plan->item_bytes;
+    if (step->op >= CO_OP_PENALTY) {
+        co_run_gradient(job, step, arena, first, units);
+        return;
+    }
     const ptrdiff_t x_unit = plan->values[step->x].size / plan->units;
     const ptrdiff_t n = units * (plan->values[step->y].size / plan->units);
     const ptrdiff_t positions = units * (step->positions / plan->units);
-    const char *x = locate(job, arena, step->x, first);
-    char *y = locate(job, arena, step->y, first);
+    const char *x = co_locate(job, arena, step->x, first);
+    char *y = co_locate(job, arena, step->y, first);
 
     switch (step->op) {
     case CO_OP_COPY:
@@ -154,14 +137,15 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
         break;
     case CO_OP_MASKING:
         kernels->masking(positions, step->u.masking.n, x, y,
-                         (uint8_t *)locate(job, arena, step->mask, first), step->u.masking.value);
+                         (uint8_t *)co_locate(job, arena, step->mask, first),
+                         step->u.masking.value);
         break;
     case CO_OP_DROPOUT:
         co_dropout(kernels, step->u.noise, job->streams[step->u.noise->stream], first * x_unit,
                    units * x_unit, x, y);
         break;
     case CO_OP_PERMUTE:
-        co_permute(kernels, step->u.permutation, positions, x, y,
+        co_permute(kernels, step->u.permute.go, positions, x, y,
                    goes_past(job, step, CO_SCATTERED));
         break;
     case CO_OP_REPEAT:
@@ -169,6 +153,8 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
             kernels->copy_rows(step->u.repeat.times, run, x + i * run, 0,
                                y + i * step->u.repeat.times * run, run,
                                goes_past(job, step, CO_IN_ORDER));
+        break;
+    default:
         break;
     }
 }
@@ -249,6 +235,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
     co_job job = {.plan = plan,
                   .buffers = buffers,
                   .streams = streams,
+                  .batch = batch,
                   .units = batch * plan->units,
                   .flags = how.flags,
                   .team = 1,
@@ -259,7 +246,9 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
             job.result = batch * plan->values[v].size * plan->values[v].item_bytes;
     const int team = cut(&job, how.threads);
     const ptrdiff_t chunks = (job.units + job.block - 1) / job.block;
-    if (pack_all(&job) != CO_OK) return CO_NO_MEMORY;
+    if (pack_all(&job) != CO_OK ||
+        (plan->trainer && co_trainer_room(plan->trainer, batch) != CO_OK))
+        return CO_NO_MEMORY;
     const int workers = team > job.team ? team : job.team;
     if (workers == 1 && job.arena_bytes <= CO_STACK_ARENA) {
         co_parallel(chunks, 1, run_chunk, &job);

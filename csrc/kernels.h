@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "activation.h"
+#include "loss.h"
 #include "update.h"
 
 /* Which draw of which stream: philox.h has the generator. */
@@ -113,6 +114,40 @@ typedef struct co_planes {
     /* Each of m contiguous rows of n: y = exp(x - max x) / sum, or with log != 0                  \
      * y = x - max x - log(sum exp(x - max x)). */                                                 \
     KERNEL(softmax, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log))             \
+    /* dx[i] = dy[i] * act'(x[i]), where v holds y = act(x) if co_act_by_output(act), else x. At a \
+     * bend act' is that of the flat side, or of the side below. A NaN in v or dy gives NaN. */    \
+    KERNEL(vact_grad, void,                                                                        \
+           (ptrdiff_t n, const void *v, const void *dy, void *dx, const co_act *act))              \
+    /* The gradient of vprelu: dx[i] = dy[i] * (x[i] > 0 ? 1 : alpha[i]) and dalpha[i] = dy[i] *   \
+     * min(x[i], 0). dx and dalpha may be NULL. */                                                 \
+    KERNEL(                                                                                        \
+        vprelu_grad, void,                                                                         \
+        (ptrdiff_t n, const void *x, const void *alpha, const void *dy, void *dx, void *dalpha))   \
+    /* The gradient of softmax, y being its result: dx = y (dy - sum of dy y), or with log != 0    \
+     * dx = dy - exp(y) sum of dy. */                                                              \
+    KERNEL(softmax_grad, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const void *y, const void *dy, void *dx, int log))           \
+    /* A loss of m contiguous rows of n predictions p, of which t are the targets: m rows of n     \
+     * reals, or for sparse kinds m classes of int32, where one outside 0 .. n - 1 is no target:   \
+     * value and grad are 0. value[i] is row i's loss, and grad[i,:] its derivative to p[i,:]      \
+     * times weight[i], 1 if weight is NULL. value and grad may be NULL; grad may be p. */         \
+    KERNEL(loss, void,                                                                             \
+           (ptrdiff_t m, ptrdiff_t n, const void *t, const void *p, const void *weight,            \
+            void *value, void *grad, const co_loss *loss))                                         \
+    /* y[i] += x[i] */                                                                             \
+    KERNEL(vadd, void, (ptrdiff_t n, const void *x, void *y))                                      \
+    /* y[j] = sum over i < m of x[i,j], i in order. */                                             \
+    KERNEL(colsum, void, (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y))        \
+    /* Each of m contiguous rows of n: y = x where mask is not 0, else y = 0. */                   \
+    KERNEL(keep_rows, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, void *y))                \
+    /* l1 * sum |x| + l2 * sum x^2, summed in double and in an order that depends on n alone; a    \
+     * term whose factor is 0 is left out. dx NULL, or dx[i] += scale * (l1 * sign(x[i]) +         \
+     * 2 * l2 * x[i]), where sign(0) is 0. */                                                      \
+    KERNEL(penalty, double,                                                                        \
+           (ptrdiff_t n, const void *x, double l1, double l2, double scale, void *dx))             \
+    /* sum x^2, summed in double and in an order that depends on n alone. */                       \
+    KERNEL(sumsq, double, (ptrdiff_t n, const void *x))                                            \
     /* Each of m contiguous rows of n: mask = 1 and y = x where any x differs from value (NaN      \
      * differs from everything), else mask = 0 and y = 0. n == 0: mask = 0. value is compared      \
      * after rounding to real. */                                                                  \
@@ -144,7 +179,7 @@ typedef struct co_planes {
             int stream))                                                                           \
     /* One step of a prepared rule over n elements of a weight, as update.h says: w and its slots  \
      * change, g does not. An element's result depends on that element alone. slots: those of its  \
-     * kind and what the rule gathers and averages in, of n reals each. */                                    \
+     * kind and what the rule gathers and averages in, of n reals each. */                         \
     KERNEL(update, void,                                                                           \
            (ptrdiff_t n, void *w, const void *g, void *const *slots, const co_rule *rule,          \
             const co_weight *of))                                                                  \

@@ -11,7 +11,7 @@
 static int readers(co_plan *plan, int value) {
     int count = 0;
     for (int i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].x == value) {
+        if (plan->steps[i].x == value || plan->steps[i].with == value) {
             count++;
             plan->values[value].last = i;
         }
@@ -63,6 +63,12 @@ static int in_place(const co_step *step) {
     case CO_OP_PRELU:
     case CO_OP_MASKING:
     case CO_OP_DROPOUT:
+    case CO_OP_ADD:
+    case CO_OP_ACT_GRAD:
+    case CO_OP_SOFTMAX_GRAD:
+    case CO_OP_PRELU_GRAD:
+    case CO_OP_MASKING_GRAD:
+    case CO_OP_PENALTY_GRAD:
         return 1;
     default:
         return 0;
@@ -100,10 +106,11 @@ static co_status lay_out_arena(co_plan *plan) {
     for (int v = 0; v < plan->n_values; v++) births[v] = -1; /* not placed yet */
     for (int i = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
-        const co_value *x = &plan->values[step->x];
-        co_value *y = &plan->values[step->y];
-        if (y->buffer < 0) {
-            if (in_place(step) && x->buffer < 0 && x->last == i)
+        co_value *y = step->y < 0 ? NULL : &plan->values[step->y];
+        if (y && y->buffer < 0) {
+            const co_value *x = step->x < 0 ? NULL : &plan->values[step->x];
+            if (y->last < i) y->last = i; /* nobody reads it, and yet it takes room */
+            if (x && in_place(step) && x->buffer < 0 && x->last == i)
                 y->offset = x->offset;
             else
                 place(plan, step->y, i, births);
@@ -122,7 +129,7 @@ static co_status lay_out_arena(co_plan *plan) {
  * vectors, and about half of the peak is left to a small product), half a nanosecond for an element
  * of an activation, 10 GB/s. Only the choice of how many threads to wake hangs on it. */
 static double estimate(const co_plan *plan, const co_step *step) {
-    double out = (double)(plan->values[step->y].size / plan->units);
+    double out = (double)(plan->values[step->y < 0 ? step->x : step->y].size / plan->units);
     switch (step->op) {
     case CO_OP_DENSE_INT8: /* twice as fast at least, where the CPU has instructions for it */
         return out * (double)step->u.dense.k / (4 * plan->kernels->gemm_nr);
@@ -131,6 +138,8 @@ static double estimate(const co_plan *plan, const co_step *step) {
     case CO_OP_ACT:
     case CO_OP_SOFTMAX:
     case CO_OP_DROPOUT:
+    case CO_OP_LOSS:
+    case CO_OP_ACT_GRAD:
         return out / 2;
     default:
         return 0.1 * out * plan->item_bytes;
@@ -170,6 +179,7 @@ co_status co_layout(co_plan *plan, int result) {
     plan->units = units_of(plan);
     co_status status = lay_out_arena(plan);
     if (status == CO_OK) choose_block(plan);
-    plan->cache = co_cache_bytes();
+    /* What a plan that trains writes it also reads: nothing goes past the cache. */
+    plan->cache = plan->trainer ? PTRDIFF_MAX : co_cache_bytes();
     return status;
 }

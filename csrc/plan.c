@@ -11,6 +11,7 @@ static void *copy_of(const void *data, ptrdiff_t bytes) {
 }
 
 static void step_free(co_step *step) {
+    if (step->borrowed) return;
     switch (step->op) {
     case CO_OP_DENSE:
     case CO_OP_DENSE_INT8:
@@ -23,7 +24,8 @@ static void step_free(co_step *step) {
         free(step->u.prelu.alpha);
         break;
     case CO_OP_PERMUTE:
-        free(step->u.permutation);
+        free(step->u.permute.go);
+        free(step->u.permute.back);
         break;
     case CO_OP_DROPOUT:
         free(step->u.noise);
@@ -70,6 +72,7 @@ co_plan *co_plan_create(const co_kernels *kernels, co_precision precision, int i
     plan->kernels = kernels;
     plan->item_bytes = item_bytes;
     plan->matmul = kernels->matmul[precision];
+    plan->penalties = -1;
     plan->values = malloc(sizeof *plan->values);
     if (!plan->values) {
         free(plan);
@@ -90,7 +93,7 @@ void co_plan_destroy(co_plan *plan) {
     free(plan);
 }
 
-static int add_value(co_plan *plan, ptrdiff_t size, int item_bytes) {
+int co_plan_value(co_plan *plan, ptrdiff_t size, int item_bytes) {
     if (size > CO_MOST_BYTES / item_bytes) return CO_NO_MEMORY;
     co_value *values = realloc(plan->values, (size_t)(plan->n_values + 1) * sizeof *values);
     if (!values) return CO_NO_MEMORY;
@@ -99,21 +102,27 @@ static int add_value(co_plan *plan, ptrdiff_t size, int item_bytes) {
     return plan->n_values++;
 }
 
-/* Appends the step, which takes over what it owns, and makes its output value. */
-static int add_step(co_plan *plan, co_step step, ptrdiff_t out_size) {
+int co_plan_append(co_plan *plan, co_step step, ptrdiff_t size) {
     co_step *steps = realloc(plan->steps, (size_t)(plan->n_steps + 1) * sizeof *steps);
     if (steps) plan->steps = steps;
-    step.y = steps ? add_value(plan, out_size, plan->item_bytes) : CO_NO_MEMORY;
-    if (step.y < 0) {
+    int made = steps ? 0 : CO_NO_MEMORY;
+    if (steps && size >= 0) made = co_plan_value(plan, size, plan->item_bytes);
+    if (made < 0) {
         step_free(&step);
-        return step.y;
+        return made;
     }
+    step.y = size >= 0 ? made : -1;
     plan->steps[plan->n_steps++] = step;
-    return step.y;
+    return made;
 }
 
-/* The size of x as the operand of a step, or a status: masks are no operands. */
-static ptrdiff_t operand(const co_plan *plan, int x) {
+/* A forward step. */
+static int add_step(co_plan *plan, co_step step, ptrdiff_t size) {
+    step.with = -1;
+    return co_plan_append(plan, step, size);
+}
+
+ptrdiff_t co_plan_operand(const co_plan *plan, int x) {
     if (x < 0) return x;
     if (x >= plan->n_values || plan->values[x].item_bytes != plan->item_bytes) return CO_BAD_PLAN;
     return plan->values[x].size;
@@ -121,7 +130,7 @@ static ptrdiff_t operand(const co_plan *plan, int x) {
 
 /* The number of runs of n elements in x, or a status. */
 static ptrdiff_t positions_of(const co_plan *plan, int x, ptrdiff_t n) {
-    const ptrdiff_t size = operand(plan, x);
+    const ptrdiff_t size = co_plan_operand(plan, x);
     if (size < 0) return size;
     if (n < 0) return CO_BAD_PLAN;
     if (n == 0) return size == 0 ? 0 : CO_BAD_PLAN;
@@ -130,7 +139,7 @@ static ptrdiff_t positions_of(const co_plan *plan, int x, ptrdiff_t n) {
 
 int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
                   const void *kernel, const void *bias) {
-    const ptrdiff_t size = operand(plan, x);
+    const ptrdiff_t size = co_plan_operand(plan, x);
     if (size < 0) return (int)size;
     if (!is_product(positions, k, size) || n < 0) return CO_BAD_PLAN;
     const ptrdiff_t nr = plan->kernels->gemm_nr, item = plan->item_bytes;
@@ -139,6 +148,7 @@ int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdif
     size_t packed = (size_t)((n + nr - 1) / nr * nr * k * item);
     co_step step = {
         .op = CO_OP_DENSE, .x = x, .mask = -1, .positions = positions, .u.dense = {.k = k, .n = n}};
+    step.u.dense.w = step.u.dense.b = -1;
     step.u.dense.by_dots = plan->kernels->dots_suit(k, n);
     atomic_init(&step.u.dense.packed, NULL);
     /* aligned_alloc wants a multiple of the alignment, and not zero */
@@ -158,7 +168,7 @@ int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdif
 int co_plan_dense_int8(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
                        const int8_t *kernel, const void *scale, const void *bias) {
     const co_kernels *kernels = plan->kernels;
-    const ptrdiff_t size = operand(plan, x), item = plan->item_bytes;
+    const ptrdiff_t size = co_plan_operand(plan, x), item = plan->item_bytes;
     if (size < 0) return (int)size;
     if (!is_product(positions, k, size) || n < 0 || k > CO_QGEMM_DEPTH) return CO_BAD_PLAN;
     /* a wide bound on what panels and their sums take */
@@ -182,7 +192,7 @@ int co_plan_dense_int8(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, p
 }
 
 int co_plan_act(co_plan *plan, int x, co_act act) {
-    const ptrdiff_t size = operand(plan, x);
+    const ptrdiff_t size = co_plan_operand(plan, x);
     if (size < 0) return (int)size;
     return add_step(plan, (co_step){.op = CO_OP_ACT, .x = x, .mask = -1, .u.act = act}, size);
 }
@@ -202,19 +212,21 @@ int co_plan_prelu(co_plan *plan, int x, ptrdiff_t n, const void *alpha) {
     if (positions < 0) return (int)positions;
     void *copy = copy_of(alpha, n * plan->item_bytes);
     if (!copy) return CO_NO_MEMORY;
-    return add_step(
-        plan,
-        (co_step){
-            .op = CO_OP_PRELU, .x = x, .mask = -1, .positions = positions, .u.prelu = {n, copy}},
-        positions * n);
+    return add_step(plan,
+                    (co_step){.op = CO_OP_PRELU,
+                              .x = x,
+                              .mask = -1,
+                              .positions = positions,
+                              .u.prelu = {n, copy, -1}},
+                    positions * n);
 }
 
 int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, double value,
                     int *mask) {
-    const ptrdiff_t size = operand(plan, x);
+    const ptrdiff_t size = co_plan_operand(plan, x);
     if (size < 0) return (int)size;
     if (!is_product(positions, n, size)) return CO_BAD_PLAN;
-    *mask = add_value(plan, positions, 1);
+    *mask = co_plan_value(plan, positions, 1);
     if (*mask < 0) return *mask;
     return add_step(plan,
                     (co_step){.op = CO_OP_MASKING,
@@ -227,7 +239,7 @@ int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, doub
 
 int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, const ptrdiff_t *shape,
                     const ptrdiff_t *noise, int share_batch) {
-    const ptrdiff_t size = operand(plan, x);
+    const ptrdiff_t size = co_plan_operand(plan, x);
     if (size < 0) return (int)size;
     if (!is_shape(rank, shape, size)) return CO_BAD_PLAN;
     co_step step = {.op = CO_OP_DROPOUT, .x = x, .mask = -1, .u.noise = malloc(sizeof(co_noise))};
@@ -241,14 +253,34 @@ int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, con
     return add_step(plan, step, size);
 }
 
+/* The permutation that undoes the step's. */
+static co_status turn_back(co_step *step, int item_bytes, int rank, const ptrdiff_t *shape,
+                           const int *axes) {
+    ptrdiff_t *turned = malloc((size_t)rank * (sizeof *turned + sizeof(int)) + 1), positions;
+    if (!turned) return CO_NO_MEMORY;
+    int *back = (int *)(turned + rank);
+    for (int i = 0; i < rank; i++) {
+        turned[i] = shape[axes[i]];
+        back[axes[i]] = i;
+    }
+    const co_status status =
+        co_permutation_create(&step->u.permute.back, &positions, item_bytes, rank, turned, back);
+    free(turned);
+    return status;
+}
+
 int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes) {
-    const ptrdiff_t size = operand(plan, x);
+    const ptrdiff_t size = co_plan_operand(plan, x);
     if (size < 0) return (int)size;
     if (!is_shape(rank, shape, size)) return CO_BAD_PLAN;
     co_step step = {.op = CO_OP_PERMUTE, .x = x, .mask = -1};
-    const co_status status = co_permutation_create(&step.u.permutation, &step.positions,
-                                                   plan->item_bytes, rank, shape, axes);
-    return status == CO_OK ? add_step(plan, step, size) : (int)status;
+    co_status status = co_permutation_create(&step.u.permute.go, &step.positions, plan->item_bytes,
+                                             rank, shape, axes);
+    if (status == CO_OK && plan->trainer)
+        status = turn_back(&step, plan->item_bytes, rank, shape, axes);
+    if (status == CO_OK) return add_step(plan, step, size);
+    step_free(&step);
+    return (int)status;
 }
 
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times) {
@@ -263,7 +295,7 @@ int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times) {
 }
 
 co_status co_plan_finish(co_plan *plan, int y, int mask) {
-    if (operand(plan, y) < 0) return y < 0 ? (co_status)y : CO_BAD_PLAN;
+    if (co_plan_operand(plan, y) < 0) return y < 0 ? (co_status)y : CO_BAD_PLAN;
     if (mask >= plan->n_values || (mask >= 0 && plan->values[mask].item_bytes != 1))
         return CO_BAD_PLAN;
     if (y == 0) { /* nothing computes: the result is a copy, for it never aliases the input */

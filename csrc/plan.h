@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "coreops.h"
+#include "train.h"
 
 /* After merging, a permutation or a noise pattern of more axes than this is
  * refused (NumPy itself stops at 64, and neighbours that stay together merge). */
@@ -51,12 +51,26 @@ typedef enum co_op {
     CO_OP_MASKING,
     CO_OP_DROPOUT,
     CO_OP_PERMUTE,
-    CO_OP_REPEAT
+    CO_OP_REPEAT,
+    /* What a plan that trains has besides (gradient.c runs them): */
+    CO_OP_PENALTY,      /* of each sample of x; no result */
+    CO_OP_LOSS,         /* of the prediction x; y is its gradient */
+    CO_OP_KEEP,         /* x stays for the weights' gradients; no result */
+    CO_OP_ADD,          /* y = x + with */
+    CO_OP_ACT_GRAD,     /* these take the gradient of their twin's result to that of its input */
+    CO_OP_SOFTMAX_GRAD, /* with is what their formulas need of the forward values */
+    CO_OP_PRELU_GRAD,
+    CO_OP_ALPHA_GRAD, /* of each position, to be summed */
+    CO_OP_MASKING_GRAD,
+    CO_OP_REPEAT_GRAD,
+    CO_OP_PENALTY_GRAD /* y = x (-1: nothing yet) + the penalty's gradient at with */
 } co_op;
 
 typedef struct co_step {
     co_op op;
-    int x, y, mask;      /* values; mask -1: none */
+    int x, y, mask;      /* values; -1: none */
+    int with;            /* a second operand of a gradient step; -1: none */
+    int borrowed;        /* another owns what is in u */
     ptrdiff_t positions; /* independent parts of a sample; 0: any split will do */
     double ns;           /* estimate for a unit */
     union {
@@ -64,6 +78,7 @@ typedef struct co_step {
             ptrdiff_t k, n;
             int by_dots;            /* the kernel is packed for dots, not for gemm */
             void *kernel, *bias;    /* packed for gemm, or for qgemm; owned */
+            int w, b;               /* of the trainer; -1: none */
             void *scale;            /* of int8 weights, else NULL; owned */
             _Atomic(void *) packed; /* for the plan's matmul, by the first run that uses it */
             co_act act;
@@ -76,6 +91,7 @@ typedef struct co_step {
         struct {
             ptrdiff_t n;
             void *alpha; /* owned */
+            int w;       /* of the trainer; -1: none */
         } prelu;
         struct {
             ptrdiff_t n;
@@ -84,8 +100,20 @@ typedef struct co_step {
         struct {
             ptrdiff_t n, times;
         } repeat;
-        co_noise *noise;             /* owned */
-        co_permutation *permutation; /* owned */
+        co_noise *noise; /* owned */
+        struct {
+            co_permutation *go, *back; /* owned; back only in a plan that trains */
+        } permute;
+        struct {
+            co_loss loss;
+            ptrdiff_t n;
+            int target, weight, value; /* values that are buffers */
+        } loss;
+        struct {
+            double l1, l2;
+            int index; /* among the plan's penalties */
+        } penalty;
+        int kept; /* of the trainer */
     } u;
 } co_step;
 
@@ -103,6 +131,8 @@ struct co_plan {
     const co_kernels *kernels;
     const co_matmul *matmul; /* what large batches are multiplied by instead of gemm, or NULL */
     int item_bytes;
+    co_trainer *trainer; /* NULL in a plan that does not train */
+    int penalties;       /* the value of theirs, one for each of a sample; -1: none */
     int n_steps, n_values;
     co_step *steps;
     co_value *values;
@@ -117,9 +147,32 @@ struct co_plan {
     _Atomic(void *) spare; /* an arena that the last run left behind */
 };
 
+/* plan.c. A new value, and a step (which takes over what it owns) with its result: a number, or a
+ * co_status. A step of size -1 has no result, and 0 is returned. */
+int co_plan_value(co_plan *plan, ptrdiff_t size, int item_bytes);
+int co_plan_append(co_plan *plan, co_step step, ptrdiff_t size);
+/* The size of x as the operand of a step, or a status: masks are no operands. */
+ptrdiff_t co_plan_operand(const co_plan *plan, int x);
+
 /* layout.c. Everything that is left to do once the steps are there and the result has its buffer.
  */
 co_status co_layout(co_plan *plan, int result);
+
+/* trainer.c. What a step leaves for the gradients of weights: a row of n for each position of each
+ * sample, either transposed, (n, rows), or in gemm's panels. */
+int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int panels);
+/* Room for the rows of a batch. */
+co_status co_trainer_room(co_trainer *trainer, ptrdiff_t batch);
+void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t batch, ptrdiff_t first,
+                     ptrdiff_t rows, const char *x);
+/* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results. */
+co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy);
+int co_trainer_learns(const co_trainer *trainer, int w);
+ptrdiff_t co_trainer_size(const co_trainer *trainer, int w, ptrdiff_t *k);
+/* Its panels, those of its transpose, or the weight itself. NULL: no memory. */
+void *co_trainer_panels(co_trainer *trainer, int w);
+void *co_trainer_turned(co_trainer *trainer, int w);
+void *co_trainer_data(const co_trainer *trainer, int w);
 
 /* permute.c. Axes that lead in x and in the result make no loop: *positions is
  * their product, the permutation is that of one position. The shape's product

@@ -203,6 +203,73 @@ ACTIVATIONS_WITH_ARGUMENTS = [
 ]
 
 
+# --------------------------------------------------------------------------------------- gradients
+
+
+def _gate_slope(x, u, du):
+    """Of x sigmoid(u)."""
+    return _sigmoid(u) + x * _sigmoid(u) * _sigmoid(-u) * du
+
+
+def _gelu_slope(x):
+    erfc = np.array([math.erfc(-t / math.sqrt(2)) for t in x.ravel().tolist()]).reshape(x.shape)
+    return erfc / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def _mish_slope(x):
+    t = np.tanh(_softplus(x))
+    return t + x * (1 - t * t) * _sigmoid(x)
+
+
+def _gelu_tanh_slope(x):
+    c = 2 * math.sqrt(2 / math.pi)
+    return _gate_slope(x, c * (x + 0.044715 * x**3), c * (1 + 3 * 0.044715 * x**2))
+
+
+# Kind -> the slope at x, with parameters p, q and r: csrc/activation.h. At a bend: the flat side's,
+# or the one's below.
+SLOPES = {
+    "linear": lambda x, p, q, r: np.ones_like(x),
+    "relu": lambda x, p, q, r: np.where(x > 0, 1.0, 0),
+    "relu_general": lambda x, p, q, r: np.where(x > r, np.where(x < q, 1.0, 0), p),
+    "clip": lambda x, p, q, r: np.where((x > p) & (x < q), 1.0, 0),
+    "ramp": lambda x, p, q, r: np.where((p * x + q > 0) & (p * x + q < 1), p, 0),
+    "hard_silu": lambda x, p, q, r: np.where(x <= -3, 0, np.where(x >= 3, 1, x / 3 + 0.5)),
+    "elu": lambda x, p, q, r: np.where(x > 0, 1, p * np.exp(np.minimum(x, 0))),
+    "celu": lambda x, p, q, r: np.where(x > 0, 1, np.exp(np.minimum(x, 0) / p)),
+    "selu": lambda x, p, q, r: p * np.where(x > 0, 1, q * np.exp(np.minimum(x, 0))),
+    "sigmoid": lambda x, p, q, r: _sigmoid(x) * _sigmoid(-x),
+    "log_sigmoid": lambda x, p, q, r: _sigmoid(-x),
+    "silu": lambda x, p, q, r: _gate_slope(x, x, 1),
+    "tanh": lambda x, p, q, r: 1 - np.tanh(x) ** 2,
+    "tanh_shrink": lambda x, p, q, r: np.tanh(x) ** 2,
+    "exponential": lambda x, p, q, r: np.exp(x),
+    "softplus": lambda x, p, q, r: _sigmoid(x),
+    "mish": lambda x, p, q, r: _mish_slope(x),
+    "gelu": lambda x, p, q, r: _gelu_slope(x),
+    "gelu_tanh": lambda x, p, q, r: _gelu_tanh_slope(x),
+    "softsign": lambda x, p, q, r: 1 / (1 + np.abs(x)) ** 2,
+    "squareplus": lambda x, p, q, r: (1 + x / np.sqrt(x * x + p)) / 2,
+    "soft_shrink": lambda x, p, q, r: np.where(np.abs(x) <= p, 0.0, 1),
+    "hard_shrink": lambda x, p, q, r: np.where(np.abs(x) <= p, 0.0, 1),
+    "threshold": lambda x, p, q, r: np.where(x <= p, 0.0, 1),
+    "sparse_plus": lambda x, p, q, r: np.clip((x + 1) / 2, 0, 1),
+}
+
+
+def softmax_gradient(y, dy, log):
+    """From softmax's result y, or its logarithm's."""
+    y, dy = y.astype(np.float64), dy.astype(np.float64)
+    if log:
+        return dy - np.exp(y) * np.sum(dy, -1, keepdims=True)
+    return y * (dy - np.sum(dy * y, -1, keepdims=True))
+
+
+def prelu_gradient(x, alpha, dy):
+    x, alpha, dy = x.astype(np.float64), alpha.astype(np.float64), dy.astype(np.float64)
+    return dy * np.where(x > 0, 1, alpha), dy * np.minimum(x, 0)
+
+
 # ------------------------------------------------------------------------------------ the roofline
 
 

@@ -2,22 +2,40 @@
 description (`Program`)."""
 
 from .arrays import KerasArray, as_array, mask_of
-from .eager import apply_activation, apply_permute, apply_softmax
-from .flow import Flow, Seam, Value
-from .program import Program, current_training, python_scope, refuse_mask
+from .eager import (
+    activation_gradient,
+    apply_activation,
+    apply_permute,
+    apply_softmax,
+    softmax_gradient,
+)
+from .flow import Flow, Mask, Seam, Value
+from .program import (
+    Program,
+    current_training,
+    emit_layer,
+    observed,
+    python_scope,
+    refuse_mask,
+)
 
 __all__ = [
     "Flow",
     "KerasArray",
+    "Mask",
     "Program",
     "Seam",
     "Value",
+    "activation_gradient",
     "apply_activation",
     "apply_permute",
     "apply_softmax",
     "as_array",
     "current_training",
+    "emit_layer",
     "mask_of",
+    "observed",
     "python_scope",
     "refuse_mask",
+    "softmax_gradient",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import config
+from .._variables import Traced
 
 # DLPack's numbers of the devices whose memory the CPU reads: kDLCPU, kDLCUDAHost, kDLROCMHost.
 _HOST_DEVICES = (1, 3, 11)
@@ -68,6 +69,8 @@ def _convert(x: Any, what: str) -> np.ndarray:
         return np.from_dlpack(x)
     try:
         return np.asarray(x)
+    except Traced:
+        raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise type(error)(
             f"{what}: {type(x).__name__} cannot be read as an array: {error}"
@@ -77,6 +80,8 @@ def _convert(x: Any, what: str) -> np.ndarray:
 def _from_python(x: Any, what: str) -> np.ndarray:
     try:
         array = np.asarray(x)
+    except Traced:
+        raise
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{what}: expected a rectangular array, received a ragged sequence"

@@ -76,6 +76,33 @@ def apply_softmax(x: Any, axis: int | Sequence[int] = -1, log: bool = False) -> 
     return _computed(x, "softmax", compute)
 
 
+def activation_gradient(
+    dy: Any, y: Any, x: Any, kind: str, p: float = 0.0, q: float = 0.0, r: float = 0.0
+) -> np.ndarray:
+    """The gradient of `y = apply_activation(x, kind, p, q, r)`, from that of y."""
+    v = y if _kernels.gradient_reads_output(kind, p, q, r) else x
+    return _kernels.activation_gradient(kind, p, q, r, *_working(v, dy))
+
+
+def softmax_gradient(dy: Any, y: Any, axis: int | Sequence[int], log: bool) -> np.ndarray:
+    """The gradient of `y = apply_softmax(x, axis, log)`, from that of y."""
+    y, dy = _working(y, dy)
+    axes = normalize_axes(axis, y.ndim)
+    order = [a for a in range(y.ndim) if a not in axes] + axes
+    rows = (-1, int(np.prod([y.shape[a] for a in axes])))
+    if y.size == 0:
+        return np.zeros_like(y)
+    turned = [np.ascontiguousarray(np.transpose(a, order)) for a in (y, dy)]
+    dx = _kernels.softmax_gradient(turned[0].reshape(rows), turned[1].reshape(rows), log)
+    return np.transpose(dx.reshape(turned[0].shape), np.argsort(order))
+
+
+def _working(*arrays: Any) -> list[np.ndarray]:
+    """Arrays as the gradients' kernels take them."""
+    dtype = _WORKING.get(np.asarray(arrays[0]).dtype.str[1:], np.dtype(np.float32))
+    return [np.require(a, dtype, ["C", "A"]) for a in arrays]
+
+
 @lru_cache(maxsize=256)
 def _permutation(
     isa: str, shape: tuple[int, ...], dtype: np.dtype, axes: tuple[int, ...]

@@ -56,7 +56,7 @@ class Seam(NamedTuple):
 
 class Flow:
     """Builds one plan. training: whether the layers behave as in training. precision: the least
-    that products of float32 keep."""
+    that products of float32 keep. plan: an empty one to build on, by default a new one."""
 
     def __init__(
         self,
@@ -65,9 +65,10 @@ class Flow:
         *,
         training: bool = False,
         precision: str = "highest",
+        plan: _kernels.Plan | None = None,
     ) -> None:
         self.training = training
-        self.plan = _kernels.Plan(dtype, shape, precision)
+        self.plan = _kernels.Plan(dtype, shape, precision) if plan is None else plan
         self.layer = ""  # the name of the layer that is emitting
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""
@@ -78,6 +79,7 @@ class Flow:
         version = getattr(weight, "version", None)
         if version is not None:
             self.read.append((weight, version))
+            weight = weight.numpy()  # also where its uses are recorded
         return np.ascontiguousarray(np.asarray(weight), dtype=dtype)
 
     def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:

@@ -173,7 +173,9 @@ class Program:
             layer = self._leaves[index]
             if _wanted_dtype(layer, value.dtype) != value.dtype:
                 break
-            made = self._emit(layer, flow, value)
+            made = emit_layer(layer, flow, value, self._mask_policy)
+            if self._observe and layer.activity_regularizer is not None:
+                made = observed(layer, made)
             index += 1
             if isinstance(made, Seam):
                 value, seam = made
@@ -187,17 +189,16 @@ class Program:
         keeps = mask_out is not None and mask_out.id is None
         return Segment(dtype, flow, plan, keeps, seam, index)
 
-    def _emit(self, layer: Leaf, flow: Flow, x: Value) -> Value | Seam:
-        """One layer's steps, and what every layer has in common around them."""
-        layer._prepare((None, *x.shape))
-        if x.mask is not None and not layer.takes_mask:
-            refuse_mask(layer, x.mask.source, self._mask_policy)
-            x = x._replace(mask=None)
-        flow.layer = layer.name
-        made = layer.emit(flow, x)
-        if self._observe and layer.activity_regularizer is not None:
-            made = _observed(layer, made)
-        return made
+
+def emit_layer(layer: Leaf, flow: Flow, x: Value, mask_policy: str | None) -> Value | Seam:
+    """One layer's steps, after what every layer has in common: its weights are there, and no mask
+    reaches it that it cannot take."""
+    layer._prepare((None, *x.shape))
+    if x.mask is not None and not layer.takes_mask:
+        refuse_mask(layer, x.mask.source, mask_policy)
+        x = x._replace(mask=None)
+    flow.layer = layer.name
+    return layer.emit(flow, x)
 
 
 def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:
@@ -227,7 +228,7 @@ def _wanted_dtype(layer: Leaf, dtype: np.dtype) -> np.dtype:
     return dtype
 
 
-def _observed(layer: Leaf, made: Value | Seam) -> Seam:
+def observed(layer: Leaf, made: Value | Seam) -> Seam:
     """The activity penalty of the layer's output, added to its losses when the output is there."""
     x, fn = made if isinstance(made, Seam) else (made, None)
 

@@ -66,7 +66,9 @@ class Feed:
         return self._ahead
 
     def is_empty(self) -> bool:
-        """Whether there is nothing to give, in this pass and in any other."""
+        """Whether there is no epoch to give: in this pass and in any other, no batch."""
+        if self._made:  # one is under way
+            return False
         if self.peek() is None and self._position and not self.source.once:
             self._end_pass()
         return self.peek() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from .. import activations, ops
 from ..config import image_data_format
-from ..ops._arrays import array, promote
 
 
 def relu(
@@ -35,14 +35,14 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
 
     A condition of lower rank is stretched over the trailing axes.
     """
-    condition = array(condition)
+    condition = ops.stop_gradient(condition)
     if condition.ndim == 0:
         chosen = then_expression if condition else else_expression
-        return chosen() if callable(chosen) else array(chosen)
+        return chosen() if callable(chosen) else ops.convert_to_tensor(chosen)
     then_value, else_value = (
         value() if callable(value) else value for value in (then_expression, else_expression)
     )
-    rank = array(then_value).ndim
+    rank = ops.ndim(then_value)
     condition = condition.reshape(condition.shape + (1,) * (rank - condition.ndim))
     return ops.where(condition, then_value, else_value)
 
@@ -78,10 +78,10 @@ def repeat(x: Any, n: int) -> np.ndarray:
     Raises:
         ValueError: if `x` is not of rank 2.
     """
-    x = array(x)
+    x = ops.convert_to_tensor(x)
     if x.ndim != 2:
         raise ValueError(f"K.repeat takes arrays of rank 2. Received: shape={x.shape}")
-    return np.repeat(x[:, None, :], n, axis=1)
+    return ops.repeat(x[:, None, :], n, axis=1)
 
 
 def repeat_elements(x: Any, rep: int, axis: int) -> np.ndarray:
@@ -96,8 +96,8 @@ def flatten(x: Any) -> np.ndarray:
 
 def batch_flatten(x: Any) -> np.ndarray:
     """Make a matrix with the first axis kept."""
-    x = array(x)
-    return x.reshape(len(x), int(np.prod(x.shape[1:])))
+    x = ops.convert_to_tensor(x)
+    return ops.reshape(x, (len(x), math.prod(x.shape[1:])))
 
 
 def reverse(x: Any, axes: int | Sequence[int]) -> np.ndarray:
@@ -155,7 +155,7 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> np.nda
     Raises:
         ValueError: for a rank below 2, batches or axes of different sizes, or the batch axis.
     """
-    x, y = promote(x, y)
+    x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
     if x.ndim < 2 or y.ndim < 2 or len(x) != len(y):
         raise ValueError(
             "K.batch_dot takes two arrays of rank 2 or more and of the same batch size. "
@@ -170,19 +170,20 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> np.nda
             "K.batch_dot: the axes must have the same size and not be the batch axis. "
             f"Received shapes: {x.shape} and {y.shape}, axes={axes}"
         )
-    left, right = np.moveaxis(x, first, -1), np.moveaxis(y, second, 1)
-    size = x.shape[first]
-    product = left.reshape(len(x), -1, size) @ right.reshape(len(y), size, -1)
-    result = product.reshape(len(x), *left.shape[1:-1], *right.shape[2:])
+    left, right = ops.moveaxis(x, first, -1), ops.moveaxis(y, second, 1)
+    size, others = x.shape[first], (left.shape[1:-1], right.shape[2:])
+    rows = ops.reshape(left, (len(x), math.prod(others[0]), size))
+    columns = ops.reshape(right, (len(y), size, math.prod(others[1])))
+    result = ops.reshape(ops.matmul(rows, columns), (len(x), *others[0], *others[1]))
     return result if result.ndim > 1 else result[:, None]
 
 
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> np.ndarray:
     """Add a vector along the channel axis, or an array without the batch axis."""
-    x, bias = promote(x, bias)
+    x, bias = ops.convert_to_tensor(x), ops.convert_to_tensor(bias)
     if bias.ndim == 1 and (data_format or image_data_format()) == "channels_first":
-        bias = bias.reshape(-1, *(1,) * (x.ndim - 2))
-    return x + bias
+        bias = ops.reshape(bias, (-1, *(1,) * (x.ndim - 2)))
+    return ops.add(x, bias)
 
 
 def map_fn(fn: Callable, elems: Any, name: str | None = None, dtype: Any = None) -> np.ndarray:

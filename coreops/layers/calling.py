@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _kernels, _plan
+from .. import _kernels, _plan, _tape, ops
 from .._symbolic import KerasTensor, is_shape, leaves, map_structure
 from .input_spec import check_inputs
 from .signatures import call_parameters
@@ -64,7 +64,18 @@ def call_layer(
         raise ValueError(
             f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
         )
+    if isinstance(args[0], _tape.Tensor):
+        return _call_tensor(layer, args[0], training, mask)
     return _call_array(layer, args[0], training, mask, out, install=outer is None)
+
+
+def _call_tensor(layer: Layer, x: _tape.Tensor, training: bool, mask: Any) -> Any:
+    """Run the layer's plan as one recorded step."""
+    from .._train.traced import call_traced
+
+    mask = _plan.mask_of(x) if mask is None else mask
+    layer._prepare(_open_shape(x), x.dtype)
+    return _attach(*call_traced(layer, x, mask, training))
 
 
 def _trained_again(layer: Layer, args: tuple, out: Any) -> np.ndarray | None:
@@ -141,6 +152,8 @@ def _attach(output: Any, masks: Any) -> Any:
     """Attach masks to an output or a structure of them; one mask goes to the first of several."""
     if isinstance(output, np.ndarray):
         return _plan.KerasArray.attach(output, masks)
+    if isinstance(output, _tape.Tensor):
+        return output.masked(masks)
     outputs = output.values() if isinstance(output, dict) else output
     if isinstance(masks, dict):
         masks = masks.values()
@@ -152,7 +165,7 @@ def _attach(output: Any, masks: Any) -> Any:
     return type(output)(attached)
 
 
-def _open_shape(array: np.ndarray) -> tuple[int | None, ...]:
+def _open_shape(array: Any) -> tuple[int | None, ...]:
     """Return an array's shape with the batch size left open."""
     return (None, *array.shape[1:]) if array.ndim else ()
 
@@ -192,7 +205,7 @@ def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[st
 
 def _refuse_non_arrays(layer: Layer, args: tuple) -> None:
     for value in leaves(args):
-        if isinstance(value, (np.ndarray, KerasTensor)):
+        if isinstance(value, (np.ndarray, KerasTensor, _tape.Tensor)):
             continue
         is_array = any(
             hasattr(value, attribute)
@@ -218,8 +231,10 @@ def _resolve_training(layer: Layer, training: Any, outer: bool | None) -> bool:
     return bool(training)
 
 
-def _converted(layer: Layer, x: Any) -> np.ndarray:
+def _converted(layer: Layer, x: Any) -> Any:
     """Return a copy of an input, in the type that the layer takes."""
+    if isinstance(x, _tape.Tensor):
+        return ops.cast(x, layer.compute_dtype)
     array = _plan.as_array(x, f"an input of layer '{layer.name}'")
     kinds = "biuf" if layer.integer_input == "cast" else "f"
     return array.astype(layer.compute_dtype if array.dtype.kind in kinds else array.dtype)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtypes, _legacy, _plan, regularizers
+from .. import _dtypes, _legacy, _plan, _tape, regularizers
 from .._names import auto_name, to_snake_case
 from .._symbolic import Shape, as_shape, is_shape, leaves, map_structure
 from .building import build_lock, path_scope, tracked_build
@@ -274,7 +274,8 @@ class Layer(Quantizable):
             kwargs = {"mask": mask, **kwargs}
         with path_scope(self.name):
             output = self.call(*args, **kwargs)
-        output = map_structure(lambda y: y if isinstance(y, np.ndarray) else np.asarray(y), output)
+        kept = (np.ndarray, _tape.Tensor)
+        output = map_structure(lambda y: y if isinstance(y, kept) else np.asarray(y), output)
         masks = map_structure(_plan.mask_of, output)
         if self.supports_masking and not leaves(masks):
             masks = self.compute_mask(args[0], mask)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .. import _kernels, constraints, initializers, regularizers
+from .. import _kernels, _tape, constraints, initializers, regularizers
 from .._variables import Variable
 from .building import current_path
 
@@ -256,12 +256,13 @@ class LayerState(_kernels.Callable):
     def add_loss(self, loss: Any) -> None:
         """Add a scalar, or a list of them, to `losses`; called inside `call()`."""
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
-            if not isinstance(value, (np.ndarray, np.generic, Variable)):
+            traced = isinstance(value, _tape.Tensor)
+            if not traced and not isinstance(value, (np.ndarray, np.generic, Variable)):
                 raise ValueError(
                     f"Layer '{self.name}': add_loss() takes what was computed from the inputs. "
                     f"Received: {value!r}"
                 )
-            self._call_losses.append(np.asarray(value)[()])
+            self._call_losses.append(value if traced else np.asarray(value)[()])
 
     def _add_activity_loss(self, output: np.ndarray) -> None:
         """Add the activity regularizer's penalty on an output, divided by the batch size."""

@@ -10,7 +10,12 @@ import numpy as np
 from .. import _dtypes, config, ops
 from .._names import auto_name, to_snake_case
 from .._plan import mask_of
-from .reduction import reduce_weighted_values, standardize_reduction
+from .reduction import (
+    lacks_axis,
+    per_position,
+    reduce_weighted_values,
+    standardize_reduction,
+)
 
 
 class Loss:
@@ -55,6 +60,10 @@ class Loss:
         mask = mask_of(y_pred)
         y_pred = ops.convert_to_tensor(y_pred, self._dtype)
         y_true = ops.convert_to_tensor(y_true, self._dtype)
+        if lacks_axis(y_true.ndim, y_pred.shape) and per_position(
+            y_true.shape, sample_weight, mask
+        ):
+            y_true = ops.expand_dims(y_true, -1)  # a value per position, as the weights are
         values = self.call(y_true, y_pred)
         own = mask_of(values)
         if own is not None:
@@ -80,13 +89,13 @@ class Loss:
 
         Args:
             y_true: the labels, as the user passed them.
-            shape: the predictions' shape, batch first.
+            shape: the predictions' shape, batch first, of rank 2 or more.
             dtype: of the predictions.
             sample_weight, mask: as in a call.
 
         Returns:
-            The target, of `dtype`; the predictions are to be viewed in its shape, one row per
-            value. For sparse labels int32, one per row, -1 where ignored.
+            The target, of `dtype` and the predictions' shape, a row of the last axis per value.
+            For sparse labels int32, one per row, -1 where ignored.
             The weight: the reduced loss is the sum of weight * value over the rows; one float if
             it is the same for all, else an array with an element per row.
 

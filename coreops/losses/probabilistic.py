@@ -183,7 +183,7 @@ def sparse_categorical_crossentropy(
     if ignore_class is not None:
         valid = labels >= 0
         labels = np.where(valid, labels, 0)
-        y_pred = ops.where(np.expand_dims(valid, axis), y_pred, 0.0)
+        y_pred = ops.where(np.expand_dims(valid, axis), y_pred, 1.0)  # no 0 / 0
     log_p = _log_probabilities(y_pred, from_logits, axis)
     values = -ops.squeeze(
         ops.take_along_axis(log_p, np.expand_dims(labels, axis), axis=axis), axis=axis

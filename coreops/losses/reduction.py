@@ -39,6 +39,19 @@ def same_rank(x1: Any, x2: Any) -> tuple[Any, Any]:
     return x1, x2
 
 
+def lacks_axis(ndim: int, shape: Sequence[int]) -> bool:
+    """Return whether labels of a rank lack the last axis, of size 1, of predictions of a shape.
+
+    Labels that are a vector do not count: theirs is the axis of the samples.
+    """
+    return ndim == len(shape) - 1 >= 2 and shape[-1] == 1
+
+
+def per_position(shape: Sequence[int], *weights: Any) -> bool:
+    """Return whether one of some weights or masks has an element for each value of a shape."""
+    return any(weight is not None and np.ndim(weight) == len(shape) for weight in weights)
+
+
 def with_mask(values: Any, mask: np.ndarray) -> Any:
     """Return the values with a mask that says which of them count."""
     if isinstance(values, (np.ndarray, np.generic)):
@@ -51,8 +64,11 @@ def fit_weight(weight: Any, shape: Sequence[int], what: str) -> np.ndarray:
     """Return weights, or a mask, so that they broadcast to values of a shape.
 
     Weights of lower rank stand for the leading axes. A surplus last axis of size 1 is dropped.
+    A value that is one number takes weights of any shape.
     """
     weight = as_array(weight, what)
+    if not shape:
+        return weight
     if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     fitted = weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim))

@@ -13,7 +13,7 @@ from .._plan import as_array
 from ..saving import objects
 from . import probabilistic, regression, similarity
 from .loss import Loss
-from .reduction import factors, same_rank
+from .reduction import factors, lacks_axis, per_position, same_rank
 
 # Which options of a function its kernel takes; the kind of the kernel is the function's name.
 _KERNELS: dict[Callable, tuple[str, ...]] = {
@@ -37,6 +37,13 @@ _DEFAULTS = {"delta": 1.0, "from_logits": False, "label_smoothing": 0.0, "ignore
 _EPSILON = 1e-7  # the kernels' fuzz factor
 _SPARSE = probabilistic.sparse_categorical_crossentropy
 _SIGNED = (similarity.hinge, similarity.squared_hinge)
+# What is not the mean of its elements' losses.
+_OF_VECTORS = (
+    regression.cosine_similarity,
+    similarity.categorical_hinge,
+    probabilistic.kl_divergence,
+    probabilistic.categorical_crossentropy,
+)
 
 
 class LossFunctionWrapper(Loss):
@@ -102,7 +109,24 @@ class LossFunctionWrapper(Loss):
             rows = target.shape[:-1]
             if self.fn in _SIGNED:
                 target = np.ascontiguousarray(similarity.signed_labels(target))
+            if lacks_axis(np.ndim(y_true), shape) and not per_position(rows, sample_weight, mask):
+                return target, self._factors_of_means(rows, sample_weight, np.dtype(dtype))
         return target, factors(rows, sample_weight, mask, self.reduction, np.dtype(dtype))
+
+    def _factors_of_means(
+        self, rows: tuple[int, ...], sample_weight: Any, dtype: np.dtype
+    ) -> float | np.ndarray:
+        """Return factors for positions whose mean over the last axis of `rows` is one value."""
+        if self.fn in _OF_VECTORS:
+            raise ValueError(
+                f"{self.name}: expected labels of the predictions' shape {(*rows, 1)}. "
+                f"Received: y_true.shape={rows}"
+            )
+        factor = factors(rows[:-1], sample_weight, None, self.reduction, dtype)
+        positions = max(rows[-1], 1)
+        if isinstance(factor, float):
+            return factor / positions
+        return np.repeat(factor[..., None] / positions, rows[-1], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -137,28 +161,19 @@ class NamedLoss(LossFunctionWrapper):
 
 
 def dense_target(what: str, y_true: Any, shape: Sequence[int], dtype: Any) -> np.ndarray:
-    """Return labels as a C-contiguous array in the shape in which the predictions are to be seen.
+    """Return labels as a C-contiguous array of the predictions' shape.
 
-    That is `shape`; or without its last axis, if this has size 1 and the labels lack it.
+    They may lack a last axis of size 1, or have one too many.
     """
     target, shape = as_array(y_true, what), tuple(shape)
     if target.shape != shape:
-        viewed = _viewed(target.shape, shape)
-        if viewed is None:
+        if (*target.shape, 1) != shape and target.shape != (*shape, 1):
             raise ValueError(
                 f"{what}: expected labels of the predictions' shape {shape}. "
                 f"Received: y_true.shape={target.shape}"
             )
-        target = target.reshape(viewed)
+        target = target.reshape(shape)
     return np.ascontiguousarray(target, dtype)
-
-
-def _viewed(true: tuple[int, ...], pred: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the common shape that `same_rank` makes of both, None if there is none."""
-    longer, shorter = (true, pred) if len(true) > len(pred) else (pred, true)
-    if longer != (*shorter, 1):
-        return None
-    return longer if len(shorter) == 1 else shorter
 
 
 def sparse_target(

@@ -38,6 +38,21 @@ from .accuracy import top_k_categorical_accuracy as top_k_categorical_accuracy
 from .averages import Mean as Mean
 from .averages import MeanMetricWrapper as MeanMetricWrapper
 from .averages import Sum as Sum
+from .confusion import FalseNegatives as FalseNegatives
+from .confusion import FalsePositives as FalsePositives
+from .confusion import Precision as Precision
+from .confusion import Recall as Recall
+from .confusion import TrueNegatives as TrueNegatives
+from .confusion import TruePositives as TruePositives
+from .correlation import ConcordanceCorrelation as ConcordanceCorrelation
+from .correlation import PearsonCorrelation as PearsonCorrelation
+from .correlation import concordance_correlation as concordance_correlation
+from .correlation import pearson_correlation as pearson_correlation
+from .curves import AUC as AUC
+from .curves import PrecisionAtRecall as PrecisionAtRecall
+from .curves import RecallAtPrecision as RecallAtPrecision
+from .curves import SensitivityAtSpecificity as SensitivityAtSpecificity
+from .curves import SpecificityAtSensitivity as SpecificityAtSensitivity
 from .errors import BinaryCrossentropy as BinaryCrossentropy
 from .errors import CategoricalCrossentropy as CategoricalCrossentropy
 from .errors import CategoricalHinge as CategoricalHinge
@@ -54,6 +69,14 @@ from .errors import RootMeanSquaredError as RootMeanSquaredError
 from .errors import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
 from .errors import SquaredHinge as SquaredHinge
 from .metric import Metric as Metric
+from .overlap import BinaryIoU as BinaryIoU
+from .overlap import IoU as IoU
+from .overlap import MeanIoU as MeanIoU
+from .overlap import OneHotIoU as OneHotIoU
+from .overlap import OneHotMeanIoU as OneHotMeanIoU
+from .scores import F1Score as F1Score
+from .scores import FBetaScore as FBetaScore
+from .scores import R2Score as R2Score
 
 for _cls, *_aliases in (
     (Metric,),
@@ -81,6 +104,27 @@ for _cls, *_aliases in (
     (SparseCategoricalAccuracy,),
     (TopKCategoricalAccuracy,),
     (SparseTopKCategoricalAccuracy,),
+    (TruePositives,),
+    (FalsePositives,),
+    (TrueNegatives,),
+    (FalseNegatives,),
+    (Precision,),
+    (Recall,),
+    (AUC,),
+    (SensitivityAtSpecificity,),
+    (SpecificityAtSensitivity,),
+    (PrecisionAtRecall,),
+    (RecallAtPrecision,),
+    (F1Score,),
+    (FBetaScore,),
+    (R2Score,),
+    (IoU,),
+    (BinaryIoU,),
+    (MeanIoU,),
+    (OneHotIoU,),
+    (OneHotMeanIoU,),
+    (PearsonCorrelation,),
+    (ConcordanceCorrelation,),
 ):
     registry.add("metrics", _cls, to_snake_case(_cls.__name__), *_aliases)
 # Their names are those of the classes, by which `get` knows them: a table of their own.
@@ -90,6 +134,8 @@ for _function in (
     sparse_categorical_accuracy,
     top_k_categorical_accuracy,
     sparse_top_k_categorical_accuracy,
+    pearson_correlation,
+    concordance_correlation,
 ):
     registry.add("metric_functions", _function, module="keras.metrics")
 del _cls, _aliases, _function

@@ -18,17 +18,10 @@ class State(Variable):
 
     __slots__ = ()
 
-    def assign(self, value: Any) -> np.ndarray:
-        value = np.array(value, self._value.dtype, order="C")
-        if value.shape != self._value.shape:
-            raise ValueError(
-                f"Variable '{self.path}': expected a value of shape {self.shape}. "
-                f"Received shape: {value.shape}"
-            )
+    def _replace(self, value: np.ndarray) -> None:
         value.flags.writeable = False
         self._value = value
-        self.version += 1
-        return value
+        self._version += 1
 
 
 class Metric:

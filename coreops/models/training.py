@@ -10,6 +10,7 @@ import numpy as np
 
 from .._train.arrays import split, unpack
 from .._train.feed import Feed
+from .._train.step import TrainingStep
 from ..callbacks import CallbackList, History
 from ..callbacks.progress import check_verbose
 from ..random import SeedGenerator
@@ -23,11 +24,20 @@ class Trainer(Judge):
     """A layer that can be trained and evaluated: the base of `Model`."""
 
     _feed: Feed | None = None  # of the fit that runs
-    _resume_at: int | None = None  # the epoch that a backup says
+    _resume_at: tuple[int, list[Any]] | None = None  # the epoch and what was counted in it
 
-    if TYPE_CHECKING:
-
-        def _training_step(self) -> Any: ...
+    def _training_step(self) -> TrainingStep:
+        """Return what trains the model as it is now: its layers, which of their weights learn, and
+        what `compile` said last."""
+        compiled = self._must_be_compiled("fit")
+        learning = [id(variable) for variable in self.trainable_weights]
+        stamp = compiled, [(leaf, leaf._revision) for leaf in self.leaves()], learning
+        made = self._programs.get("step")
+        if made is None or made[0] != stamp:
+            if made is not None:
+                made[1].release()
+            made = self._programs["step"] = stamp, TrainingStep(self, compiled)
+        return made[1]
 
     # --- fit --------------------------------------------------------------------------------
 
@@ -124,18 +134,20 @@ class Trainer(Judge):
             )  # fmt: skip
         self.stop_training = False
         self._feed = feed
-        self._resume_at = None
         logs: dict[str, float] = {}
         finished = False
         step = None
         try:
             callbacks.on_train_begin()
-            first = initial_epoch if self._resume_at is None else self._resume_at
-            for epoch in range(first, epochs):
+            begun = self._resume_at
+            for epoch in range(initial_epoch if begun is None else begun[0], epochs):
                 if feed.is_over():
                     break
                 step = self._training_step()
                 compiled.reset()
+                if begun is not None:
+                    compiled.count_on(begun[1])
+                    begun = None
                 callbacks.on_epoch_begin(epoch)
                 self._run_epoch(step, feed, callbacks, compiled)
                 logs = compiled.results()
@@ -147,7 +159,7 @@ class Trainer(Judge):
                     break
             finished = True
         finally:
-            self._feed = None
+            self._feed = self._resume_at = None
             if step is not None:
                 step.pull()
                 self.optimizer.finalize_variable_values(self.trainable_weights)
@@ -159,9 +171,12 @@ class Trainer(Judge):
     def _run_epoch(
         self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> None:
-        adapt = self._adapt
+        fits: Any = None  # shape and type of samples that the model takes as they are
         for x, y, weight in self._hooked("train", feed, callbacks, compiled):
-            loss, y_pred = step(adapt(x), y, weight)
+            if (x.shape[1:], x.dtype) != fits:
+                given, x = x, self._adapt(x)
+                fits = (x.shape[1:], x.dtype) if x is given else None
+            loss, y_pred = step(x, y, weight)
             compiled.meet(y, y_pred)
             compiled.update(loss, y, y_pred, weight, step.mask)
 
@@ -249,9 +264,12 @@ class Trainer(Judge):
     def _resumable(self, epoch: int) -> dict[str, Any]:
         """What, beside weights and optimizer, the rest of the fit depends on that is in `epoch`."""
         assert self._feed is not None  # a callback asks
+        assert self._compilation is not None
+        place = self._feed.place
         return {
             "epoch": epoch + self._feed.epoch_is_done,
-            "place": list(self._feed.place),
+            "place": list(place),
+            "counted": self._compilation.counted() if place[2] else [0.0, 0, []],
             "seed": self._feed.source.seed,
             "streams": [[stream.seed, stream.call] for stream in self._streams()],
         }
@@ -263,7 +281,7 @@ class Trainer(Judge):
         self._feed.go_to(*state["place"])
         for stream, (seed, call) in zip(self._streams(), state["streams"], strict=False):
             stream.seed, stream.call = seed, call
-        self._resume_at = state["epoch"]
+        self._resume_at = state["epoch"], state["counted"]
 
     def _streams(self) -> list[SeedGenerator]:
         """The random streams of the layers, in order."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import _plan, config
+from .._tape import recorded as recorded
 
 _Result = TypeVar("_Result")
 
@@ -39,6 +40,8 @@ def numpy_dtype(dtype: Any) -> np.dtype:
 
 def array(x: Any) -> np.ndarray:
     """Return `x` as a plain array; TypeError or ValueError for what is no array of numbers."""
+    if type(x) is np.ndarray and x.dtype.kind in "fiubc":
+        return x
     return _plan.as_array(x, "array operation")
 
 
@@ -74,7 +77,12 @@ def promote(*xs: Any) -> list[np.ndarray]:
 
 
 def pair(x1: Any, x2: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arguments as `promote` does."""
+    """Return two arguments as `promote` does; at once where they are of one type already."""
+    if type(x1) is np.ndarray and x1.dtype.kind == "f":
+        if type(x2) is np.ndarray and x2.dtype is x1.dtype:
+            return x1, x2
+        if type(x2) is float or type(x2) is int:
+            return x1, np.asarray(x2, x1.dtype)
     first, second = promote(x1, x2)
     return first, second
 
@@ -94,4 +102,7 @@ def named(op: Callable[..., _Result], like: Any, doc: str) -> Callable[..., _Res
     """Give a generated op its public name and docstring."""
     op.__name__ = op.__qualname__ = like if isinstance(like, str) else like.__name__
     op.__doc__ = doc
-    return op
+    return recorded(op)
+
+
+activation = recorded(_plan.apply_activation)

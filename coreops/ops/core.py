@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from .. import config
-from ._arrays import array, numpy_dtype
+from .._tape import Tensor
+from ._arrays import array, numpy_dtype, recorded
+from .shaping import stack
 
 
+@recorded
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None) -> np.ndarray:
     """Return `x` as an array, of the given dtype if there is one.
 
@@ -28,14 +31,16 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 
 def is_tensor(x: Any) -> bool:
     """Return whether `x` is an array."""
-    return isinstance(x, (np.ndarray, np.generic))
+    return isinstance(x, (np.ndarray, np.generic, Tensor))
 
 
+@recorded
 def cast(x: Any, dtype: Any) -> np.ndarray:
     """Return `x` with another element type."""
     return array(x).astype(numpy_dtype(dtype), copy=False)
 
 
+@recorded
 def saturate_cast(x: Any, dtype: Any) -> np.ndarray:
     """Return `x` with another element type, values beyond its range clipped to the range."""
     x, dtype = array(x), numpy_dtype(dtype)
@@ -58,21 +63,25 @@ def saturate_cast(x: Any, dtype: Any) -> np.ndarray:
     return result
 
 
+@recorded
 def dtype(x: Any) -> str:
     """Return the name of the element type."""
     return array(x).dtype.name
 
 
+@recorded
 def shape(x: Any) -> tuple[int, ...]:
     """Return the shape."""
     return array(x).shape
 
 
+@recorded
 def stop_gradient(variable: Any) -> np.ndarray:
     """Return `variable`: nothing is differentiated here."""
     return array(variable)
 
 
+@recorded
 def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> np.ndarray:
     """Return the block of a shape that starts at the given indices."""
     starts = [int(start) for start in np.asarray(start_indices)]
@@ -80,6 +89,7 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> np.ndarray:
     return array(inputs)[tuple(block)]
 
 
+@recorded
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> np.ndarray:
     """Return a copy of `inputs` with the block at the given indices replaced by `updates`."""
     result, updates = np.array(array(inputs)), array(updates)
@@ -89,6 +99,7 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> np.ndarray:
     return result
 
 
+@recorded
 def scatter(indices: Any, values: Any, shape: Sequence[int]) -> np.ndarray:
     """Return zeros of a shape with `values` added at `indices` (index tuples: last axis)."""
     values = array(values)
@@ -97,6 +108,7 @@ def scatter(indices: Any, values: Any, shape: Sequence[int]) -> np.ndarray:
     return result
 
 
+@recorded
 def scatter_update(inputs: Any, indices: Any, updates: Any) -> np.ndarray:
     """Return a copy of `inputs` with the elements at `indices` replaced."""
     result = np.array(array(inputs))
@@ -109,6 +121,7 @@ def _index(indices: Any) -> tuple:
     return tuple(np.moveaxis(indices, -1, 0))
 
 
+@recorded
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[np.ndarray]:
     """Return the list of the slices along `axis`."""
     return list(np.moveaxis(array(x), axis, 0))
@@ -148,7 +161,7 @@ def fori_loop(lower: int, upper: int, body_fun: Callable, init_val: Any) -> Any:
 
 def map(f: Callable, xs: Any) -> np.ndarray:
     """Apply `f` to each slice along the first axis and stack the results."""
-    return np.stack([np.asarray(f(x)) for x in array(xs)])
+    return stack([f(x) for x in convert_to_tensor(xs)])
 
 
 vectorized_map = map

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _plan
-from ._arrays import array, fractional, named, pair, promote
+from ._arrays import array, fractional, named, pair, promote, recorded
 
 
 def _unary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
@@ -34,7 +34,7 @@ def _binary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarra
     """Make an op of two arguments in their common dtype."""
 
     def op(x1: Any, x2: Any) -> np.ndarray:
-        return ufunc(*promote(x1, x2))
+        return ufunc(*pair(x1, x2))
 
     return named(
         op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}` in the arguments' common dtype."
@@ -45,7 +45,7 @@ def _binary_fractional(ufunc: Callable, name: str | None = None) -> Callable[...
     """Make an op of two arguments whose result is a float."""
 
     def op(x1: Any, x2: Any) -> np.ndarray:
-        x1, x2 = promote(x1, x2)
+        x1, x2 = pair(x1, x2)
         return ufunc(fractional(x1), fractional(x2))
 
     return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats.")
@@ -134,23 +134,27 @@ logaddexp2 = _binary_fractional(np.logaddexp2)
 nextafter = _binary_fractional(np.nextafter)
 
 
+@recorded
 def exp(x: Any) -> np.ndarray:
     """e^x, by the kernel of `activations.exponential`."""
     return _plan.apply_activation(x, "exponential")
 
 
+@recorded
 def square(x: Any) -> np.ndarray:
     """x * x; bools give integers."""
     x = array(x)
     return np.square(x.astype(np.int32) if x.dtype.kind == "b" else x)
 
 
+@recorded
 def rsqrt(x: Any) -> np.ndarray:
     """1 / sqrt(x)."""
     x = fractional(x)
     return x.dtype.type(1) / np.sqrt(x)
 
 
+@recorded
 def divide_no_nan(x1: Any, x2: Any) -> np.ndarray:
     """x1 / x2, and 0 where x2 is 0."""
     x1, x2 = (fractional(x) for x in promote(x1, x2))
@@ -158,6 +162,7 @@ def divide_no_nan(x1: Any, x2: Any) -> np.ndarray:
     return np.where(zero, x1.dtype.type(0), x1 / np.where(zero, x2.dtype.type(1), x2))
 
 
+@recorded
 def clip(x: Any, x_min: Any, x_max: Any) -> np.ndarray:
     """min(max(x, x_min), x_max) in the dtype of x; bools give integers."""
     x = array(x)
@@ -165,11 +170,13 @@ def clip(x: Any, x_min: Any, x_max: Any) -> np.ndarray:
     return np.clip(x, x_min, x_max).astype(x.dtype, copy=False)
 
 
+@recorded
 def round(x: Any, decimals: int = 0) -> np.ndarray:
     """Round half to even at a number of decimals."""
     return np.round(array(x), decimals)
 
 
+@recorded
 def nan_to_num(
     x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> np.ndarray:
@@ -177,6 +184,7 @@ def nan_to_num(
     return np.nan_to_num(array(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
+@recorded
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """x1 where the condition holds, else x2; without them the indices where it holds."""
     condition = array(condition)
@@ -185,12 +193,14 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     return np.where(condition, *promote(x1, x2))
 
 
+@recorded
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> np.ndarray:
     """The choice of the first condition that holds, else the default."""
     choices = promote(*choicelist, default)
     return np.select([array(c) for c in condlist], choices[:-1], choices[-1])
 
 
+@recorded
 def isclose(
     x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> np.ndarray:
@@ -198,6 +208,7 @@ def isclose(
     return np.isclose(*pair(x1, x2), rtol, atol, equal_nan)
 
 
+@recorded
 def allclose(
     x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
@@ -205,22 +216,26 @@ def allclose(
     return np.allclose(*pair(x1, x2), rtol, atol, equal_nan)
 
 
+@recorded
 def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> np.ndarray:
     """Whether each element of x1 is one of those of x2."""
     return np.isin(*pair(x1, x2), assume_unique=assume_unique, invert=invert)
 
 
+@recorded
 def angle(x: Any) -> np.ndarray:
     """The angle of complex numbers in radians."""
     return np.angle(fractional(x))
 
 
+@recorded
 def erf(x: Any) -> np.ndarray:
     """The error function, element by element through `math.erf`."""
     x = fractional(x)
     return np.asarray(_erf(x), dtype=object).astype(x.dtype)
 
 
+@recorded
 def erfc(x: Any) -> np.ndarray:
     """1 - erf(x), accurate where erf(x) is near 1."""
     x = fractional(x)

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ._arrays import accumulator, array, axes, fractional, named, pair, promote
+from ._arrays import accumulator, array, axes, fractional, named, pair, promote, recorded
 
 
 def _product(function: Callable, name: str) -> Callable[..., np.ndarray]:
     def op(x1: Any, x2: Any) -> np.ndarray:
-        return function(*promote(x1, x2))
+        return function(*pair(x1, x2))
 
     return named(op, name, f"`numpy.{name}` in the arguments' common dtype.")
 
@@ -40,11 +40,13 @@ inv = _matrix(np.linalg.inv)
 slogdet = _matrix(np.linalg.slogdet)
 
 
+@recorded
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> np.ndarray:
     """The sum of products over axes: a number of them, or two lists."""
     return np.tensordot(*pair(x1, x2), axes=axes)
 
 
+@recorded
 def cross(
     x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> np.ndarray:
@@ -52,42 +54,49 @@ def cross(
     return np.cross(*pair(x1, x2), axisa, axisb, axisc, axis)
 
 
+@recorded
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> np.ndarray:
     """The sum of products that `subscripts` spell, in the operands' common dtype."""
     kwargs.setdefault("optimize", True)
     return np.einsum(subscripts, *promote(*operands), **kwargs)
 
 
+@recorded
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> np.ndarray:
     """The sum of the diagonal."""
     x = array(x)
     return np.trace(x, offset, axis1, axis2, dtype=accumulator(x))
 
 
+@recorded
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """`numpy.linalg.norm`; integers give floats."""
     x = fractional(x)
     return np.asarray(np.linalg.norm(x, ord, axes(axis), keepdims), x.dtype)[()]
 
 
+@recorded
 def solve(a: Any, b: Any) -> np.ndarray:
     """The solution x of a x = b."""
     a, b = (fractional(x) for x in promote(a, b))
     return np.linalg.solve(a, b)
 
 
+@recorded
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> np.ndarray:
     """The x of least |a x - b|."""
     a, b = (fractional(x) for x in promote(a, b))
     return np.linalg.lstsq(a, b, rcond=rcond)[0]
 
 
+@recorded
 def pinv(x: Any, rcond: float | None = None) -> np.ndarray:
     """The Moore-Penrose inverse."""
     x = fractional(x)
     return np.linalg.pinv(x) if rcond is None else np.linalg.pinv(x, rcond)
 
 
+@recorded
 def qr(x: Any, mode: Literal["reduced", "complete"] = "reduced") -> tuple[np.ndarray, np.ndarray]:
     """The orthonormal and the upper triangular factor of x."""
     if mode not in ("reduced", "complete"):
@@ -96,6 +105,7 @@ def qr(x: Any, mode: Literal["reduced", "complete"] = "reduced") -> tuple[np.nda
     return q, r
 
 
+@recorded
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """The singular value decomposition of x."""
     x = fractional(x)
@@ -104,27 +114,32 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return np.linalg.svd(x, full_matrices, False)
 
 
+@recorded
 def logdet(x: Any) -> np.ndarray:
     """The logarithm of the determinant of a positive definite matrix."""
     return slogdet(x)[1]
 
 
+@recorded
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> np.ndarray:
     """The powers of a vector as columns."""
     return np.vander(array(x), N, increasing)
 
 
+@recorded
 def corrcoef(x: Any) -> np.ndarray:
     """The correlation coefficients between rows."""
     x = fractional(x)
     return np.corrcoef(x).astype(x.dtype)
 
 
+@recorded
 def correlate(x1: Any, x2: Any, mode: Literal["valid", "same", "full"] = "valid") -> np.ndarray:
     """The cross-correlation of two vectors."""
     return np.correlate(*pair(x1, x2), mode)
 
 
+@recorded
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> np.ndarray:
     """The integral along an axis by the trapezoidal rule."""
     y = np.moveaxis(fractional(y), axis, -1)

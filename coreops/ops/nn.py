@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from .. import _plan, config
-from ._arrays import array, axes, fractional, numpy_dtype
+from ._arrays import activation, array, axes, fractional, numpy_dtype, recorded
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
+@recorded
 def relu(x: Any) -> np.ndarray:
     """max(x, 0); integers stay integers."""
     x = array(x)
@@ -30,6 +31,7 @@ def hard_tanh(x: Any) -> np.ndarray:
     return _clip(x, -1, 1)
 
 
+@recorded
 def _clip(x: Any, low: int, high: int) -> np.ndarray:
     x = array(x)
     if x.dtype.kind == "f":
@@ -41,52 +43,52 @@ def _clip(x: Any, low: int, high: int) -> np.ndarray:
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> np.ndarray:
     """x where x > 0, else negative_slope * x."""
-    return _plan.apply_activation(x, "relu_general", negative_slope, np.inf, 0.0)
+    return activation(x, "relu_general", negative_slope, np.inf, 0.0)
 
 
 def elu(x: Any, alpha: float = 1.0) -> np.ndarray:
     """x where x > 0, else alpha * (e^x - 1)."""
-    return _plan.apply_activation(x, "elu", alpha)
+    return activation(x, "elu", alpha)
 
 
 def celu(x: Any, alpha: float = 1.0) -> np.ndarray:
     """max(x, 0) + min(0, alpha * (e^(x / alpha) - 1))."""
-    return _plan.apply_activation(x, "celu", alpha)
+    return activation(x, "celu", alpha)
 
 
 def selu(x: Any) -> np.ndarray:
     """1.0507 * elu(x, 1.6733), the constants of Klambauer et al., 2017."""
-    return _plan.apply_activation(x, "selu", SELU_SCALE, SELU_ALPHA)
+    return activation(x, "selu", SELU_SCALE, SELU_ALPHA)
 
 
 def sigmoid(x: Any) -> np.ndarray:
     """1 / (1 + e^-x)."""
-    return _plan.apply_activation(x, "sigmoid")
+    return activation(x, "sigmoid")
 
 
 def hard_sigmoid(x: Any) -> np.ndarray:
     """min(max(x / 6 + 1 / 2, 0), 1)."""
-    return _plan.apply_activation(x, "ramp", 1.0 / 6.0, 0.5)
+    return activation(x, "ramp", 1.0 / 6.0, 0.5)
 
 
 def sparse_sigmoid(x: Any) -> np.ndarray:
     """min(max((x + 1) / 2, 0), 1)."""
-    return _plan.apply_activation(x, "ramp", 0.5, 0.5)
+    return activation(x, "ramp", 0.5, 0.5)
 
 
 def log_sigmoid(x: Any) -> np.ndarray:
     """log(1 / (1 + e^-x))."""
-    return _plan.apply_activation(x, "log_sigmoid")
+    return activation(x, "log_sigmoid")
 
 
 def silu(x: Any) -> np.ndarray:
     """x * sigmoid(x), also known as swish."""
-    return _plan.apply_activation(x, "silu")
+    return activation(x, "silu")
 
 
 def hard_silu(x: Any) -> np.ndarray:
     """x * hard_sigmoid(x), also known as hard_swish."""
-    return _plan.apply_activation(x, "hard_silu")
+    return activation(x, "hard_silu")
 
 
 swish, hard_swish = silu, hard_silu
@@ -98,59 +100,60 @@ def gelu(x: Any, approximate: bool = True) -> np.ndarray:
     The approximation is x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))). Here it is the
     default, as in `keras.ops`; in `activations.gelu` it is not.
     """
-    return _plan.apply_activation(x, "gelu_tanh" if approximate else "gelu")
+    return activation(x, "gelu_tanh" if approximate else "gelu")
 
 
 def softplus(x: Any) -> np.ndarray:
     """log(1 + e^x)."""
-    return _plan.apply_activation(x, "softplus")
+    return activation(x, "softplus")
 
 
 def softsign(x: Any) -> np.ndarray:
     """x / (1 + |x|)."""
-    return _plan.apply_activation(x, "softsign")
+    return activation(x, "softsign")
 
 
 def tanh(x: Any) -> np.ndarray:
     """The hyperbolic tangent."""
-    return _plan.apply_activation(x, "tanh")
+    return activation(x, "tanh")
 
 
 def tanh_shrink(x: Any) -> np.ndarray:
     """x - tanh(x)."""
-    return _plan.apply_activation(x, "tanh_shrink")
+    return activation(x, "tanh_shrink")
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
     """x - threshold above the threshold, x + threshold below its negative, 0 between."""
-    return _plan.apply_activation(x, "soft_shrink", threshold)
+    return activation(x, "soft_shrink", threshold)
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
     """x where |x| > threshold, else 0."""
-    return _plan.apply_activation(x, "hard_shrink", threshold)
+    return activation(x, "hard_shrink", threshold)
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> np.ndarray:
     """x where x > threshold, else default_value."""
-    return _plan.apply_activation(x, "threshold", threshold, default_value)
+    return activation(x, "threshold", threshold, default_value)
 
 
 def squareplus(x: Any, b: float = 4) -> np.ndarray:
     """(x + sqrt(x^2 + b)) / 2."""
-    return _plan.apply_activation(x, "squareplus", b)
+    return activation(x, "squareplus", b)
 
 
 def sparse_plus(x: Any) -> np.ndarray:
     """0 up to -1, (x + 1)^2 / 4 up to 1, x beyond."""
-    return _plan.apply_activation(x, "sparse_plus")
+    return activation(x, "sparse_plus")
 
 
 def mish(x: Any) -> np.ndarray:
     """x * tanh(softplus(x))."""
-    return _plan.apply_activation(x, "mish")
+    return activation(x, "mish")
 
 
+@recorded
 def glu(x: Any, axis: int = -1) -> np.ndarray:
     """a * sigmoid(b), a and b being the halves of x along `axis`.
 
@@ -166,11 +169,13 @@ def glu(x: Any, axis: int = -1) -> np.ndarray:
     return a * sigmoid(b)
 
 
+@recorded
 def softmax(x: Any, axis: Any = -1) -> np.ndarray:
     """e^(x - max) / sum of it, over an axis, several, or all (None)."""
     return _plan.apply_softmax(x, _all_axes(x, axis))
 
 
+@recorded
 def log_softmax(x: Any, axis: Any = -1) -> np.ndarray:
     """x - max - log(sum(e^(x - max))), over an axis, several, or all (None)."""
     return _plan.apply_softmax(x, _all_axes(x, axis), log=True)
@@ -180,6 +185,7 @@ def _all_axes(x: Any, axis: Any) -> Any:
     return tuple(range(array(x).ndim)) if axis is None else axis
 
 
+@recorded
 def sparsemax(x: Any, axis: int = -1) -> np.ndarray:
     """The Euclidean projection onto the simplex along `axis`; Martins and Astudillo, 2016.
 
@@ -196,6 +202,7 @@ def sparsemax(x: Any, axis: int = -1) -> np.ndarray:
     return np.moveaxis(np.maximum(x - t, 0), -1, axis)
 
 
+@recorded
 def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> np.ndarray:
     """x / its norm of an order along `axis`; the L2 norm's square is at least epsilon^2.
 
@@ -213,6 +220,7 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = No
     return x / np.maximum(norm, epsilon).astype(x.dtype)
 
 
+@recorded
 def one_hot(
     x: Any, num_classes: int, axis: int = -1, dtype: str | None = None, sparse: bool = False
 ) -> np.ndarray:
@@ -224,6 +232,7 @@ def one_hot(
     return np.moveaxis(y, -1, axis) if axis != -1 else y
 
 
+@recorded
 def multi_hot(
     inputs: Any,
     num_classes: int,
@@ -237,6 +246,7 @@ def multi_hot(
     return np.max(one_hot(inputs, num_classes, axis, dtype, sparse), axis=reduce_axis)
 
 
+@recorded
 def moments(
     x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -249,6 +259,7 @@ def moments(
     return np.asarray(mean, x.dtype), np.asarray(var, x.dtype)
 
 
+@recorded
 def l2_normalize(x: Any, axis: Any = None) -> np.ndarray:
     """x / sqrt(max(sum x^2, 1e-12)) over `axis` (None: all)."""
     x = fractional(x)

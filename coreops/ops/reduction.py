@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ._arrays import accumulator, array, axes, fractional, named, promote
+from ._arrays import accumulator, array, axes, fractional, named, promote, recorded
 
 _Method = Literal[
     "inverted_cdf",
@@ -116,16 +116,19 @@ nancumsum = _running(np.nancumsum)
 nancumprod = _running(np.nancumprod)
 
 
+@recorded
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """max - min."""
     return np.ptp(array(x), axis=axes(axis), keepdims=keepdims)
 
 
+@recorded
 def count_nonzero(x: Any, axis: Any = None) -> np.ndarray:
     """The number of elements that are not 0, as int32."""
     return np.asarray(np.count_nonzero(array(x), axis=axes(axis)), np.int32)[()]
 
 
+@recorded
 def average(x: Any, axis: Any = None, weights: Any = None) -> np.ndarray:
     """The mean, weighted if there are weights."""
     if weights is None:
@@ -134,6 +137,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> np.ndarray:
     return _as(np.average(x, axis=axes(axis), weights=weights), x.dtype)
 
 
+@recorded
 def quantile(
     x: Any, q: Any, axis: Any = None, method: _Method = "linear", keepdims: bool = False
 ) -> np.ndarray:
@@ -143,6 +147,7 @@ def quantile(
     return _as(np.quantile(x, q, axis=axes(axis), method=method, keepdims=keepdims), x.dtype)
 
 
+@recorded
 def percentile(
     x: Any, q: Any, axis: Any = None, method: _Method = "linear", keepdims: bool = False
 ) -> np.ndarray:
@@ -150,6 +155,7 @@ def percentile(
     return quantile(x, np.asarray(q, np.float64) / 100.0, axis, method, keepdims)
 
 
+@recorded
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^x)), computed as max + log(sum(e^(x - max)))."""
     x = fractional(x)
@@ -164,26 +170,31 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     return y.reshape(())[()] if axis is None else np.squeeze(y, axis=axis)
 
 
+@recorded
 def diff(a: Any, n: int = 1, axis: int = -1) -> np.ndarray:
     """The n-th differences along an axis."""
     return np.diff(array(a), n=n, axis=axis)
 
 
+@recorded
 def sort(x: Any, axis: int | None = -1) -> np.ndarray:
     """x in ascending order along an axis."""
     return np.sort(array(x), axis=axis)
 
 
+@recorded
 def argsort(x: Any, axis: int | None = -1) -> np.ndarray:
     """The indices that sort x, equal elements in their order, as int32."""
     return np.argsort(array(x), axis=axis, kind="stable").astype(np.int32)
 
 
+@recorded
 def argpartition(x: Any, kth: int, axis: int = -1) -> np.ndarray:
     """The indices that put the k-th element in its place, as int32."""
     return np.argpartition(array(x), kth, axis).astype(np.int32)
 
 
+@recorded
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """The k greatest values along the last axis, greatest first, and their indices."""
     x = array(x)
@@ -194,6 +205,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(x, order, axis=-1), order.astype(np.int32)
 
 
+@recorded
 def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     """Whether the value at each target's index is among the row's k greatest."""
     targets, predictions = array(targets), array(predictions)
@@ -201,6 +213,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     return np.sum(predictions > values, axis=-1) < k
 
 
+@recorded
 def searchsorted(
     sorted_sequence: Any, values: Any, side: Literal["left", "right"] = "left"
 ) -> np.ndarray:
@@ -213,11 +226,13 @@ def searchsorted(
     return np.asarray(np.searchsorted(sequence, array(values), side)).astype(np.int32)
 
 
+@recorded
 def digitize(x: Any, bins: Any) -> np.ndarray:
     """The bin of each element, as int32."""
     return np.asarray(np.digitize(array(x), array(bins))).astype(np.int32)
 
 
+@recorded
 def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> np.ndarray:
     """How often each number occurs, or the sum of its weights; row by row for a matrix."""
     if sparse:
@@ -233,6 +248,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return np.reshape(by_row, (*x.shape[:-1], length))
 
 
+@recorded
 def histogram(
     x: Any, bins: int = 10, range: tuple[float, float] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -242,11 +258,13 @@ def histogram(
     return counts.astype(np.int32), edges.astype(fractional(x).dtype)
 
 
+@recorded
 def nonzero(x: Any) -> tuple[np.ndarray, ...]:
     """The indices of the elements that are not 0, one int32 array per axis."""
     return tuple(index.astype(np.int32) for index in np.nonzero(array(x)))
 
 
+@recorded
 def unique(
     x: Any,
     sorted: bool = True,

@@ -8,7 +8,17 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import _plan
-from ._arrays import array, axes, fractional, named, numpy_dtype, pair, promote, result_dtype
+from ._arrays import (
+    array,
+    axes,
+    fractional,
+    named,
+    numpy_dtype,
+    pair,
+    promote,
+    recorded,
+    result_dtype,
+)
 
 _PadMode = Literal[
     "constant",
@@ -50,14 +60,16 @@ tril = _plain(np.tril)
 triu = _plain(np.triu)
 
 
+@recorded
 def reshape(x: Any, newshape: int | Sequence[int]) -> np.ndarray:
     """The same elements in another shape; one entry may be -1, ValueError for other negatives."""
     sizes = (newshape,) if isinstance(newshape, (int, np.integer)) else tuple(newshape)
-    if any(size < -1 for size in sizes):
+    if min(sizes, default=0) < -1:
         raise ValueError(f"reshape: sizes are non-negative, or -1 once. Received: {sizes}")
-    return np.reshape(array(x), sizes)
+    return array(x).reshape(sizes)
 
 
+@recorded
 def transpose(x: Any, axes: Sequence[int] | None = None) -> np.ndarray:
     """A C-contiguous copy with its axes in another order, by default reversed.
 
@@ -71,26 +83,31 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> np.ndarray:
 permute = transpose
 
 
+@recorded
 def expand_dims(x: Any, axis: int | Sequence[int]) -> np.ndarray:
     """Insert axes of size 1."""
     return np.expand_dims(array(x), axes(axis))
 
 
+@recorded
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> np.ndarray:
     """Remove axes of size 1."""
     return np.squeeze(array(x), axes(axis))
 
 
+@recorded
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> np.ndarray:
     """Repeat the elements along an axis (None: of the flattened array)."""
     return np.repeat(array(x), repeats, axis)
 
 
+@recorded
 def broadcast_to(x: Any, shape: Sequence[int]) -> np.ndarray:
     """Stretch to a shape; a copy, so that it can be written to."""
     return np.array(np.broadcast_to(array(x), tuple(shape)))
 
 
+@recorded
 def pad(
     x: Any, pad_width: Any, mode: _PadMode = "constant", constant_values: Any = None
 ) -> np.ndarray:
@@ -105,46 +122,55 @@ def pad(
     return np.pad(array(x), pad_width, mode, constant_values=constant_values)
 
 
+@recorded
 def rot90(array_: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
     """Turn by 90 degrees in the plane of two axes, k times."""
     return np.rot90(array(array_), k, axes)
 
 
+@recorded
 def concatenate(xs: Sequence[Any], axis: int = 0) -> np.ndarray:
     """Join along an existing axis, in the common dtype."""
     return np.concatenate(promote(*xs), axis=axis)
 
 
+@recorded
 def stack(x: Sequence[Any], axis: int = 0) -> np.ndarray:
     """Join along a new axis, in the common dtype."""
     return np.stack(promote(*x), axis=axis)
 
 
+@recorded
 def hstack(xs: Sequence[Any]) -> np.ndarray:
     """Join along the second axis (vectors: the first)."""
     return np.hstack(promote(*xs))
 
 
+@recorded
 def vstack(xs: Sequence[Any]) -> np.ndarray:
     """Join along the first axis, vectors being rows."""
     return np.vstack(promote(*xs))
 
 
+@recorded
 def dstack(xs: Sequence[Any]) -> np.ndarray:
     """Join along the third axis."""
     return np.dstack(promote(*xs))
 
 
+@recorded
 def append(x1: Any, x2: Any, axis: int | None = None) -> np.ndarray:
     """Join two arrays, flattened unless there is an axis."""
     return np.append(*pair(x1, x2), axis=axis)
 
 
+@recorded
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[np.ndarray]:
     """Cut into equal parts, or at indices."""
     return np.split(array(x), indices_or_sections, axis=axis)
 
 
+@recorded
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[np.ndarray]:
     """Cut into parts that need not be equal, or at indices."""
     return np.array_split(array(x), indices_or_sections, axis=axis)
@@ -155,48 +181,57 @@ vsplit = _plain(np.vsplit)
 dsplit = _plain(np.dsplit)
 
 
+@recorded
 def take(x: Any, indices: Any, axis: int | None = None) -> np.ndarray:
     """The elements or slices at indices; negative ones count from the end."""
     return np.take(array(x), array(indices).astype(np.intp, copy=False), axis=axis)
 
 
+@recorded
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> np.ndarray:
     """The elements at indices that are given per position."""
     return np.take_along_axis(array(x), array(indices).astype(np.intp, copy=False), axis)
 
 
+@recorded
 def get_item(x: Any, key: Any) -> np.ndarray:
     """x[key]."""
     return array(x)[key]
 
 
+@recorded
 def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[np.ndarray, ...]:
     """The index tuples of flat indices."""
     found = np.unravel_index(array(indices), tuple(shape))
     return tuple(np.asarray(index, np.int32) for index in found)
 
 
+@recorded
 def meshgrid(*x: Any, indexing: Literal["xy", "ij"] = "xy") -> list[np.ndarray]:
     """`numpy.meshgrid`."""
     return list(np.meshgrid(*(array(a) for a in x), indexing=indexing))
 
 
+@recorded
 def view(x: Any, dtype: Any = None) -> np.ndarray:
     """The same bytes as another dtype."""
     x = array(x)
     return x if dtype is None else x.view(numpy_dtype(dtype))
 
 
+@recorded
 def copy(x: Any) -> np.ndarray:
     """A copy."""
     return np.array(array(x))
 
 
+@recorded
 def ndim(x: Any) -> int:
     """The number of axes."""
     return array(x).ndim
 
 
+@recorded
 def size(x: Any, axis: int | None = None) -> int:
     """The number of elements, or the size of an axis."""
     return np.size(array(x), axis)
@@ -227,11 +262,13 @@ ones_like = _filled_like(np.ones_like)
 zeros_like = _filled_like(np.zeros_like)
 
 
+@recorded
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> np.ndarray:
     """An array of one value, by default of the default float type."""
     return np.full(shape, fill_value, numpy_dtype(dtype or "float"))
 
 
+@recorded
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
     """An array of one value in the shape of x, by default of its dtype."""
     x = array(x)
@@ -253,6 +290,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
     return np.tri(N, M, k, numpy_dtype(dtype or "float"))
 
 
+@recorded
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
     """`numpy.arange`, int32 for integers and the default float type for floats."""
     step = 1 if step is None else step

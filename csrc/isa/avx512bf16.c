@@ -17,10 +17,13 @@
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_halves_tpl.h"
 #include "../kernels/gemm_tpl.h"
+#include "../kernels/grad_tpl.h"
+#include "../kernels/loss_tpl.h"
 #include "../kernels/masking_tpl.h"
 #include "../kernels/peak_tpl.h"
 #include "../kernels/qgemm_tpl.h"
 #include "../kernels/softmax_tpl.h"
+#include "../kernels/sums_tpl.h"
 #include "../kernels/transpose_tpl.h"
 #include "../kernels/update_tpl.h"
 

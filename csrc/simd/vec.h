@@ -172,6 +172,18 @@ CO_INLINE void v_store_tail(real *p, vreal a, ptrdiff_t n) {
 /* How many of n elements the next vector takes. */
 CO_INLINE ptrdiff_t v_lanes(ptrdiff_t n) { return n < 0 ? 0 : n < VL ? n : VL; }
 
+/* The first n lanes, by a whole vector where n is VL: masked access may be slow. */
+CO_INLINE vreal v_load_lanes(const real *p, ptrdiff_t n) {
+    return n == VL ? v_load(p) : v_load_tail(p, n);
+}
+
+CO_INLINE void v_store_lanes(real *p, vreal a, ptrdiff_t n) {
+    if (n == VL)
+        v_store(p, a);
+    else
+        v_store_tail(p, a, n);
+}
+
 /* The bits of u in every lane. */
 CO_INLINE vreal v_set1_bits(real_bits u) {
     real a;

@@ -137,14 +137,19 @@ CO_INLINE vreal v_gate(vreal x, vreal z, vreal lo) {
     return v_ldexp(y, v_select(negative, n, V(0)));
 }
 
-/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n: exp(-a^2 / 2) times
+/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over exp(-a^2 / 2):
  * V / (sqrt(2 pi) a V + U). All terms are positive; where a is large, and V has many roundings,
  * they cancel. */
+CO_INLINE vreal v_mills(vreal a) {
+    const vreal v = V_POLY(a, mills_v), slope = v_mul(V(MILLS_SLOPE), a);
+    return v_div(v, v_fma(slope, v, V_POLY(a, mills_u)));
+}
+
+/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n. */
 CO_INLINE vreal v_phi_split(vreal a, vreal *n) {
     const vreal square = v_mul(a, a), lo = v_mul(V(0.5), v_mul_excess(a, a, square));
     const vreal p = v_exp_parts(v_mul(V(-0.5), square), lo, n);
-    const vreal v = V_POLY(a, mills_v), slope = v_mul(V(MILLS_SLOPE), a);
-    const vreal ratio = v_div(v, v_fma(slope, v, V_POLY(a, mills_u)));
+    const vreal ratio = v_mills(a);
     return v_fma(p, ratio, ratio);
 }
 

@@ -1,0 +1,222 @@
+# Training: weights that learn, and the plans that say how.
+
+cdef class Trainer:
+    """The weights of a model while they learn.
+
+    dtype: float32 or float64, of all of them. The arrays are the caller's: the trainer changes them in
+    place. One thread at a time.
+    """
+
+    cdef co_trainer *_c
+    cdef readonly object dtype
+    cdef list _alive  # the arrays that the C side points to
+    cdef list _shapes
+    cdef dict _slots
+
+    def __cinit__(self, dtype):
+        self.dtype = np.dtype(dtype)
+        self._alive, self._shapes, self._slots = [], [], {}
+        self._c = co_trainer_create(co_tier_kernels(_tier, 8 * self.dtype.itemsize))
+        if self._c == NULL:
+            raise MemoryError("no memory for a trainer")
+
+    def __dealloc__(self):
+        co_trainer_destroy(self._c)
+
+    cdef void *_array(self, object a, object shape) except? NULL:
+        """The data of a C-contiguous array that may be written."""
+        if (not isinstance(a, cnp.ndarray) or a.dtype != self.dtype or a.shape != shape
+                or not cnp.PyArray_ISCARRAY(<cnp.ndarray>a)):
+            raise ValueError(f"expected a writeable C-contiguous array of {self.dtype} and shape "
+                             f"{shape}, received {getattr(a, 'dtype', type(a))} of shape "
+                             f"{getattr(a, 'shape', '')}")
+        return cnp.PyArray_DATA(<cnp.ndarray>a)
+
+    def weight(self, w, bint vector=False):
+        """Adds a weight, an array: its last axis is the columns, the others together the rows. One of
+        less than two axes is a vector, any other if that is said. Returns its number."""
+        cdef ptrdiff_t n = w.size if vector or w.ndim < 2 else w.shape[w.ndim - 1]
+        cdef ptrdiff_t k = w.size // n if n else (0 if vector or w.ndim < 2 else w.shape[0])
+        if vector or w.ndim < 2:
+            k = 1
+        cdef int number = co_trainer_weight(self._c, k, n, self._array(w, w.shape))
+        if number < 0:
+            raise MemoryError("no memory for a weight")
+        self._alive.append(w)
+        self._shapes.append(w.shape)
+        return number
+
+    cdef int _known(self, int w) except -1:
+        if not 0 <= w < len(self._shapes):
+            raise ValueError(f"internal error: no weight {w}")
+        return 0
+
+    def teach(self, int w, g=None, slots=(), double l1=0.0, double l2=0.0, double scale=1.0,
+              bint decays=True, bint nonneg=False, bint given=False, norm=None):
+        """Weight w learns: g is where its gradient goes (and, if given, a part comes from), slots the
+        arrays of the optimizer's state, l1 and l2 its penalty's factors, scale that of the gradient,
+        norm None or the (low, high, rate, epsilon) that the norms of its columns are brought to."""
+        cdef co_lesson lesson
+        cdef int i
+        self._known(w)
+        shape = self._shapes[w]
+        if len(slots) > CO_MOST_SLOTS:
+            raise ValueError(f"internal error: {len(slots)} slots")
+        lesson.g = NULL if g is None else self._array(g, shape)
+        for i in range(CO_MOST_SLOTS):
+            lesson.slots[i] = self._array(slots[i], shape) if i < len(slots) else NULL
+        lesson.given = given
+        lesson.how = co_weight(scale, l1, l2, 1.0, decays, nonneg)
+        lesson.norms = norm is not None
+        if norm is not None:
+            lesson.norm = co_norm(norm[0], norm[1], norm[2], norm[3])
+        self._slots[w] = (g, *slots)
+        co_trainer_teach(self._c, w, &lesson)
+
+    def finish(self):
+        """Ends the building, after the plans are built: cuts the weights into pieces, packs them."""
+        if co_trainer_finish(self._c) != CO_OK:
+            raise MemoryError("no memory for a trainer")
+
+    def pack(self, int w):
+        """Tells that the array of weight w was changed by somebody else."""
+        self._known(w)
+        co_trainer_pack(self._c, w)
+
+    def learn(self, ptrdiff_t batch, Rule rule):
+        """An update of all weights with what the last runs of the plans, which had `batch` samples,
+        have left. Without a rule, and where that bounds norms, the gradients go to g."""
+        cdef const co_rule *how = NULL if rule is None else &rule._c
+        cdef int threads = _threads
+        cdef co_status status
+        with nogil:
+            status = co_trainer_learn(self._c, batch, how, threads)
+        if status != CO_OK:
+            raise MemoryError("no memory for the scratch of an update")
+
+    def penalty(self):
+        """The penalties of all weights that learn: l1 sum |w| + l2 sum w^2."""
+        return co_trainer_penalty(self._c)
+
+
+cdef class TrainingPlan(Plan):
+    """A plan whose products have the weights of a trainer, and which can end with a loss and the
+    way back. `attach` comes first. Products are made by multiply-adds, whatever the precision."""
+
+    cdef Trainer _trainer
+    cdef object _target_dtype
+    cdef ptrdiff_t _positions, _target_size, _penalties
+    cdef bint _learns, _given, _wanted
+
+    def attach(self, Trainer trainer not None):
+        """Takes the trainer, before any step. Returns the plan."""
+        self._trainer = trainer
+        co_plan_train(self._c, trainer._c)
+        return self
+
+    def dense_weights(self, int x, ptrdiff_t positions, int kernel, int bias=-1):
+        """x as (positions, k) times weight `kernel` (k, n) plus weight `bias` (n,), -1 for none."""
+        self._building(True)
+        self._trainer._known(kernel)
+        return self._check(co_plan_dense_weights(self._c, x, positions, kernel, bias))
+
+    def prelu_weights(self, int x, int alpha):
+        """Parametric relu with weight `alpha`, whose elements repeat over x."""
+        self._building(True)
+        self._trainer._known(alpha)
+        return self._check(co_plan_prelu_weights(self._c, x, alpha))
+
+    def penalty(self, int x, double l1, double l2):
+        """The mean over the batch of l1 sum |x| + l2 sum x^2 is learnt from too."""
+        self._building(True)
+        self._check(co_plan_penalty(self._c, x, l1, l2))
+        self._penalties += 1
+
+    def learn(self, int y, str kind, ptrdiff_t positions, ptrdiff_t n, bint from_logits=False,
+              double p=0.0, bint wanted=False):
+        """The loss of y as (positions, n), and the way back. kind: one of LOSSES. wanted: the
+        gradient of the input is wanted too."""
+        self._building(True)
+        cdef co_loss loss = co_loss(LOSSES[kind], from_logits, p)
+        self._check(co_plan_learn(self._c, y, loss, positions, n, wanted))
+        sparse = kind == "sparse_categorical_crossentropy"
+        self._target_dtype = np.dtype(np.int32) if sparse else self.dtype
+        self._target_size = positions if sparse else positions * n
+        self._positions = positions
+        self._learns, self._wanted = True, wanted
+
+    def learn_from(self, int y, bint wanted):
+        """The way back for a gradient of y that comes with a run. wanted: so is that of the input."""
+        self._building(True)
+        self._check(co_plan_learn_from(self._c, y, wanted))
+        self._given, self._wanted = True, wanted
+
+    cdef void *_operand(self, object a, object dtype, ptrdiff_t size, bint written) except? NULL:
+        if (not isinstance(a, cnp.ndarray) or a.dtype != dtype
+                or cnp.PyArray_SIZE(<cnp.ndarray>a) != size
+                or not (cnp.PyArray_ISCARRAY(<cnp.ndarray>a) if written
+                        else cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>a))):
+            raise ValueError(f"internal error: expected {size} contiguous elements of {dtype}, "
+                             f"received {getattr(a, 'dtype', type(a))} of shape "
+                             f"{getattr(a, 'shape', '')}")
+        return cnp.PyArray_DATA(<cnp.ndarray>a)
+
+    def train(self, cnp.ndarray x not None, y, streams=(), target=None, weight=None, loss=None,
+              penalty=None, gradient=None, input_gradient=None, mask=None):
+        """A run: forward, and back if the plan learns.
+
+        x: C-contiguous (batch, *in_shape); y: where the result goes. target, weight (one real for
+        each position), loss (where the values go) for a plan that ends with a loss; gradient, of y,
+        and input_gradient for one that learns from that. penalty: where each sample's penalties
+        go. mask: where the result's mask goes, if it has one. Raises ValueError for arrays that do not fit, MemoryError.
+        """
+        cdef void *buffers[CO_BUFFERS]
+        cdef co_stream *pairs = NULL
+        cdef int i
+        if not self._ready or not self._fits(x, self._in_rank, self._in_dims):
+            raise ValueError(f"internal error: a plan for {self.dtype} of {self.in_shape} received "
+                             f"{x.dtype} of {np.shape(x)}")
+        cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
+        for i in range(CO_BUFFERS):
+            buffers[i] = NULL
+        buffers[CO_BUFFER_X] = cnp.PyArray_DATA(x)
+        cdef ptrdiff_t size = batch * _product(self.out_shape)
+        buffers[CO_BUFFER_Y] = self._operand(y, self.dtype, size, True)
+        if self.masked:
+            buffers[CO_BUFFER_MASK] = self._operand(mask, np.dtype(np.bool_),
+                                                    batch * _product(self._mask_shape), True)
+        if self._learns:
+            buffers[CO_BUFFER_TARGET] = self._operand(target, self._target_dtype,
+                                                      batch * self._target_size, False)
+            buffers[CO_BUFFER_WEIGHT] = self._operand(weight, self.dtype, batch * self._positions,
+                                                      False)
+            buffers[CO_BUFFER_LOSS] = self._operand(loss, self.dtype, batch * self._positions, True)
+        if self._penalties:
+            buffers[CO_BUFFER_PENALTY] = self._operand(penalty, self.dtype,
+                                                       batch * self._penalties, True)
+        if self._given:
+            buffers[CO_BUFFER_GRADIENT] = self._operand(gradient, self.dtype, size, False)
+        if self._wanted:
+            buffers[CO_BUFFER_INPUT_GRADIENT] = self._operand(input_gradient, self.dtype,
+                                                              cnp.PyArray_SIZE(x), True)
+        if len(streams) != self._streams:
+            raise ValueError(f"internal error: {self._streams} streams expected")
+        try:
+            if self._streams:
+                pairs = <co_stream *>malloc(self._streams * sizeof(co_stream))
+                if pairs == NULL:
+                    raise MemoryError("no memory for the streams of a run")
+                for i, (seed, call) in enumerate(streams):
+                    pairs[i] = co_stream(seed, call)
+            self._run(batch, buffers, pairs)
+        finally:
+            free(pairs)
+
+
+def weighted_sum(cnp.ndarray x not None, cnp.ndarray weight not None):
+    """The sum of weight * x, two contiguous arrays of the same reals, in double and in order."""
+    if (x.dtype != weight.dtype or x.dtype not in (np.float32, np.float64) or x.size != weight.size
+            or not cnp.PyArray_IS_C_CONTIGUOUS(x) or not cnp.PyArray_IS_C_CONTIGUOUS(weight)):
+        raise ValueError("weighted_sum: expected contiguous arrays of one size and real type")
+    return co_weighted_sum(8 * x.dtype.itemsize, x.size, cnp.PyArray_DATA(x),
+                           cnp.PyArray_DATA(weight))

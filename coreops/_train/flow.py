@@ -1,0 +1,72 @@
+"""The steps of a plan that trains, as layers describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _kernels
+from .._plan import Flow, Seam, Value
+from .._variables import Variable
+from ..ops import nn
+
+if TYPE_CHECKING:
+    from .chain import Chain
+
+
+class TrainingFlow(Flow):
+    """Builds a plan whose weights are those of a chain's trainer."""
+
+    plan: _kernels.TrainingPlan
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, chain: Chain) -> None:
+        plan = _kernels.TrainingPlan(dtype, shape).attach(chain.trainer)
+        super().__init__(shape, dtype, training=chain.training, plan=plan)
+        self._chain = chain
+        self.penalties: list[tuple[float, float]] = []
+
+    def _number(self, weight: Any, *, vector: bool = False) -> int:
+        if not isinstance(weight, Variable):
+            raise NotImplementedError(
+                f"Layer '{self.layer}': only Variables can be trained. Received a weight of type "
+                f"{type(weight).__name__}"
+            )
+        return self._chain.number(weight, vector=vector)
+
+    def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:
+        if scale is not None:
+            self._refuse_quantized()
+        w, b = self._number(kernel), -1 if bias is None else self._number(bias)
+        y = self.plan.dense_weights(x.id, int(np.prod(x.shape[:-1])), w, b)
+        return x._replace(id=y, shape=(*x.shape[:-1], kernel.shape[1]))
+
+    def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
+        self._refuse_quantized()
+
+    def _refuse_quantized(self) -> Any:
+        raise NotImplementedError(
+            f"Layer '{self.layer}' is quantized: its weights cannot be trained. Train the model "
+            "before it is quantized."
+        )
+
+    def prelu(self, x: Value, alpha: Any) -> Value | Seam:
+        shape = alpha.shape
+        while shape and shape[0] == 1:
+            shape = shape[1:]
+        if shape == x.shape[len(x.shape) - len(shape) :]:
+            return x._replace(id=self.plan.prelu_weights(x.id, self._number(alpha, vector=True)))
+        return Seam(x, lambda array, mask: nn.relu(array) - alpha * nn.relu(-array))
+
+    def softmax(self, x: Value, axis: int | Sequence[int] = -1, log: bool = False) -> Value | Seam:
+        made = super().softmax(x, axis, log)
+        if not isinstance(made, Seam):
+            return made
+        function = nn.log_softmax if log else nn.softmax
+        return Seam(x, lambda array, mask: function(array, axis))
+
+    def penalty(self, x: Value, l1: float, l2: float) -> None:
+        """Learn from l1 * sum |x| + l2 * sum x^2, divided by the batch size, too."""
+        self.plan.penalty(x.id, l1, l2)
+        self.penalties.append((l1, l2))

@@ -1,0 +1,158 @@
+"""Weights that an optimizer changes: their state, penalties and constraints, for the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _tape, config
+from .._variables import Variable
+from ..constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+from ..regularizers import L1, L2, L1L2
+from .chain import Chain
+from .workspace import Workspace, aligned
+
+
+class Learners:
+    """The trained variables of a model with their optimizer.
+
+    What the kernels know (factors of L1 and L2, norms of columns, weights that stay positive) they
+    do as they update a weight; other regularizers go through the tape, other constraints are
+    applied afterwards.
+    """
+
+    def __init__(self, workspace: Workspace, variables: Sequence[Variable], optimizer: Any) -> None:
+        self.workspace = workspace
+        self.variables = list(variables)
+        self.optimizer = optimizer
+        self.gradients: dict[int, np.ndarray] = {}  # from Python, or for it
+        rule = optimizer._rule(0)
+        self.by_rule = rule is not None
+        self.apart = [v for v in variables if v.regularizer is not None]
+        if self.by_rule:
+            self.apart = [v for v in self.apart if not _is_l1l2(v.regularizer)]
+        self.constrained = [v for v in variables if v.constraint is not None]
+        if self.by_rule:
+            self.constrained = [v for v in self.constrained if not _by_kernel(v)]
+        if rule is None or rule.clips_norm[0]:
+            for variable in variables:
+                self.gradient(variable)
+
+    def gradient(self, variable: Variable) -> np.ndarray:
+        """Return the array of a variable's gradient, which is made if there is none."""
+        found = self.gradients.get(id(variable))
+        if found is None:
+            found = aligned(variable.shape, self.workspace.dtype)
+            found[...] = 0
+            self.gradients[id(variable)] = found
+        return found
+
+    def whole_gradient(self, variable: Variable) -> np.ndarray:
+        """Return a variable's gradient with the part of a penalty that the kernels add."""
+        gradient, penalty = self.gradient(variable).copy(), variable.regularizer
+        if self.by_rule and _is_l1l2(penalty):
+            w = variable.numpy()
+            gradient += penalty.l1 * np.sign(w) + 2 * penalty.l2 * w
+        return gradient
+
+    def lesson(self, variable: Variable, given: bool) -> dict[str, Any]:
+        """Return how the trainer is to treat a variable."""
+        g = self.gradients.get(id(variable))
+        found: dict[str, Any] = {"g": g, "given": given}
+        if not self.by_rule:
+            return found
+        slots = self.optimizer._slots(variable)
+        found["slots"] = [self.workspace.hold(slot) for slot in slots]
+        found["scale"] = 1 / (self.optimizer.loss_scale_factor or 1.0)
+        found["decays"] = self.optimizer._decays(variable)
+        penalty = variable.regularizer
+        if _is_l1l2(penalty):
+            found["l1"], found["l2"] = penalty.l1, penalty.l2
+        found.update(_bounds(variable))
+        return found
+
+    def penalize(self, add: Callable[[Variable, np.ndarray], None]) -> float:
+        """Return the penalties of the regularizers that the kernels do not know; their gradients
+        are added."""
+        total = 0.0
+        for variable in self.apart:
+            with _tape.recording([variable]) as (leaf,):
+                penalty = variable.regularizer(leaf)
+            total += float(np.sum(_tape.value_of(penalty)))
+            add(variable, _tape.gradients([penalty], [1], [leaf])[0])
+        return total
+
+    def constrain(self) -> None:
+        """Apply the constraints that the kernels do not know."""
+        for variable in self.constrained:
+            variable.assign(variable.constraint(variable.numpy()))
+
+
+class LearningChain(Chain):
+    """A chain whose weights an optimizer changes."""
+
+    def __init__(self, leaves: Any, learners: Learners, mask_policy: str | None) -> None:
+        self._learners = learners
+        self._given: set[int] = set()
+        super().__init__(leaves, learners.workspace, learners.variables, mask_policy)
+        for variable in learners.apart:
+            self._gives(variable)
+
+    def teach(self, variable: Variable, number: int) -> None:
+        lesson = self._learners.lesson(variable, id(variable) in self._given)
+        self.trainer.teach(number, **lesson)
+
+    def _gives(self, variable: Variable) -> None:
+        """From now on a part of the variable's gradient comes from Python."""
+        if id(variable) not in self._given:
+            self._given.add(id(variable))
+            self._learners.gradient(variable)
+            self.teach(variable, self.number(variable))
+            self.trainer.finish()
+
+    def add_gradient(self, variable: Variable, gradient: np.ndarray) -> None:
+        self._gives(variable)
+        self._learners.gradient(variable)[...] += gradient
+
+    def ask_gradients(self) -> None:
+        """From now on the gradients of all variables go to the learners' arrays."""
+        for variable in self._learners.variables:
+            if id(variable) not in self._learners.gradients:
+                self._learners.gradient(variable)
+                self.teach(variable, self.number(variable))
+        self.trainer.finish()
+
+    def clear_gradients(self) -> None:
+        """Begin with what comes from Python anew."""
+        for variable in self._learners.variables:
+            if id(variable) in self._given:
+                self._learners.gradient(variable)[...] = 0
+
+
+def _is_l1l2(penalty: Any) -> bool:
+    return type(penalty) in (L1, L2, L1L2)
+
+
+def _bounds(variable: Variable) -> dict[str, Any]:
+    """Return what the trainer is told of a variable's constraint."""
+    constraint = variable.constraint
+    if type(constraint) is NonNeg:
+        return {"nonneg": True}
+    columns = getattr(constraint, "axis", None) in (0, [0], (0,)) and variable.ndim <= 2
+    if not columns or variable.ndim == 0:
+        return {}
+    epsilon = config.epsilon()
+    if type(constraint) is UnitNorm:
+        return {"norm": (1.0, 1.0, 1.0, epsilon)}
+    if type(constraint) is MaxNorm:
+        return {"norm": (0.0, constraint.max_value, 1.0, epsilon)}
+    if type(constraint) is MinMaxNorm:
+        low, high = constraint.min_value, constraint.max_value
+        return {"norm": (low, high, constraint.rate, epsilon)}
+    return {}
+
+
+def _by_kernel(variable: Variable) -> bool:
+    return bool(_bounds(variable))

@@ -1,0 +1,218 @@
+"""One step of training: a batch forward, its loss, the way back, and the update."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _kernels, _plan, _tape
+from .chain import Passed, Reshaped, streams_of
+from .learners import Learners, LearningChain
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..layers import Layer
+    from .compiled import Compiled
+
+
+class TrainingStep:
+    """Trains a model's weights on one batch after another.
+
+    Between steps the weights live in arrays of the trainer; a Variable shows them when it is read,
+    and they follow when it is assigned to. `mask` is the mask of the last output.
+    """
+
+    def __init__(self, model: Layer, compiled: Compiled) -> None:
+        self.leaves = model.leaves()
+        self.variables = model.trainable_variables
+        self.mask: np.ndarray | None = None
+        self._model, self._compiled, self._optimizer = model, compiled, compiled.optimizer
+        wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves)
+        self._workspace = Workspace(np.dtype(np.float64 if wide else np.float32))
+        self._learners: Learners | None = None
+        self._chains: dict[Any, LearningChain] = {}
+        self._weight: tuple[Any, np.ndarray] | None = None
+
+    def __call__(
+        self, x: np.ndarray, y: Any, sample_weight: Any = None, *, update: bool = True
+    ) -> tuple[float, np.ndarray]:
+        """Train on one batch.
+
+        Args:
+            x: the inputs, batch first, in the form that the model's layers take.
+            y: the labels.
+            sample_weight: None, or a weight for each sample or position.
+            update: False leaves the weights alone; their gradients are in `gradients()`.
+
+        Returns:
+            The loss with all penalties, before the update, and the predictions, which are good
+            until the next step.
+
+        Raises:
+            ValueError: labels, weights or inputs that do not fit; the weights are as before.
+        """
+        if self._workspace.lost:
+            self.release()
+        if self._learners is None:
+            self._optimizer.build(self.variables)
+            self._learners = Learners(self._workspace, self.variables, self._optimizer)
+        mask = _plan.mask_of(x)
+        x = np.ascontiguousarray(x, dtype=self._workspace.dtype)
+        key = x.shape[1:], _kernels.isa()
+        chain = self._chains.get(key)
+        if chain is None:
+            chain = self._chains[key] = LearningChain(
+                self.leaves, self._learners, self._model._mask_policy
+            )
+        try:
+            return self._step(chain, x, mask, y, sample_weight, update)
+        except Reshaped:
+            del self._chains[key]
+            return self(x, y, sample_weight, update=update)
+
+    def _step(
+        self,
+        chain: LearningChain,
+        x: np.ndarray,
+        mask: np.ndarray | None,
+        y: Any,
+        sample_weight: Any,
+        update: bool,
+    ) -> tuple[float, np.ndarray]:
+        batch = len(x)
+        total = 0.0
+        passed: list[Passed] = []
+        chain.clear_gradients()
+        self._model._clear_losses()
+        part = chain.part(0, x, mask)
+        while part.next < chain.length or part.seam is not None:
+            x, mask, one = chain.forward(part, x, mask)
+            passed.append(one)
+            total += float(one.part.ways["forward"].mean_penalty(batch) or 0)
+            total += sum(float(_tape.value_of(loss)) for loss in one.losses)
+            if part.next == chain.length:
+                break
+            part = chain.part(part.next, x, mask)
+        ended = part.seam is not None
+        if not ended and self._kernel_of(y, (batch, *part.ways["forward"].y.shape)) is not None:
+            wanted = bool(passed)
+            loss, y_pred, gradient = self._to_loss(chain, part, x, mask, y, sample_weight, wanted)
+        else:
+            if not ended:
+                x, mask, one = chain.forward(part, x, mask)
+                passed.append(one)
+                total += float(one.part.ways["forward"].mean_penalty(batch) or 0)
+            loss, y_pred, gradient = self._by_tape(x, mask, y, sample_weight)
+        for i in reversed(range(len(passed))):
+            if gradient is None:
+                break
+            gradient = chain.back(passed[i], gradient, i > 0)
+        total += loss + chain.trainer.penalty() + self._learners.penalize(chain.add_gradient)
+        self._learn(chain, batch, update)
+        return total, y_pred
+
+    def _kernel_of(self, y: Any, shape: tuple[int, ...]) -> Any:
+        """Return the kernel of the loss for predictions of a shape, batch first; None: it has none."""
+        compiled = self._compiled
+        if not compiled.resolved:
+            compiled.resolve(() if y is None else y.shape, shape)
+        if compiled.loss is None or y is None or len(shape) < 2:
+            return None
+        return compiled.loss.kernel()
+
+    def _to_loss(
+        self, chain: LearningChain, part: Any, x: np.ndarray, mask: Any, y: Any, weight: Any, wanted: bool
+    ) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """The last part, its loss and its way back, in one run of one plan."""
+        forward = part.ways["forward"]
+        streams = None
+        if forward.y.mask is not None:  # the loss hangs on the mask, which hangs on the data
+            _, mask, one = chain.forward(part, x, mask)
+            streams = one.streams
+        else:
+            mask = None
+        self.mask = mask
+        shape = (len(x), *forward.y.shape)
+        loss = self._compiled.loss
+        target, factor = loss.prepare(y, shape, self._workspace.dtype, weight, mask)
+        factor = factor * self._compiled.loss_weight
+        kind, options = loss.kernel()
+        way = chain.way_to_loss(part, kind, _options(options), wanted)
+        chain.refresh()
+        streams = streams_of(way.flow) if streams is None else streams
+        rows = (len(x), forward.y.size // max(shape[-1], 1))
+        weights = self._weights(factor, rows)
+        y_pred, values = way.buffer("y", shape), way.buffer("loss", rows)
+        dx = way.buffer("dx", x.shape) if wanted else None
+        way.flow.plan.train(
+            x, y_pred, streams, target, weights, values, way.penalty(len(x)), None, dx
+        )
+        value = _kernels.weighted_sum(values, weights) + float(way.mean_penalty(len(x)) or 0)
+        return value, y_pred, dx
+
+    def _weights(self, factor: float | np.ndarray, rows: tuple[int, int]) -> np.ndarray:
+        """Return the factor of each value of the loss as an array."""
+        if isinstance(factor, np.ndarray):
+            return np.ascontiguousarray(factor, dtype=self._workspace.dtype)
+        key = factor, rows
+        if self._weight is None or self._weight[0] != key:
+            self._weight = key, np.full(rows, factor, self._workspace.dtype)
+        return self._weight[1]
+
+    def _by_tape(
+        self, y_pred: np.ndarray, mask: Any, y: Any, sample_weight: Any
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """A loss that no kernel has."""
+        self.mask = mask
+        entry = _tape.trace(y_pred)
+        if mask is not None:
+            entry._keras_mask = mask
+        self._kernel_of(y, y_pred.shape)  # looks the loss up
+        compiled = self._compiled
+        if compiled.loss is None:
+            return 0.0, y_pred, np.zeros_like(y_pred)
+        if y is None:
+            raise ValueError("The loss needs targets: `y` is None.")
+        loss = compiled.loss(y, entry, sample_weight) * compiled.loss_weight
+        gradient = _tape.gradients([loss], [1], [entry])[0]
+        return float(_tape.value_of(loss)), y_pred, gradient
+
+    def _learn(self, chain: LearningChain, batch: int, update: bool) -> None:
+        optimizer, learners = self._optimizer, self._learners
+        assert learners is not None
+        if not update:
+            chain.ask_gradients()
+            chain.trainer.learn(batch, None)
+        elif learners.by_rule:
+            made = int(optimizer._iterations)
+            rule = optimizer._rule(made)
+            chain.trainer.learn(batch, rule)
+            chain.learnt()
+            optimizer._advance(made + 1)
+            learners.constrain()
+        else:
+            chain.trainer.learn(batch, None)
+            optimizer.apply([learners.gradient(v) for v in self.variables], self.variables)
+
+    def gradients(self) -> list[np.ndarray]:
+        """Return the gradients of the loss and all penalties with respect to the trainable
+        variables, from a step without an update."""
+        assert self._learners is not None
+        return [self._learners.whole_gradient(variable) for variable in self.variables]
+
+    def pull(self) -> None:
+        """Bring all Variables up to date."""
+        self._workspace.pull_all()
+
+    def release(self) -> None:
+        """Let the Variables go, each with its last value."""
+        self._workspace.release()
+        self._learners = None
+        self._chains.clear()
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return a loss's options as the kernels take them."""
+    p = options.get("delta", options.get("label_smoothing", 0.0))
+    return {"from_logits": bool(options.get("from_logits", False)), "p": float(p)}

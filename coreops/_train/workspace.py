@@ -1,0 +1,96 @@
+"""Weights while they learn: arrays that change in place, behind the Variables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _kernels
+from .._variables import Variable
+
+_LINE = 64  # bytes: what the panels of a weight begin at, and vectors like
+
+
+class Held:
+    """A variable's working copy. seen: the number of the update that the variable shows."""
+
+    __slots__ = ("array", "seen", "variable")
+
+    def __init__(self, variable: Variable, dtype: np.dtype) -> None:
+        self.variable = variable
+        self.array = aligned(variable.shape, dtype)
+        self.array[...] = variable.numpy()
+        self.seen = 0
+
+
+class Workspace:
+    """Holds variables: between two looks at them they may change any number of times.
+
+    A held variable asks here whenever it is read (`pull`), and tells when somebody assigns to it
+    (`push`). updates counts what was learnt, pushes what was assigned from outside. A variable is
+    held by one workspace at a time.
+    """
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.dtype = dtype
+        self.updates = 0
+        self.pushes = 0
+        self.lost = False  # somebody else holds what this one did
+        self._held: dict[int, Held] = {}
+
+    def hold(self, variable: Variable) -> np.ndarray:
+        """Return the variable's working array, which is its value from now on."""
+        held = self._held.get(id(variable))
+        if held is None:
+            held = self._held[id(variable)] = Held(variable, self.dtype)
+            held.seen = self.updates
+            if variable._source is not None:
+                variable._source.drop(variable)
+            variable._source = self
+        return held.array
+
+    def drop(self, variable: Variable) -> None:
+        """Let one variable go, as somebody else is about to hold it."""
+        self.pull(variable)
+        del self._held[id(variable)]
+        variable._source = None
+        self.lost = True
+
+    def pull(self, variable: Variable) -> None:
+        """Bring the variable up to date."""
+        held = self._held[id(variable)]
+        if held.seen != self.updates:
+            held.seen = self.updates
+            variable._replace(held.array.astype(variable.dtype))
+
+    def push(self, variable: Variable) -> None:
+        """Take the value that was assigned to the variable."""
+        held = self._held[id(variable)]
+        held.array[...] = variable._value
+        held.seen = self.updates
+        self.pushes += 1
+
+    def touched(self) -> None:
+        """Say that the arrays have changed."""
+        self.updates += 1
+        _kernels.bump_epoch()
+
+    def pull_all(self) -> None:
+        """Bring all variables up to date."""
+        for held in self._held.values():
+            self.pull(held.variable)
+
+    def release(self) -> None:
+        """Let all variables go, each with its last value."""
+        self.pull_all()
+        for held in self._held.values():
+            held.variable._source = None
+        self._held.clear()
+        self.lost = False
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return a new C-contiguous array, not filled, that begins at a cache line."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.empty(size + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size].view(dtype).reshape(shape)

@@ -1,0 +1,242 @@
+/* learn.c - the pieces of weights: their gradients are multiplied, and they are updated and packed,
+ * a piece at a time, shared out over threads. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parallel.h"
+#include "trainer.h"
+
+/* A piece's gradient is this large at most, so that it is in the first two caches while the weight
+ * is updated from it; a piece has at least so many of gemm's tiles of rows. */
+enum { CO_PIECE_BYTES = 96 * 1024, CO_PIECE_TILES = 2, CO_PIECE_VECTOR = 4096 };
+
+static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
+/* The shape of the pieces of a weight: whole columns where their norms are bounded, else a few
+ * rows, all of them if they are short enough. */
+static void shape_pieces(const co_trainer *trainer, const co_matrix *weight, co_piece *piece) {
+    const ptrdiff_t mr = trainer->kernels->gemm_mr, nr = trainer->kernels->gemm_nr;
+    const ptrdiff_t most = CO_PIECE_BYTES / trainer->item;
+    if (weight->lesson.norms) {
+        piece->rows = weight->k;
+        piece->columns = weight->k == 1 ? weight->n : nr;
+    } else if (weight->k == 1) {
+        piece->rows = 1;
+        piece->columns = CO_PIECE_VECTOR;
+    } else {
+        const ptrdiff_t tall = most / (weight->n + 1) / mr * mr, low = CO_PIECE_TILES * mr;
+        piece->rows = tall > low ? tall : low;
+        piece->columns = tall > 0 ? weight->n : most / low / nr * nr;
+    }
+    piece->rows = least(piece->rows, weight->k);
+    piece->columns = least(piece->columns, weight->n);
+}
+
+co_status co_trainer_finish(co_trainer *trainer) {
+    trainer->n_pieces = 0;
+    trainer->largest = 0;
+    for (int w = 0; w < trainer->n_weights; w++) {
+        const co_matrix *weight = &trainer->weights[w];
+        co_piece shape = {.weight = w};
+        co_trainer_pack(trainer, w);
+        if (!weight->learns) continue;
+        shape_pieces(trainer, weight, &shape);
+        for (ptrdiff_t i = 0; i < weight->k; i += shape.rows)
+            for (ptrdiff_t j = 0; j < weight->n; j += shape.columns) {
+                co_piece *piece = co_more(&trainer->pieces, &trainer->n_pieces, sizeof *piece);
+                if (!piece) return CO_NO_MEMORY;
+                *piece = (co_piece){w, i, least(shape.rows, weight->k - i), j,
+                                    least(shape.columns, weight->n - j)};
+                if (piece->rows * piece->columns > trainer->largest)
+                    trainer->largest = piece->rows * piece->columns;
+            }
+    }
+    return CO_OK;
+}
+
+/* What is done to the pieces. With both a gradient is used up where it is made, without being
+ * written to the lesson's g. */
+enum { GRADIENT = 1, UPDATE = 2 };
+
+typedef struct co_class {
+    const co_trainer *trainer;
+    const co_rule *rule;
+    ptrdiff_t batch;
+    int what;
+} co_class;
+
+/* One use's part of the gradient of a piece: rows * columns reals at g, ldg apart. */
+static void part_of(const co_class *class, const co_piece *piece, const co_use *use, char *g,
+                    ptrdiff_t ldg) {
+    const co_trainer *trainer = class->trainer;
+    const co_kernels *kernels = trainer->kernels;
+    const ptrdiff_t nr = kernels->gemm_nr, item = trainer->item;
+    const co_kept *dy = &trainer->kept[use->dy];
+    const ptrdiff_t rows = class->batch * dy->positions;
+    const char *panels = dy->data + piece->j * rows * item;
+    if (use->x < 0) {
+        for (ptrdiff_t j = 0; j < piece->columns; j += nr, panels += nr * rows * item)
+            kernels->colsum(rows, least(nr, piece->columns - j), panels, nr, g + j * item);
+        return;
+    }
+    static const co_act linear = {.kind = CO_ACT_LINEAR};
+    kernels->gemm(piece->rows, piece->columns, rows,
+                  trainer->kept[use->x].data + piece->i * rows * item, rows, panels, NULL, g, ldg,
+                  &linear);
+}
+
+/* A row at a time unless the piece has all columns. */
+static void add_rows(const co_trainer *trainer, const co_piece *piece, const char *x, ptrdiff_t ldx,
+                     char *y, ptrdiff_t ldy) {
+    for (ptrdiff_t i = 0; i < piece->rows; i++)
+        trainer->kernels->vadd(piece->columns, x + i * ldx * trainer->item,
+                               y + i * ldy * trainer->item);
+}
+
+/* The gradient of a piece, at g. part: room for a part of it. */
+static void gradient_of(const co_class *class, const co_piece *piece, char *g, ptrdiff_t ldg,
+                        char *part) {
+    const co_trainer *trainer = class->trainer;
+    const co_matrix *matrix = &trainer->weights[piece->weight];
+    const co_lesson *lesson = &matrix->lesson;
+    const ptrdiff_t item = trainer->item, n = matrix->n, at = (piece->i * n + piece->j) * item;
+    int parts = 0;
+    if (lesson->given) { /* it lies in the lesson's g, which may be where this one goes */
+        if (g != (char *)lesson->g + at)
+            for (ptrdiff_t i = 0; i < piece->rows; i++)
+                memcpy(g + i * ldg * item, (char *)lesson->g + at + i * n * item,
+                       (size_t)(piece->columns * item));
+        parts = 1;
+    }
+    for (int u = 0; u < trainer->n_uses; u++) {
+        if (trainer->uses[u].weight != piece->weight) continue;
+        if (parts++) {
+            part_of(class, piece, &trainer->uses[u], part, piece->columns);
+            add_rows(trainer, piece, part, piece->columns, g, ldg);
+        } else {
+            part_of(class, piece, &trainer->uses[u], g, ldg);
+        }
+    }
+    if (!parts)
+        for (ptrdiff_t i = 0; i < piece->rows; i++)
+            memset(g + i * ldg * item, 0, (size_t)(piece->columns * item));
+}
+
+static void update_piece(const co_class *class, const co_piece *piece, const char *g,
+                         ptrdiff_t ldg) {
+    const co_trainer *trainer = class->trainer;
+    const co_matrix *matrix = &trainer->weights[piece->weight];
+    const co_lesson *lesson = &matrix->lesson;
+    const ptrdiff_t item = trainer->item, n = matrix->n;
+    const int whole = piece->columns == n && ldg == n;
+    const ptrdiff_t count = whole ? piece->rows * n : piece->columns;
+    for (ptrdiff_t i = 0; i < (whole ? 1 : piece->rows); i++) {
+        const ptrdiff_t at = ((piece->i + i) * n + piece->j) * item;
+        void *slots[CO_MOST_SLOTS] = {0};
+        for (int s = 0; s < CO_MOST_SLOTS && lesson->slots[s]; s++)
+            slots[s] = (char *)lesson->slots[s] + at;
+        trainer->kernels->update(count, matrix->w + at, g + i * ldg * item, slots, class->rule,
+                                 &lesson->how);
+    }
+    if (lesson->norms && !class->rule->gathers) {
+        char *w = matrix->w + (piece->i * n + piece->j) * item;
+        const int vector = matrix->k == 1; /* its one norm is that of a column */
+        trainer->kernels->rescale_columns(vector ? n : matrix->k, vector ? 1 : piece->columns, w,
+                                          vector ? 1 : n, &lesson->norm);
+    }
+    co_trainer_pack_piece(trainer, piece);
+}
+
+static void learn_piece(void *context, int worker, ptrdiff_t index) {
+    const co_class *class = context;
+    const co_trainer *trainer = class->trainer;
+    const co_piece *piece = &trainer->pieces[index];
+    const co_matrix *matrix = &trainer->weights[piece->weight];
+    char *scratch = trainer->scratch + 2 * worker * trainer->largest * trainer->item;
+    char *g = scratch;
+    ptrdiff_t ldg = piece->columns;
+    if (!(class->what & GRADIENT) || !(class->what & UPDATE)) {
+        ldg = matrix->n;
+        g = (char *)matrix->lesson.g + (piece->i * ldg + piece->j) * trainer->item;
+    }
+    if (class->what & GRADIENT)
+        gradient_of(class, piece, g, ldg, scratch + trainer->largest * trainer->item);
+    if (class->what & UPDATE) update_piece(class, piece, g, ldg);
+}
+
+/* Nanoseconds, as plans estimate them: the products, and an update of some ten reals an element. */
+static double estimate(const co_trainer *trainer, ptrdiff_t batch, int what) {
+    double ns = 0;
+    for (int u = 0; u < trainer->n_uses && (what & GRADIENT); u++) {
+        const co_matrix *matrix = &trainer->weights[trainer->uses[u].weight];
+        const double rows = (double)(batch * trainer->kept[trainer->uses[u].dy].positions);
+        ns += (double)(matrix->k * matrix->n) * rows / (2 * trainer->kernels->gemm_nr);
+    }
+    for (int w = 0; w < trainer->n_weights && (what & UPDATE); w++)
+        if (trainer->weights[w].learns)
+            ns += (double)(trainer->weights[w].k * trainer->weights[w].n * trainer->item) / 4;
+    return ns;
+}
+
+/* The factors that keep norms of gradients, which lie in g, within the rule's bound. */
+static void clip(co_trainer *trainer, const co_rule *rule) {
+    double all = 0;
+    for (int i = 0; i < trainer->n_weights; i++) {
+        co_matrix *matrix = &trainer->weights[i];
+        co_lesson *lesson = &matrix->lesson;
+        if (!matrix->learns) continue;
+        lesson->how.factor = 1;
+        const double square = trainer->kernels->update_sumsq(
+            matrix->k * matrix->n, matrix->w, lesson->g, lesson->slots, rule, &lesson->how);
+        lesson->how.factor = co_rule_factor(rule, square);
+        all += square;
+    }
+    for (int i = 0; i < trainer->n_weights && rule->all_at_once; i++)
+        trainer->weights[i].lesson.how.factor = co_rule_factor(rule, all);
+}
+
+static co_status go_over_pieces(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int what,
+                                int threads) {
+    co_class class = {.trainer = trainer, .rule = rule, .batch = batch, .what = what};
+    const int team = co_team(trainer->n_pieces, estimate(trainer, batch, what), threads);
+    const size_t bytes = 2 * (size_t)team * (size_t)(trainer->largest * trainer->item);
+    if (bytes > trainer->scratch_bytes) {
+        free(trainer->scratch);
+        trainer->scratch = co_lines(bytes);
+        trainer->scratch_bytes = trainer->scratch ? bytes : 0;
+        if (!trainer->scratch) return CO_NO_MEMORY;
+    }
+    co_parallel(trainer->n_pieces, team, learn_piece, &class);
+    return CO_OK;
+}
+
+co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int threads) {
+    const int apart = !rule || (rule->norm < HUGE_VAL && !rule->gathers);
+    if (!apart) return go_over_pieces(trainer, batch, rule, GRADIENT | UPDATE, threads);
+    const co_status status = go_over_pieces(trainer, batch, rule, GRADIENT, threads);
+    if (!rule || status != CO_OK) return status;
+    clip(trainer, rule);
+    return go_over_pieces(trainer, batch, rule, UPDATE, threads);
+}
+
+double co_trainer_penalty(const co_trainer *trainer) {
+    double penalty = 0;
+    for (int i = 0; i < trainer->n_weights; i++) {
+        const co_matrix *matrix = &trainer->weights[i];
+        const co_weight *how = &matrix->lesson.how;
+        if (matrix->learns && (how->l1 != 0 || how->l2 != 0))
+            penalty += trainer->kernels->penalty(matrix->k * matrix->n, matrix->w, how->l1, how->l2,
+                                                 0, NULL);
+    }
+    return penalty;
+}
+
+double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w) {
+    const float *xf = x, *wf = w;
+    const double *xd = x, *wd = w;
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        sum += real_bits == 32 ? (double)wf[i] * xf[i] : wd[i] * xd[i];
+    return sum;
+}

@@ -1,0 +1,91 @@
+/* train.h - weights that learn, and plans that say how.
+ *
+ * A training plan is a plan. Its forward steps are appended as for any other,
+ * with weights that belong to a co_trainer; co_plan_learn appends the loss and the
+ * steps that take its gradient back. A run then takes a block of rows forward, through the loss
+ * and back while its values are in the cache. What leaves the block is what the
+ * gradients of the weights are made of, which need all rows: the inputs of each
+ * trained product, transposed, and the gradients of its outputs, in gemm's panels.
+ * co_trainer_learn multiplies them, a piece of a weight at a time, and updates
+ * and packs that piece while it is at hand.
+ *
+ *     co_trainer *t = co_trainer_create(kernels);
+ *     int w = co_trainer_weight(t, 784, 10, kernel), b = co_trainer_weight(t, 1, 10, bias);
+ *     co_plan *p = co_plan_create(kernels, CO_HIGHEST, 4, 784);
+ *     co_plan_train(p, t);
+ *     int y = co_plan_dense_weights(p, 0, 1, w, b);
+ *     co_plan_learn(p, y, loss, 1, 10, 0);
+ *     co_plan_finish(p, y, -1);
+ *     co_trainer_finish(t);
+ *     co_plan_run(p, 64, buffers, NULL, how);
+ *     co_trainer_learn(t, 64, rule, 2);
+ *
+ * Pieces are cut by the shapes of the weights alone and every sum has one order:
+ * results do not depend, in bits, on the number of threads. A trainer serves one
+ * thread at a time. */
+#ifndef COREOPS_TRAIN_H
+#define COREOPS_TRAIN_H
+
+#include "coreops.h"
+#include "loss.h"
+#include "update.h"
+
+co_trainer *co_trainer_create(const co_kernels *kernels);
+void co_trainer_destroy(co_trainer *trainer);
+
+/* A weight w[k,n] of reals, row-major; a vector of n has k = 1. The memory is the caller's, and
+ * stays in place as long as the trainer. Returns its number or a co_status. */
+int co_trainer_weight(co_trainer *trainer, ptrdiff_t k, ptrdiff_t n, void *w);
+
+/* How a weight learns. g: k * n reals, where its gradient goes when that is asked for, or NULL.
+ * slots: the optimizer's state, k * n reals each, NULL after the last. */
+typedef struct co_lesson {
+    void *g, *slots[CO_MOST_SLOTS];
+    int given; /* g holds a part of the gradient already, which plans do not know about */
+    co_weight how;
+    int norms; /* the norms of columns are brought into bounds (of all of a vector) */
+    co_norm norm;
+} co_lesson;
+
+/* Weight number w learns so from now on; NULL: it does not. */
+void co_trainer_teach(co_trainer *trainer, int w, const co_lesson *lesson);
+
+/* After the plans are built: cuts the weights into pieces and packs them. */
+co_status co_trainer_finish(co_trainer *trainer);
+
+/* Packs weight number w again, after somebody else has changed it. */
+void co_trainer_pack(co_trainer *trainer, int w);
+
+/* An update of all weights that learn, with what the last runs of the plans, which had `batch`
+ * samples, have left. Without a rule, or where that bounds norms, the gradients go to g. */
+co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int threads);
+
+/* l1 sum |w| + l2 sum w^2 over all weights that learn. */
+double co_trainer_penalty(const co_trainer *trainer);
+/* The sum of w[i] x[i], of float or double as real_bits says, in double and in order. */
+double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w);
+
+/* The plan's products and slopes have the trainer's weights, and it may have the steps below. To be
+ * called before any step. */
+void co_plan_train(co_plan *plan, co_trainer *trainer);
+
+/* co_plan_dense and co_plan_prelu with weights of the trainer; bias -1: none. */
+int co_plan_dense_weights(co_plan *plan, int x, ptrdiff_t positions, int kernel, int bias);
+int co_plan_prelu_weights(co_plan *plan, int x, int alpha);
+
+/* Each sample's l1 sum |x| + l2 sum x^2 goes to CO_BUFFER_PENALTY, the gradient of their mean over
+ * the batch into the backward steps. */
+co_status co_plan_penalty(co_plan *plan, int x, double l1, double l2);
+
+/* The end of a plan that trains: the loss of its result y, as (positions, n), and the steps that
+ * take the loss's gradient back to the weights. Buffers: CO_BUFFER_TARGET as the loss kernel takes
+ * it, CO_BUFFER_WEIGHT a real for each position, CO_BUFFER_LOSS for the values, which are not
+ * weighted. The crossentropy of a softmax or a sigmoid is computed from what these take, which
+ * loses nothing where they saturate. */
+co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n,
+                        int wanted);
+/* The same for a gradient of y that comes in CO_BUFFER_GRADIENT. wanted: that of the input goes to
+ * CO_BUFFER_INPUT_GRADIENT. */
+co_status co_plan_learn_from(co_plan *plan, int y, int wanted);
+
+#endif

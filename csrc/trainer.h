@@ -1,0 +1,53 @@
+/* trainer.h - what trainer.c keeps and learn.c learns from. */
+#ifndef COREOPS_TRAINER_H
+#define COREOPS_TRAINER_H
+
+#include "plan.h"
+
+/* Rows that steps kept: n elements for each position of the batch's samples. */
+typedef struct co_kept {
+    ptrdiff_t n, positions;
+    int panels;
+    size_t bytes; /* that there is room for */
+    char *data;
+} co_kept;
+
+/* A product, or a sum of rows (x < 0), that gives a part of a weight's gradient: what was kept. */
+typedef struct co_use {
+    int weight, x, dy;
+} co_use;
+
+typedef struct co_matrix {
+    ptrdiff_t k, n;
+    char *w, *panels, *turned; /* gemm's panels of it and of its transpose, if a plan wants them */
+    int learns;
+    co_lesson lesson;
+} co_matrix;
+
+/* Rows i .. and columns j .. of a weight. */
+typedef struct co_piece {
+    int weight;
+    ptrdiff_t i, rows, j, columns;
+} co_piece;
+
+struct co_trainer {
+    const co_kernels *kernels;
+    ptrdiff_t item;
+    int n_weights, n_kept, n_uses, n_pieces;
+    co_matrix *weights;
+    co_kept *kept;
+    co_use *uses;
+    co_piece *pieces;
+    ptrdiff_t largest; /* elements of a piece */
+    char *scratch;     /* of all workers */
+    size_t scratch_bytes;
+};
+
+/* Room for the items of a list and one more, which is zero; NULL: no memory. */
+void *co_more(void *list_of, int *count, size_t size);
+/* At least so many bytes, aligned. */
+char *co_lines(size_t bytes);
+/* Packs a piece of a weight, for the next run of the plans. */
+void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece);
+
+#endif

@@ -26,7 +26,7 @@ def run() -> None:
         images, labels = held_out["images"], held_out["labels"]
         recorded = held_out["probabilities"]
     x = images / np.float32(16)
-    model = load_model(DATA / "digits.keras")
+    model = load_model(DATA / "digits.keras", compile=False)
     y = model(x)
 
     widths = [model.input_shape[-1], *(w.shape[1] for w in model.weights if w.ndim == 2)]

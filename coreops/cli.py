@@ -152,7 +152,7 @@ def _load(path: str) -> Any:
     from .saving.errors import ModelFileError, ModelFileNotFoundError
 
     try:
-        return load_model(path)
+        return load_model(path, compile=False)
     except ModelFileNotFoundError:
         raise CommandError(f"no such model file: {path}", NO_FILE) from None
     except ModelFileError as error:

@@ -209,7 +209,8 @@ def learning_rates(keras):
                callbacks=[keras.callbacks.LearningRateScheduler(function)])
         for function in (schedule, lambda epoch: 0.1 / (epoch + 1))
     ]  # fmt: skip
-    return by_epoch + [
+    return [
+        *by_epoch,
         plateau(monitor="loss", factor=0.5, patience=1, min_delta=0.1),
         plateau(monitor="loss", factor=0.1, patience=2, min_delta=1.0, cooldown=2, min_lr=0.05),
     ]

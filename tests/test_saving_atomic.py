@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -162,6 +163,26 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
     with replacing(tmp_path / "state"):
         pass
     assert names(tmp_path) == [new.name, other.name, "state"]
+
+
+def test_many_writers_at_once(tmp_path):
+    """Each writes one byte many times; a reader never sees two of them."""
+    path = tmp_path / "state"
+    path.write_bytes(b"0")
+
+    def write(byte):
+        for _ in range(20):
+            with replacing(path) as file:
+                for _ in range(10):
+                    file.write(byte * 1000)
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, byte) for byte in (b"a", b"b", b"c", b"d")]
+        while not all(writer.done() for writer in writers):
+            assert len(set(path.read_bytes())) == 1
+    for writer in writers:
+        writer.result()
+    assert names(tmp_path) == ["state"]
 
 
 SAVE_FOREVER = """

@@ -124,6 +124,7 @@ def test_weights_file_keeps_the_state(keras, tmp_path):
     theirs.save_weights(tmp_path / "theirs.weights.h5")
     ours = stack(coreops)
     ours.compile("adam", "mse")
+    ours.optimizer.build(ours.trainable_variables)
     ours.load_weights(tmp_path / "theirs.weights.h5")
     assert_same(ours, theirs)
     for model in (ours, theirs):
@@ -131,6 +132,20 @@ def test_weights_file_keeps_the_state(keras, tmp_path):
     ours.save_weights(tmp_path / "ours.weights.h5")
     theirs.load_weights(tmp_path / "ours.weights.h5")
     assert_same(ours, theirs)
+
+
+def test_a_new_optimizer_keeps_its_learning_rate(tmp_path):
+    """Weights for another training; in Keras, too, an optimizer that is not built stays new."""
+    model = stack(coreops)
+    model.compile(coreops.optimizers.Adam(0.1), "mse")
+    step(model, 0)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = stack(coreops)
+    other.compile(coreops.optimizers.Adam(0.001), "mse")
+    with pytest.warns(UserWarning, match=r"'adam' is not built.*optimizer\.build"):
+        other.load_weights(tmp_path / "m.weights.h5")
+    assert float(other.optimizer.learning_rate) == pytest.approx(0.001)
+    np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
 
 
 def test_legacy_file(keras, tmp_path, h5py):  # noqa: F811
@@ -316,7 +331,7 @@ def test_state_that_does_not_fit(case, tmp_path, h5py):  # noqa: F811
             file[f"optimizer/vars/{key}"] = value
 
     path = with_compile_config(tmp_path, h5py, {"optimizer": ADAM, "loss": "mse"}, fill)
-    with pytest.warns(UserWarning, match="state of the optimizer does not fit"):
+    with pytest.warns(UserWarning, match="state of the optimizer is left out"):
         model = load_model(path)
     assert model.compiled
     assert int(model.optimizer.iterations) == 0

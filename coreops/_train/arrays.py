@@ -38,7 +38,7 @@ def is_arrays(x: Any) -> bool:
     """Whether x is an array, or a container of arrays or numbers, not an iterable of batches."""
     if isinstance(x, (list, tuple)):
         return not (x and all(isinstance(b, tuple) and b and hasattr(b[0], "shape") for b in x))
-    if isinstance(x, (dict, str, bytes, np.ndarray, np.generic)) or x is None:
+    if isinstance(x, (dict, str, bytes, int, float, complex)) or x is None:
         return True
     return hasattr(x, "__array__") or hasattr(x, "__dlpack__")
 

@@ -48,6 +48,7 @@ class Compiled:
         self._total = 0.0  # of the loss, over samples
         self._count = 0
         self._pending = Pending()
+        self._waiting: list[Any] | None = None  # of another process, until the metrics are known
 
     def resolve(self, y_shape: tuple[int, ...], pred_shape: tuple[int, ...]) -> None:
         """Look up loss and metrics for targets and predictions of these shapes, batch first.
@@ -63,6 +64,9 @@ class Compiled:
         self._named = dict(_keys(self._plain, self._weighted))
         self._batchwise = [m for m in self._named.values() if not _is_per_sample(m)]
         self.resolved = True
+        if self._waiting is not None:
+            self.count_on(self._waiting)
+            self._waiting = None
 
     def meet(self, y: np.ndarray | None, y_pred: np.ndarray) -> None:
         """Look up loss and metrics, if that has not been done, for this batch."""
@@ -96,6 +100,17 @@ class Compiled:
         if y is None:
             raise ValueError("The loss needs targets: `y` is None.")
         return float(self.loss(y, y_pred, weight)) * self.loss_weight
+
+    def is_mean_over_samples(self) -> bool:
+        """Whether loss and metrics of many samples are the means of those of their parts, each
+        counting as much as it has samples."""
+        if self._batchwise:
+            return False
+        if self.loss is None:
+            return True
+        kernel = self.loss.kernel()
+        mean = self.loss.reduction in ("sum_over_batch_size", "mean")
+        return mean and kernel is not None and kernel[1].get("ignore_class") is None
 
     def update(
         self,
@@ -142,6 +157,23 @@ class Compiled:
         self._pending.clear()
         for metric in self._named.values():
             metric.reset_state()
+
+    def counted(self) -> list[Any]:
+        """Return how far the counting is, as plain lists and numbers."""
+        self._flush()
+        return [self._total, self._count, [v.numpy().tolist() for v in self._variables()]]
+
+    def count_on(self, counted: list[Any]) -> None:
+        """Go on where `counted` was asked: now, or when the metrics are known."""
+        self._total, self._count, values = counted
+        if self.resolved:
+            for variable, value in zip(self._variables(), values, strict=True):
+                variable.assign(value)
+        elif values:
+            self._waiting = counted
+
+    def _variables(self) -> list[Any]:
+        return [variable for metric in self._named.values() for variable in metric.variables]
 
     def in_order(self, logs: dict[str, float]) -> Any:
         """Return the values in the order of compile: a list, or the loss if it is alone."""

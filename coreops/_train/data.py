@@ -15,6 +15,7 @@ import numpy as np
 from .arrays import Batch, Options, is_arrays, read_batch
 
 _BATCH_SIZE = 32
+_BLOCK_BYTES = 1 << 17  # of shuffled rows: they are taken from there out of the cache
 
 
 class Source:
@@ -51,26 +52,52 @@ class ArraySource(Source):
         self.num_batches = -(-count // size)
         self._shuffle = options.shuffle
         self.seed = options.seed
-        self._buffers: list[Any] = [
-            None if not self._shuffle or a is None else np.empty((size, *a.shape[1:]), a.dtype)
-            for a in self._arrays
-        ]
+        self._block = count  # rows that are brought into order at once
+        self._buffers: list[Any] = []
+        if self._shuffle:
+            row = sum(a.nbytes for a in self._arrays if a is not None) // count
+            self._block = size * max(1, _BLOCK_BYTES // max(row * size, 1))
+            self._buffers = [
+                None if a is None else np.empty((min(self._block, count), *a.shape[1:]), a.dtype)
+                for a in self._arrays
+            ]
 
     def batches(self, number: int, start: int) -> Iterator[Batch]:
         order = self._order(number)
-        size = self.batch_size
-        for begin in range(start * size, self.count, size):
-            end = min(begin + size, self.count)
-            if order is None:
-                cut: list[Any] = [None if a is None else a[begin:end] for a in self._arrays]
-            else:
-                rows = order[begin:end]
+        size, block = self.batch_size, self._block
+        x: Any
+        x, y, weight = self._arrays
+        for first in range(start * size, self.count, block):
+            length = min(block, self.count - first)
+            if order is not None:
+                rows = order[first : first + length]
                 # mode="clip": the one that writes into `out` directly; no index is out of range.
-                cut = [
-                    a if a is None else a.take(rows, 0, out[: end - begin], "clip")
+                x, y, weight = (
+                    None if a is None else a.take(rows, 0, out[:length], "clip")
                     for a, out in zip(self._arrays, self._buffers, strict=True)
-                ]
-            yield cut[0], cut[1], cut[2]
+                )
+                first = 0
+            for begin in range(first, first + length, size):
+                end = min(begin + size, first + length)
+                yield (
+                    x[begin:end],
+                    None if y is None else y[begin:end],
+                    None if weight is None else weight[begin:end],
+                )
+
+    def pieces(self, size: int) -> Iterator[tuple[int, Batch]]:
+        """Yield all samples in order, so many at a time; and how many batches that is by then."""
+        x, y, weight = self._arrays
+        for begin in range(0, self.count, size):
+            end = min(begin + size, self.count)
+            yield (
+                -(-end // self.batch_size),
+                (
+                    x[begin:end],
+                    None if y is None else y[begin:end],
+                    None if weight is None else weight[begin:end],
+                ),
+            )
 
     def _order(self, number: int) -> np.ndarray | None:
         if not self._shuffle:

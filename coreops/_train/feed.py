@@ -32,10 +32,19 @@ class Feed:
         return self.steps or self.source.num_batches
 
     @property
+    def epoch_is_done(self) -> bool:
+        """Whether the step that was made last is known to be the last of its epoch."""
+        return self._made > 0 and self._made == self.num_batches
+
+    @property
     def place(self) -> tuple[int, int, int]:
         """Where the feed stands: finished passes, batches taken from the present one, and steps
-        made in the present epoch."""
-        return self._passes, self._position, self._made
+        made in the present epoch; after the last step of an epoch that is the next one."""
+        if not self.epoch_is_done:
+            return self._passes, self._position, self._made
+        if self._position == self.source.num_batches:
+            return self._passes + 1, 0, 0
+        return self._passes, self._position, 0
 
     def go_to(self, passes: int, position: int, made: int) -> None:
         """Stand where `place` said; what can be read but once is read from where it is."""
@@ -57,7 +66,9 @@ class Feed:
         return self._ahead
 
     def is_empty(self) -> bool:
-        """Whether there is nothing to give, in this pass and in any other."""
+        """Whether there is no epoch to give: in this pass and in any other, no batch."""
+        if self._made:  # one is under way
+            return False
         if self.peek() is None and self._position and not self.source.once:
             self._end_pass()
         return self.peek() is None

@@ -168,14 +168,14 @@ class BackupAndRestore(Callback):
             self._saved = saved = json.load(file)
         try:
             self._restore(saved)
-        except OSError:
+        except (OSError, ValueError):  # gone, or damaged
             if not saved.get("previous"):
                 raise
             self._restore(saved["previous"])
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self.model.load_weights(os.path.join(self.backup_dir, saved["weights"]))
-        self.model._resume(saved["epoch"], saved["state"])
+        self.model._resume(saved["state"])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
@@ -201,7 +201,7 @@ class BackupAndRestore(Callback):
         names = ("latest.weights.h5", "latest-1.weights.h5", "latest-2.weights.h5")
         name = next(name for name in names if name not in used)
         self.model.save_weights(os.path.join(self.backup_dir, name), overwrite=True)
-        self._saved = {"epoch": epoch, "weights": name, "state": self.model._resumable()}
+        self._saved = {"weights": name, "state": self.model._resumable(epoch)}
         if self.double_checkpoint:
             self._saved["previous"] = previous
         with replacing(self._metadata_path) as file:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _plan, random
 from .._train.arrays import Batch, Options, read_batch
-from .._train.data import open_source
+from .._train.data import ArraySource, open_source
 from .._train.feed import Feed
 from ..callbacks import CallbackList
 from ..callbacks.progress import check_verbose
@@ -17,6 +17,9 @@ from .compiling import Compilable
 
 if TYPE_CHECKING:
     from .._train.compiled import Compiled
+
+_MOST_ROWS = 4096  # that are judged at once: their losses stay in the cache
+_PIECE_NS = 20e6  # estimated work of one call into the kernels: an interrupt waits for it
 
 
 class Judge(Compilable):
@@ -116,11 +119,42 @@ class Judge(Compilable):
         compiled.reset()
         feed.is_over()
         examine = self._examiner(compiled)
-        for x, y, weight in self._hooked("test", feed, callbacks, compiled):
-            examine(x, y, weight)
+        hooks = ("on_test_batch_begin", "on_test_batch_end")
+        size = 0 if any(map(callbacks.watches, hooks)) else self._rows_at_once(feed, compiled)
+        if size:
+            assert isinstance(feed.source, ArraySource)
+            bar = callbacks.progbar
+            for done, (x, y, weight) in feed.source.pieces(size):
+                examine(x, y, weight)
+                if bar is not None and bar.is_due():
+                    bar.on_test_batch_end(done - 1, compiled.results())
+        else:
+            for x, y, weight in self._hooked("test", feed, callbacks, compiled):
+                examine(x, y, weight)
         logs = compiled.results()
         callbacks.on_test_end(logs)
         return logs
+
+    def _rows_at_once(self, feed: Feed, compiled: Compiled) -> int:
+        """Return how many samples can be judged at once, with the same result as batch by batch;
+        0 if they cannot."""
+        batch = feed.peek()
+        whole = feed.steps is None and isinstance(feed.source, ArraySource)
+        if not whole or batch is None or self._python_call:
+            return 0
+        if any(leaf.activity_regularizer for leaf in self.leaves()):
+            return 0
+        x = self._adapt(batch[0])
+        program = self._program(training=False, observe=True)
+        plan = program.single_plan(x)
+        if plan is None:
+            return 0
+        y_pred, mask = program(x)
+        compiled.meet(batch[1], y_pred)
+        if mask is not None or not compiled.is_mean_over_samples():
+            return 0
+        size = len(x)
+        return size * max(1, min(_MOST_ROWS, int(_PIECE_NS / max(plan.cost_ns, 1.0))) // size)
 
     def _predict_each(
         self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
@@ -155,12 +189,13 @@ class Judge(Compilable):
         program = self._program(training=False, observe=True)
 
         def examine(x: np.ndarray, y: Any, weight: Any) -> None:
+            if adds:
+                self._clear_losses()
             y_pred, mask = program(self._adapt(x))
             compiled.meet(y, y_pred)
             loss = compiled.data_loss(y, _plan.KerasArray.attach(y_pred, mask), weight) + constant
             if adds:
                 loss += float(sum(term for layer in layers for term in layer._call_losses))
-                self._clear_losses()
             compiled.update(loss, y, y_pred, weight, mask)
 
         return examine

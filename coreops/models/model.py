@@ -243,7 +243,8 @@ class Model(Trainer):
         save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Load the weights of a `.weights.h5` or `.keras` file into the model.
+        """Load the weights of a `.weights.h5` or `.keras` file into the model, and the state of
+        its optimizer, if that is built and the file has it.
 
         Args:
             filepath: the file.

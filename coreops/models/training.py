@@ -24,7 +24,7 @@ class Trainer(Judge):
     """A layer that can be trained and evaluated: the base of `Model`."""
 
     _feed: Feed | None = None  # of the fit that runs
-    _resume_at: int | None = None  # the epoch that a backup says
+    _resume_at: tuple[int, list[Any]] | None = None  # the epoch and what was counted in it
 
     def _training_step(self) -> TrainingStep:
         """Return what trains the model as it is now: its layers, which of their weights learn, and
@@ -134,18 +134,20 @@ class Trainer(Judge):
             )  # fmt: skip
         self.stop_training = False
         self._feed = feed
-        self._resume_at = None
         logs: dict[str, float] = {}
         finished = False
         step = None
         try:
             callbacks.on_train_begin()
-            first = initial_epoch if self._resume_at is None else self._resume_at
-            for epoch in range(first, epochs):
+            begun = self._resume_at
+            for epoch in range(initial_epoch if begun is None else begun[0], epochs):
                 if feed.is_over():
                     break
                 step = self._training_step()
                 compiled.reset()
+                if begun is not None:
+                    compiled.count_on(begun[1])
+                    begun = None
                 callbacks.on_epoch_begin(epoch)
                 self._run_epoch(step, feed, callbacks, compiled)
                 logs = compiled.results()
@@ -157,7 +159,7 @@ class Trainer(Judge):
                     break
             finished = True
         finally:
-            self._feed = None
+            self._feed = self._resume_at = None
             if step is not None:
                 step.pull()
                 self.optimizer.finalize_variable_values(self.trainable_weights)
@@ -169,9 +171,12 @@ class Trainer(Judge):
     def _run_epoch(
         self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> None:
-        adapt = self._adapt
+        fits: Any = None  # shape and type of samples that the model takes as they are
         for x, y, weight in self._hooked("train", feed, callbacks, compiled):
-            loss, y_pred = step(adapt(x), y, weight)
+            if (x.shape[1:], x.dtype) != fits:
+                given, x = x, self._adapt(x)
+                fits = (x.shape[1:], x.dtype) if x is given else None
+            loss, y_pred = step(x, y, weight)
             compiled.meet(y, y_pred)
             compiled.update(loss, y, y_pred, weight, step.mask)
 
@@ -256,24 +261,27 @@ class Trainer(Judge):
         if self.optimizer is None:
             raise ValueError(f"{caller}: the model was compiled without an optimizer.")
 
-    def _resumable(self) -> dict[str, Any]:
-        """What, beside weights and optimizer, the rest of the running fit depends on."""
+    def _resumable(self, epoch: int) -> dict[str, Any]:
+        """What, beside weights and optimizer, the rest of the fit depends on that is in `epoch`."""
         assert self._feed is not None  # a callback asks
-        source = self._feed.source
+        assert self._compilation is not None
+        place = self._feed.place
         return {
-            "place": list(self._feed.place),
-            "seed": source.seed,
+            "epoch": epoch + self._feed.epoch_is_done,
+            "place": list(place),
+            "counted": self._compilation.counted() if place[2] else [0.0, 0, []],
+            "seed": self._feed.source.seed,
             "streams": [[stream.seed, stream.call] for stream in self._streams()],
         }
 
-    def _resume(self, epoch: int, state: dict[str, Any]) -> None:
+    def _resume(self, state: dict[str, Any]) -> None:
         """Let the fit that begins go on where `_resumable` was asked."""
         assert self._feed is not None  # a callback says so
         self._feed.source.seed = state["seed"]
         self._feed.go_to(*state["place"])
         for stream, (seed, call) in zip(self._streams(), state["streams"], strict=False):
             stream.seed, stream.call = seed, call
-        self._resume_at = epoch
+        self._resume_at = state["epoch"], state["counted"]
 
     def _streams(self) -> list[SeedGenerator]:
         """The random streams of the layers, in order."""

@@ -72,7 +72,7 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
 
     Objects are matched as in Keras 3: by class and by their order within it, not by name. Nothing
     is changed unless every variable fits. The optimizer of a compiled model gets the state that
-    the file has, if it has one.
+    the file has, if it is built and the file has one.
 
     Args:
         model: the model.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .serialize import serialize_keras_object
+from .serialize import map_layers
 from .weights import need_h5py
 
 _ATTRIBUTE_LIMIT = 64_512  # bytes; HDF5 keeps an attribute in a header of 64 KiB
@@ -50,15 +50,13 @@ def legacy_file(model: Any, config: dict[str, Any], keras_version: str) -> memor
 
 def _legacy_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a serialised layer without modules: Keras 2's form."""
-    config = entry["config"]
-    if "layers" in config:
-        config = {**config, "layers": [_legacy_entry(layer) for layer in config["layers"]]}
+    config = map_layers(entry, _legacy_entry)["config"]
     return {"class_name": entry["registered_name"] or entry["class_name"], "config": config}
 
 
 def _training_config(config: dict[str, Any]) -> dict[str, Any]:
     compiled = dict(config["compile_config"])
-    optimizer = serialize_keras_object(compiled.pop("optimizer"))
+    optimizer = compiled.pop("optimizer")
     name = optimizer["registered_name"] or optimizer["class_name"]
     return {**compiled, "optimizer_config": {"class_name": name, "config": optimizer["config"]}}
 

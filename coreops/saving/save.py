@@ -18,7 +18,7 @@ from ..models import Model, Sequential
 from .atomic import replacing
 from .legacy_h5 import legacy_file
 from .paths import walk
-from .serialize import serialize_keras_object
+from .serialize import map_layers, serialize_keras_object
 from .weights import need_h5py
 
 KERAS_VERSION = "3.15.1"  # whose form of the formats is written
@@ -174,10 +174,7 @@ def _path(filepath: Any, endings: tuple[str, ...], overwrite: bool) -> Path:
 def _uncompiled(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a serialised model without what it, and models inside, were compiled with."""
     entry = {key: value for key, value in entry.items() if key != "compile_config"}
-    layers = entry["config"].get("layers")
-    if layers is not None:
-        entry["config"] = {**entry["config"], "layers": [_uncompiled(layer) for layer in layers]}
-    return entry
+    return map_layers(entry, _uncompiled)
 
 
 def _refuse_shared_layers(model: Any) -> None:

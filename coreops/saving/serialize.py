@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from types import EllipsisType, FunctionType
 from typing import Any
 
@@ -69,6 +70,18 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
             if value is not None:
                 config[key] = serialize_keras_object(value)
     return config
+
+
+def map_layers(
+    entry: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a serialised model with `change` applied to each of its serialised layers."""
+    layers = entry["config"].get("layers")
+    if not isinstance(layers, list) or not all(
+        isinstance(layer, dict) and {"class_name", "config"} <= layer.keys() for layer in layers
+    ):
+        return entry  # no model, or one of the user's that says it in another way
+    return {**entry, "config": {**entry["config"], "layers": [change(layer) for layer in layers]}}
 
 
 def _serialize_function(obj: Any) -> dict[str, Any]:

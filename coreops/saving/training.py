@@ -11,7 +11,7 @@ import numpy as np
 from . import registry
 from .draft import holds_model, plain
 from .errors import shorten_text
-from .weights import Groups
+from .weights import Groups, Stored
 
 MAX_METRIC_VALUES = 1 << 22  # that the metrics of a file may keep, all together
 
@@ -38,7 +38,14 @@ def compile_as_saved(
             raise ValueError("a model takes part in the training of another.")
         with registry.CustomObjectScope(custom_objects):
             model.compile_from_config(config)
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         warnings.warn(
             f"{what}: the model is not compiled, since its file asks for what is not known here: "
             f"{shorten_text(error).rstrip('.')}. Load it with custom_objects={{name: object}}, or "
@@ -50,25 +57,36 @@ def compile_as_saved(
 def restore_optimizer(model: Any, groups: Groups, what: str) -> None:
     """Give the optimizer of a compiled model the state that a file has, if it has one.
 
-    A state that does not fit is left out with a warning.
+    A state that does not fit is left out with a warning. So is, as in Keras, any state while the
+    optimizer is not built: who compiles anew and loads weights keeps the new learning rate.
     """
     optimizer = getattr(model, "optimizer", None)
     stored = groups.get("optimizer")
     if optimizer is None or not stored:
         return
-    if not optimizer.built:
-        optimizer.build(model.trainable_variables)
+    fault = None
     wanted = [(tuple(v.shape), _is_integer(v.dtype)) for v in optimizer.variables]
-    if len(stored) < len(wanted) and not any(s.shape for s in stored):
-        return  # it had not made a step, nor therefore what a step needs
-    if wanted != [(s.shape, _is_integer(s.dtype)) for s in stored]:
+    if not optimizer.built:
+        fault = "is not built: call `model.optimizer.build(model.trainable_variables)` first"
+    elif wanted != [(s.shape, _is_integer(s.dtype)) for s in stored]:
+        shapes = [shape for shape, _ in wanted]
+        fault = f"expects variables {shapes}, the file has {[s.shape for s in stored]}"
+    if fault and not _made_a_step(stored):
+        return
+    if fault:
         warnings.warn(
-            f"{what}: the state of the optimizer does not fit '{optimizer.name}' and is left out: "
-            f"expected {[shape for shape, _ in wanted]}, found {[s.shape for s in stored]}.",
+            f"{what}: the state of the optimizer is left out; '{optimizer.name}' {fault}.",
             stacklevel=3,
         )
         return
     optimizer.load_own_variables({str(i): variable.read() for i, variable in enumerate(stored)})
+
+
+def _made_a_step(stored: list[Stored]) -> bool:
+    """Whether the optimizer that a file keeps had begun: the first variable counts its steps."""
+    first = stored[0]
+    counts = first.shape == () and _is_integer(first.dtype)
+    return not counts or bool(first.read() != 0)
 
 
 def _is_integer(dtype: Any) -> bool:

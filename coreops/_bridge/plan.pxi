@@ -253,7 +253,7 @@ cdef class Plan:
         cdef co_status status
         cdef co_how how = co_how(_threads, _flags)
         # To release the lock costs about 0.1 us: not worth it for work of a microsecond or two.
-        if self._ns * batch < 5e3:
+        if self._ns * batch < 3e3:
             status = co_plan_run(self._c, batch, buffers, streams, how)
         else:
             with nogil:

@@ -3,6 +3,7 @@
 released, statuses turned into exceptions. No arithmetic on data happens here."""
 
 cimport cython
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -47,6 +48,7 @@ cdef extern from *:
 
 include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
+include "_bridge/memory.pxi"
 include "_bridge/plan.pxi"
 
 co_parallel_init()

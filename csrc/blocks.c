@@ -10,13 +10,14 @@
 #endif
 
 /* Before the bytes of a block lies a line of ours. */
-enum { LINE = 64, PAGE = 4096, HUGE_FROM = 4 << 20, SLOTS = 4 };
+enum { LINE = 64, PAGE = 4096, HUGE_FROM = 4 << 20, SLOTS = 8 };
 typedef struct head {
     size_t bytes; /* that the block has, with this line */
 } head;
 
 static _Atomic(head *) slots[SLOTS];
 static atomic_size_t kept; /* never less than what the slots hold */
+static atomic_uint turn;   /* whose block goes when all slots are full */
 
 static head *head_of(void *block) { return (head *)((char *)block - LINE); }
 
@@ -38,7 +39,7 @@ static void keep(head *block) {
         head *none = NULL;
         if (atomic_compare_exchange_strong(&slots[i], &none, block)) return;
     }
-    head *other = atomic_exchange(&slots[0], block);
+    head *other = atomic_exchange(&slots[atomic_fetch_add(&turn, 1) % SLOTS], block);
     if (other) atomic_fetch_sub(&kept, other->bytes);
     free(other);
 }

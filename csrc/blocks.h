@@ -4,11 +4,11 @@
 
 #include <stddef.h>
 
-/* The C library maps large blocks anew for each allocation, and the faults of their pages can take
- * longer than the kernel that fills them. Below CO_BLOCK_LEAST that does not pay. No more than
- * CO_BLOCKS_KEPT bytes are kept, the newest ones. All of this is thread-safe, without locks: a
- * child of fork may go on with it. */
-enum { CO_BLOCK_LEAST = 1 << 20, CO_BLOCKS_KEPT = 64 << 20 };
+/* The C library takes large blocks from the system and soon gives them back, and the faults of
+ * their pages can take longer than the kernel that fills them. Below CO_BLOCK_LEAST there are none.
+ * No more than CO_BLOCKS_KEPT bytes are kept, the newest ones. All of this is thread-safe, without
+ * locks: a child of fork may go on with it. */
+enum { CO_BLOCK_LEAST = 256 << 10, CO_BLOCKS_KEPT = 64 << 20 };
 
 /* At least so many bytes, on a cache line; NULL if memory is short. */
 void *co_block_take(size_t bytes);

@@ -17,10 +17,12 @@ static atomic_int forked;    /* this process is a child of one that had */
 /* A team is as late as its latest thread. On a machine that is busy with something else a thread
  * may not get a core for milliseconds, while the others spin: the call then takes many times what
  * one thread would. So each region is held against the time of its fastest chunk; after one that
- * did not pay, calls do without a team for a while, twice as long each time. Small work, below
+ * did not pay, calls do without a team for a while, longer each time. Small work, below
  * CO_SERIAL_NS, is judged apart from large, which may well pay while the other does not; and a
- * thread that spins after a small region in vain costs more than the region may gain. */
-static const double first_pause = 1e-3, longest_pause[] = {0.25, 1.0}; /* seconds; large, small */
+ * thread that spins after a small region in vain costs more than many of them gain. */
+static const struct {
+    double first, longest, growth;            /* seconds; times */
+} pauses[] = {{1e-3, 0.25, 2}, {2e-3, 2, 4}}; /* large, small */
 static _Atomic double pause[2];        /* the last one's length; halved by each region that pays */
 static _Atomic double paused_until[2]; /* by the clock of omp_get_wtime */
 
@@ -69,8 +71,9 @@ static void judge(int kind, double start, double end, double serial) {
         atomic_store(&pause[kind], last / 2);
         return;
     }
-    last = 2 * last > first_pause ? 2 * last : first_pause;
-    if (last > longest_pause[kind]) last = longest_pause[kind];
+    last *= pauses[kind].growth;
+    if (last < pauses[kind].first) last = pauses[kind].first;
+    if (last > pauses[kind].longest) last = pauses[kind].longest;
     atomic_store(&pause[kind], last);
     atomic_store(&paused_until[kind], end + last);
 }

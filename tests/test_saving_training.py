@@ -21,6 +21,7 @@ from coreops.saving import load_model
 pytestmark = [
     pytest.mark.usefixtures("h5py"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # inside Keras
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # it tries uninitialised memory
     pytest.mark.filterwarnings("ignore:.*numpy backend"),
 ]
 

@@ -135,6 +135,20 @@ class OptimizerState:
             self._slot_lists += self.add_optimizer_variables(variables, list(names), starts)
         self.built = True
 
+    def _must_know(self, variables: Iterable[Variable]) -> None:
+        """Check that these are among the weights that the optimizer was built for.
+
+        Raises:
+            ValueError: one of them is not.
+        """
+        for variable in variables:
+            if variable not in self._indices:
+                raise ValueError(
+                    f"Unknown variable: {variable}. This optimizer can only be called for the "
+                    "variables it was originally built with. When working with a new set of "
+                    "variables, you should recreate a new optimizer instance."
+                )
+
     def _get_variable_index(self, variable: Variable) -> int:
         return self._indices[variable]
 

@@ -64,13 +64,7 @@ def _variables(
             f"Expected one gradient for each of {len(variables)} variables. "
             f"Received a list of {count} gradients."
         )
-    for variable in variables:
-        if variable not in optimizer._indices:
-            raise ValueError(
-                f"Unknown variable: {variable}. This optimizer can only be called for the "
-                "variables it was originally built with. When working with a new set of "
-                "variables, you should recreate a new optimizer instance."
-            )
+    optimizer._must_know(variables)
     return variables
 
 

@@ -490,11 +490,11 @@ def test_a_loss_that_is_no_number_leaves_the_weights_alone(rng, bad):
 
 def test_numpy_in_a_lambda_is_refused(rng):
     model = Sequential(
-        [layers.Input((3,)), layers.Dense(3), layers.Lambda(np.exp), layers.Dense(1)]
+        [layers.Input((3,)), layers.Dense(3), layers.Lambda(np.exp, name="own"), layers.Dense(1)]
     )
     model.compile("sgd", "mse")
     before = model.get_weights()
-    with pytest.raises(TypeError, match=r"coreops\.ops"):
+    with pytest.raises(TypeError, match=r"Layer 'own'.*coreops\.ops"):
         model.train_on_batch(np.ones((4, 3)), np.ones((4, 3)))
     assert all(map(np.array_equal, before, model.get_weights()))
 

@@ -230,7 +230,10 @@ class Chain:
         layer._clear_losses()
         with _tape.recording(own) as leaves, _plan.python_scope(self.training):
             entry: Any = _tape.trace(y)
-            result = seam.fn(entry, mask)
+            try:
+                result = seam.fn(entry, mask)
+            except _tape.Traced as error:
+                raise _tape.Traced(f"Layer '{layer.name}': {error}") from error
         result, mask = result if isinstance(result, tuple) else (result, mask)
         losses = [loss for one in layer._flatten_layers() for loss in one._call_losses]
         value = np.ascontiguousarray(_tape.value_of(result), self.workspace.dtype)

@@ -59,7 +59,7 @@ class SKLearnClassifier(ClassifierMixin, Wrapper):
         if len(classes) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of two classes at least. Received: only "
-                f"one class, {classes[0]!r}"
+                f"one class, {classes[0]}"
             )
         if not first and not np.array_equal(classes, self.classes_):
             raise ValueError(

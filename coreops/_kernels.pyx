@@ -4,6 +4,7 @@ released, statuses turned into exceptions. No arithmetic on data happens here.""
 
 cimport cython
 from libc.math cimport HUGE_VAL
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -53,6 +54,7 @@ cdef extern from *:
 
 include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
+include "_bridge/memory.pxi"
 include "_bridge/plan.pxi"
 include "_bridge/gradients.pxi"
 include "_bridge/update.pxi"

@@ -55,7 +55,7 @@ static void dense_piece(void *context, int worker, ptrdiff_t piece) {
     const ptrdiff_t columns = left < dense->columns ? left : dense->columns;
     const char *kernel = step->u.dense.kernel, *bias = step->u.dense.bias;
     char *y = dense->y + first * item;
-    char *scratch = dense->arena + worker * job->arena_bytes + job->scratch;
+    char *scratch = dense->arena + worker * job->stride + job->scratch;
     if (bias) bias += first * item;
     if (step->op == CO_OP_DENSE_INT8) {
         const co_kernels *kernels = job->plan->kernels;
@@ -76,14 +76,22 @@ static void dense_piece(void *context, int worker, ptrdiff_t piece) {
     }
 }
 
-/* How long a dense step takes one thread, in nanoseconds: by its arithmetic, or as its weights come
- * at 100 GB/s. */
-static double dense_ns(const co_job *job, const co_step *step) {
+/* How long a step takes one thread, in nanoseconds: a dense one by its arithmetic, or as its
+ * weights come at 100 GB/s. */
+static double step_ns(const co_job *job, const co_step *step) {
     double ns = step->ns * (double)job->units;
+    if (step->op != CO_OP_DENSE && step->op != CO_OP_DENSE_INT8) return ns;
     const ptrdiff_t item = step->op == CO_OP_DENSE_INT8 ? 1 : job->plan->item_bytes;
     const double bytes = (double)(step->u.dense.k * step->u.dense.n * item);
     if (by_matmul(job, step)) ns /= job->plan->matmul->speed;
     return ns > bytes / 100 ? ns : bytes / 100;
+}
+
+/* The columns of a dense step that stay together: a panel of its weights. */
+static ptrdiff_t panel(const co_job *job, const co_step *step) {
+    if (step->op == CO_OP_DENSE_INT8) return job->plan->kernels->qgemm_nr;
+    if (step->u.dense.by_dots && step->u.dense.n > 0) return step->u.dense.n;
+    return by_matmul(job, step) ? job->plan->matmul->nr : job->plan->kernels->gemm_nr;
 }
 
 static void run_dense(const co_job *job, const co_step *step, ptrdiff_t m, const char *x, char *y,
@@ -92,10 +100,8 @@ static void run_dense(const co_job *job, const co_step *step, ptrdiff_t m, const
     co_dense dense = {job, step, m, n, x, y, arena};
     int team = 1;
     if (job->team > 1) {
-        const ptrdiff_t grain = by_matmul(job, step)           ? job->plan->matmul->nr
-                                : step->op == CO_OP_DENSE_INT8 ? job->plan->kernels->qgemm_nr
-                                                               : job->plan->kernels->gemm_nr;
-        team = co_team(n / grain, dense_ns(job, step), job->team);
+        const ptrdiff_t grain = panel(job, step);
+        team = co_team(n / grain, step_ns(job, step), job->team);
         dense.columns = (n + 2 * team - 1) / (2 * team); /* two pieces a thread */
         dense.columns = (dense.columns + grain - 1) / grain * grain;
     }
@@ -162,7 +168,7 @@ static void run_step(const co_job *job, const co_step *step, char *arena, ptrdif
 static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     const co_job *job = context;
     const ptrdiff_t first = chunk * job->block, left = job->units - first;
-    char *arena = job->arena + worker * job->arena_bytes;
+    char *arena = job->arena + worker * job->stride;
     for (int i = 0; i < job->plan->n_steps; i++)
         run_step(job, &job->plan->steps[i], arena, first, left < job->block ? left : job->block);
     if (job->result >= job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
@@ -185,23 +191,38 @@ static ptrdiff_t scratch_of(const co_job *job, ptrdiff_t block) {
     return (most + CO_LINE - 1) / CO_LINE * CO_LINE;
 }
 
+/* How long the call takes when `team` threads share out the columns of its dense steps. */
+static double by_columns(const co_job *job, int team) {
+    double ns = 0;
+    for (int i = 0; i < job->plan->n_steps; i++) {
+        const co_step *step = &job->plan->steps[i];
+        const double alone = step_ns(job, step);
+        ptrdiff_t parts = 1;
+        if (step->op == CO_OP_DENSE || step->op == CO_OP_DENSE_INT8)
+            parts = step->u.dense.n / panel(job, step);
+        if (parts > team) parts = team;
+        ns += parts > 1 && alone >= CO_HOT_NS ? alone / (double)parts + CO_REGION_NS : alone;
+    }
+    return ns;
+}
+
 /* Cuts the call into chunks of units and says how many threads are to work on them: a plan's block
- * is a chunk, or less when that would leave threads without work. A call of a few rows is one
- * chunk, of which large dense steps share out their columns. */
+ * is a chunk, or less when that would leave threads without work. A call of a few rows, which whole
+ * tiles share out badly, is one chunk, of which large dense steps share out their columns. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
     ptrdiff_t grain = plan->kernels->gemm_mr, block = plan->block;
     double ns = 0;
     for (int i = 0, found = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
-        const int dense = step->op == CO_OP_DENSE || step->op == CO_OP_DENSE_INT8;
-        ns += dense ? dense_ns(job, step) : step->ns * (double)job->units;
+        ns += step_ns(job, step);
         if (!by_matmul(job, step)) continue;
         const ptrdiff_t rows = plan->matmul->block(step->u.dense.k);
         const ptrdiff_t units = rows * plan->units / step->positions;
         if (!found++ || units < block) block = units > 0 ? units : 1;
         grain = plan->matmul->mr;
     }
+    co_arrive(ns, threads);
     const int wanted = co_team(PTRDIFF_MAX, ns, threads);
     int team = job->units < wanted ? (int)job->units : wanted;
     if (team > 1) {
@@ -211,14 +232,21 @@ static int cut(co_job *job, int threads) {
     }
     job->block = block < job->units ? block : job->units;
     ptrdiff_t chunks = job->block ? (job->units + job->block - 1) / job->block : 0;
-    if (2 * chunks <= wanted) { /* too few rows for so many threads: they share columns */
-        job->block = job->units;
-        job->team = wanted;
-        chunks = 1;
+    if (chunks < team) team = chunks > 0 ? (int)chunks : 1;
+    if (wanted > 1) {
+        /* The units of the thread that has most: the last chunk, if it has one more than others. */
+        ptrdiff_t most = (chunks + team - 1) / team * job->block;
+        if (chunks % team == 1) most -= chunks * job->block - job->units;
+        if (by_columns(job, wanted) < ns * (double)most / (double)job->units) {
+            job->block = job->units;
+            job->team = wanted;
+            team = 1;
+        }
     }
     job->scratch = plan->arena * job->block;
     job->arena_bytes = job->scratch + scratch_of(job, job->block);
-    return chunks < team ? (int)chunks : team;
+    job->stride = job->arena_bytes - (job->team > 1 ? job->scratch : 0);
+    return team;
 }
 
 static co_status pack_all(const co_job *job) {
@@ -257,7 +285,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
     /* The last run may have left an arena; it is large enough for any run of this size. */
     co_plan *shared = (co_plan *)plan;
     if (job.arena_bytes > (PTRDIFF_MAX - CO_LINE) / workers) return CO_NO_MEMORY;
-    const ptrdiff_t need = job.arena_bytes * workers;
+    const ptrdiff_t need = job.arena_bytes + (workers - 1) * job.stride;
     ptrdiff_t *header = atomic_exchange(&shared->spare, NULL);
     if (!header || header[0] < need) {
         free(header);

@@ -15,6 +15,7 @@ typedef struct co_job {
     char *arena;
     ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
     ptrdiff_t scratch;     /* where that starts */
+    ptrdiff_t stride;      /* to the next worker's: those who share columns share the values */
     ptrdiff_t result;      /* bytes of the run's */
 } co_job;
 

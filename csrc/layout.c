@@ -125,24 +125,30 @@ static co_status lay_out_arena(co_plan *plan) {
     return CO_OK;
 }
 
-/* Nanoseconds of a unit's step, from round figures of a current core: 4 NR GFLOP/s (NR is two
- * vectors, and about half of the peak is left to a small product), half a nanosecond for an element
- * of an activation, 10 GB/s. Only the choice of how many threads to wake hangs on it. */
+/* Nanoseconds of a unit's step, from round figures of a current core: 6 NR GFLOP/s (NR is two
+ * vectors; three quarters of the peak are left to a small product) and 100 GB/s for what a product
+ * reads and writes, two vectors in a nanosecond for elements of an activation, half of that for
+ * random ones, 25 GB/s moved. Only the choice of how many threads to wake hangs on it. */
 static double estimate(const co_plan *plan, const co_step *step) {
-    double out = (double)(plan->values[step->y < 0 ? step->x : step->y].size / plan->units);
+    const int x = step->x < 0 ? step->y : step->x, y = step->y < 0 ? step->x : step->y;
+    const double in = (double)(plan->values[x].size / plan->units);
+    const double out = (double)(plan->values[y].size / plan->units);
+    const double nr = plan->kernels->gemm_nr, moved = (in + out) * plan->item_bytes / 100;
+    double ns;
     switch (step->op) {
     case CO_OP_DENSE_INT8: /* twice as fast at least, where the CPU has instructions for it */
-        return out * (double)step->u.dense.k / (4 * plan->kernels->gemm_nr);
     case CO_OP_DENSE:
-        return out * (double)step->u.dense.k / (2 * plan->kernels->gemm_nr);
+        ns = out * (double)step->u.dense.k / ((step->op == CO_OP_DENSE ? 3 : 6) * nr);
+        return ns > moved ? ns : moved;
     case CO_OP_ACT:
     case CO_OP_SOFTMAX:
+        return 4 * out / nr;
     case CO_OP_DROPOUT:
     case CO_OP_LOSS:
     case CO_OP_ACT_GRAD:
-        return out / 2;
+        return 8 * out / nr;
     default:
-        return 0.1 * out * plan->item_bytes;
+        return 0.04 * out * plan->item_bytes;
     }
 }
 

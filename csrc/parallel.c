@@ -13,61 +13,115 @@
 static atomic_int team_used; /* this process has run a parallel region */
 static atomic_int forked;    /* this process is a child of one that had */
 
+#if defined(_OPENMP)
 /* A team is as late as its latest thread. On a machine that is busy with something else a thread
  * may not get a core for milliseconds, while the others spin: the call then takes many times what
  * one thread would. So each region is held against the time of its fastest chunk; after one that
- * did not pay, calls do without a team for a while, twice as long each time. */
-#define FIRST_PAUSE 1e-3 /* seconds */
-#define LONGEST_PAUSE 0.25
-static _Atomic double pause;        /* the last one's length; halved by each region that pays */
-static _Atomic double paused_until; /* by the clock of omp_get_wtime */
+ * did not pay, calls do without a team for a while, longer each time. Small work, below
+ * CO_SERIAL_NS, is judged apart from large, which may well pay while the other does not; and a
+ * thread that spins after a small region in vain costs more than many of them gain. */
+static const struct {
+    double first, longest, growth;            /* seconds; times */
+} pauses[] = {{1e-3, 0.25, 2}, {2e-3, 2, 4}}; /* large, small */
+static _Atomic double pause[2];        /* the last one's length; halved by each region that pays */
+static _Atomic double paused_until[2]; /* by the clock of omp_get_wtime */
+
+/* After a region its threads spin for a while, and the next one finds them awake. So small work is
+ * shared out too while one thread makes calls in quick succession (a team belongs to its caller).
+ * The region that has to wake the threads may take longer than it should. */
+enum { IN_A_ROW = 16 };
+static const double quick = 100e-6; /* seconds from one call to the next */
+static const double awake = 1e-3, waking = 50e-6;
+static _Thread_local int small;      /* what co_team said yes to last; its address says who calls */
+static _Atomic(const void *) caller; /* who did last */
+static atomic_int in_a_row;
+static _Atomic double last_call, last_region;
+
+void co_arrive(double ns, int limit) {
+    if (limit <= 1 || ns < CO_HOT_NS) return;
+    const double now = omp_get_wtime();
+    const int count = atomic_load(&in_a_row);
+    if (atomic_exchange(&caller, &small) != &small || now - atomic_load(&last_call) > quick)
+        atomic_store(&in_a_row, 0);
+    else if (count < IN_A_ROW)
+        atomic_store(&in_a_row, count + 1);
+    atomic_store(&last_call, now);
+}
 
 int co_team(ptrdiff_t chunks, double ns, int limit) {
-#if defined(_OPENMP)
-    if (limit <= 1 || chunks <= 1 || ns < CO_SERIAL_NS) return 1;
+    if (limit <= 1 || chunks <= 1 || ns < CO_HOT_NS) return 1;
+    const int hot = atomic_load(&in_a_row) >= IN_A_ROW && atomic_load(&caller) == &small;
+    const double least = hot ? CO_HOT_NS : CO_SERIAL_NS;
+    if (ns < least) return 1;
     /* Inside somebody's parallel region the cores are taken already. */
     if (atomic_load(&forked) || omp_in_parallel()) return 1;
-    if (omp_get_wtime() < atomic_load(&paused_until)) return 1;
-    double paying = ns / (CO_SERIAL_NS / 2); /* each thread gets half the threshold's work */
+    small = ns < CO_SERIAL_NS;
+    if (omp_get_wtime() < atomic_load(&paused_until[small])) return 1;
+    double paying = ns / (least / 2); /* each thread gets half the threshold's work */
     ptrdiff_t team = limit < chunks ? limit : chunks;
     return paying < (double)team ? (int)paying : (int)team;
-#else
-    (void)chunks, (void)ns, (void)limit;
-    return 1;
-#endif
 }
 
-#if defined(_OPENMP)
-static void judge(double start, double end, double serial) {
-    double last = atomic_load(&pause);
+static void judge(int kind, double start, double end, double serial) {
+    double last = atomic_load(&pause[kind]);
+    if (kind && start - atomic_load(&last_region) > awake) serial += waking;
+    atomic_store(&last_region, end);
+    atomic_store(&last_call, end);
     if (end - start < serial) {
-        atomic_store(&pause, last / 2);
+        atomic_store(&pause[kind], last / 2);
         return;
     }
-    last = last < FIRST_PAUSE ? FIRST_PAUSE : 2 * last < LONGEST_PAUSE ? 2 * last : LONGEST_PAUSE;
-    atomic_store(&pause, last);
-    atomic_store(&paused_until, end + last);
+    last *= pauses[kind].growth;
+    if (last < pauses[kind].first) last = pauses[kind].first;
+    if (last > pauses[kind].longest) last = pauses[kind].longest;
+    atomic_store(&pause[kind], last);
+    atomic_store(&paused_until[kind], end + last);
 }
 
+/* Chunks next .. end - 1, on a cache line of their own. Each worker begins with a stretch, the same
+ * in each call of the same size: its core's cache still has what it read and wrote there. Then it
+ * helps with the others. */
+typedef struct stretch {
+    _Alignas(64) atomic_ptrdiff_t next;
+    ptrdiff_t end;
+} stretch;
+enum { STRETCHES = 16 };
+
 static void in_team(ptrdiff_t chunks, int team, co_chunk *work, void *job) {
-    atomic_ptrdiff_t next = 0;
+    const int kind = small, n = team < STRETCHES ? team : STRETCHES;
     const double start = omp_get_wtime();
     double fastest = 1e9; /* seconds of a chunk */
+    stretch stretches[STRETCHES];
+    for (ptrdiff_t i = 0, next = 0; i < n; i++) {
+        atomic_init(&stretches[i].next, next);
+        stretches[i].end = next += (chunks - next) / (n - i);
+    }
     atomic_store(&team_used, 1);
 #pragma omp parallel num_threads(team) reduction(min : fastest)
     {
         const int worker = omp_get_thread_num();
         double before = omp_get_wtime();
-        ptrdiff_t chunk;
-        while ((chunk = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < chunks) {
-            work(job, worker, chunk);
-            const double now = omp_get_wtime();
-            /* the last chunk may be a short one */
-            if (chunk < chunks - 1 && now - before < fastest) fastest = now - before;
-            before = now;
+        for (int i = 0; i < n; i++) {
+            stretch *from = &stretches[(worker + i) % n];
+            ptrdiff_t chunk;
+            while ((chunk = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed)) <
+                   from->end) {
+                work(job, worker, chunk);
+                const double now = omp_get_wtime();
+                /* the last chunk may be a short one */
+                if (chunk < chunks - 1 && now - before < fastest) fastest = now - before;
+                before = now;
+            }
         }
     }
-    judge(start, omp_get_wtime(), fastest * (double)chunks);
+    judge(kind, start, omp_get_wtime(), fastest * (double)chunks);
+}
+#else
+void co_arrive(double ns, int limit) { (void)ns, (void)limit; }
+
+int co_team(ptrdiff_t chunks, double ns, int limit) {
+    (void)chunks, (void)ns, (void)limit;
+    return 1;
 }
 #endif
 

@@ -4,20 +4,27 @@
 
 #include <stddef.h>
 
-/* Work that takes less than this stays on the caller's thread: to wake a team
- * costs 5 to 10 us when its threads sleep (docs/performance.md). Nanoseconds. */
+/* Work that takes less than CO_SERIAL_NS stays on the caller's thread: to wake a team costs 5 to
+ * 10 us when its threads sleep. Where calls follow one another so quickly that they are awake, a
+ * region costs about CO_REGION_NS, and CO_HOT_NS is the bound (docs/performance.md). */
 #define CO_SERIAL_NS 40e3
+#define CO_HOT_NS 6e3
+#define CO_REGION_NS 2e3
 
 /* One chunk of a job, done by worker 0 .. team - 1. */
 typedef void co_chunk(void *job, int worker, ptrdiff_t chunk);
+
+/* To be told of each call, before co_team is asked: it has about `ns` nanoseconds of work and may
+ * use `limit` threads. */
+void co_arrive(double ns, int limit);
 
 /* The number of threads worth waking for a job of `chunks` chunks and `ns`
  * nanoseconds, at most limit; 1 means that the caller does it alone. */
 int co_team(ptrdiff_t chunks, double ns, int limit);
 
 /* Does chunks 0 .. chunks - 1 of the job, each once, in any order. The workers
- * claim chunks from a counter, so that one which comes late, or is descheduled,
- * holds up nothing but the chunk in its hands. */
+ * claim them one by one, so that one which comes late, or is descheduled, holds
+ * up nothing but the chunk in its hands. */
 void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job);
 
 /* After a fork the child works alone: the threads of its parent's team are not

@@ -25,6 +25,7 @@ from coreops.callbacks import (
     ModelCheckpoint,
     ProgbarLogger,
     ReduceLROnPlateau,
+    SwapEMAWeights,
     TerminateOnNaN,
     progress,
 )
@@ -170,6 +171,36 @@ def test_csv_of_values_that_are_lists(tmp_path):
     log.on_train_end()
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines == ["epoch;a;b;c;val_a", '0;"""[1, 2]""";x;0.5;1', "1;3.0;NA;NA;NA"]
+
+
+def averaging():
+    model = linear(coreops)
+    model.compile(coreops.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
+    return model
+
+
+def test_averages_are_judged_and_weights_go_on():
+    kwargs = {"batch_size": 4, "epochs": 3, "verbose": 0, "shuffle": False}
+    plain, swapped = averaging(), averaging()
+    expected = plain.fit(X, Y, validation_data=(X, Y), **kwargs).history
+    seen = []
+    spy = LambdaCallback(on_test_begin=lambda logs: seen.append(swapped.get_weights()))
+    callbacks = [SwapEMAWeights(), spy]
+    found = swapped.fit(X, Y, validation_data=(X, Y), callbacks=callbacks, **kwargs).history
+    assert found["loss"] == expected["loss"]
+    assert found["val_loss"] != expected["val_loss"]
+    for a, b, c in zip(swapped.get_weights(), plain.get_weights(), seen[-1], strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)  # fit ends with the averages
+    by_epoch = averaging()
+    kept = []
+    spy = LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(by_epoch.get_weights()))
+    by_epoch.fit(X, Y, callbacks=[SwapEMAWeights(swap_on_epoch=True), spy], **kwargs)
+    for one, other in zip(seen, kept, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+    np.testing.assert_array_equal(by_epoch.get_weights()[0], plain.get_weights()[0])
+    with pytest.raises(ValueError, match="use_ema"):
+        linear(coreops).evaluate(X, Y, verbose=0, callbacks=[SwapEMAWeights()])
 
 
 # --- the progress bar -----------------------------------------------------------------------

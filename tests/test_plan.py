@@ -1,6 +1,9 @@
 """Plans of several steps: fusing, memory, threads, blocks, and the border to Python."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -74,6 +77,50 @@ def test_threads_that_share_columns_give_the_same_bits(isa, rng, threads, batch)
         threads(count)
         assert np.array_equal(plan.run(x)[0], one)
         time.sleep(0.002)
+
+
+@pytest.mark.parametrize(("sizes", "batch"), [((400, 512), 1), ((300, 256, 200, 10), 17)])
+def test_calls_in_quick_succession_give_the_same_bits(isa, rng, threads, sizes, batch):
+    """From the 17th on, small calls get a team too."""
+    plan, _ = chain(rng, sizes)
+    x = rng.normal(size=(batch, sizes[0])).astype(np.float32)
+    threads(1)
+    one = plan.run(x)[0]
+    for count in (2, 3, 8):
+        threads(count)
+        for _ in range(100):
+            assert np.array_equal(plan.run(x)[0], one)
+
+
+TEAMS = """
+import os, sys, time
+import numpy as np
+from coreops import _kernels
+_kernels.set_num_threads(2)
+plan = _kernels.Plan("float32", (512,))
+plan.finish(plan.dense(0, 1, np.zeros((512, 512), np.float32)), (512,))
+x = np.zeros((1, 512), np.float32)
+before = len(os.listdir("/proc/self/task"))
+deadline = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < deadline and len(os.listdir("/proc/self/task")) == before:
+    for _ in range(100):
+        plan.run(x)
+        time.sleep(float(sys.argv[1])) if float(sys.argv[1]) else None
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads as Linux does")
+@pytest.mark.skipif(_kernels.parallel_runtime() == "none", reason="no threads in this build")
+def test_small_calls_have_a_team_only_in_quick_succession():
+    def made(pause, seconds):
+        run = subprocess.run(
+            [sys.executable, "-c", TEAMS, str(pause), str(seconds)], capture_output=True, check=True
+        )
+        return int(run.stdout)
+
+    assert made(0.001, 0.3) == 0
+    assert made(0, 60) == 1
 
 
 def test_the_bits_do_not_depend_on_the_batch(isa, rng, batch_invariant):
@@ -287,9 +334,10 @@ def test_only_numbers_are_moved(dtype):
         _kernels.Plan(dtype, (8,))
 
 
-def test_many_python_threads_run_one_plan(rng):
-    plan, _ = chain(rng, (32, 200, 10))
-    x = rng.normal(size=(700, 32)).astype(np.float32)
+@pytest.mark.parametrize("batch", [20, 700])
+def test_many_python_threads_run_one_plan(rng, batch):
+    plan, _ = chain(rng, (32, 200, 200, 10))
+    x = rng.normal(size=(batch, 32)).astype(np.float32)
     expected = plan.run(x)[0]
     wrong = []
 
@@ -307,15 +355,19 @@ def test_many_python_threads_run_one_plan(rng):
 
 
 def _child(plan, x, queue):
-    queue.put(plan.run(x)[0].sum())
+    for _ in range(100):
+        result = plan.run(x)[0].sum()
+    queue.put(result)
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_fork_after_use_runs_and_does_not_hang(rng, threads):
+@pytest.mark.parametrize("batch", [8, 3000])
+def test_a_fork_after_use_runs_and_does_not_hang(rng, threads, batch):
     threads(2)
     plan, _ = chain(rng, (64, 256, 256, 10))
-    x = rng.normal(size=(3000, 64)).astype(np.float32)
-    expected = plan.run(x)[0].sum()
+    x = rng.normal(size=(batch, 64)).astype(np.float32)
+    for _ in range(100):
+        expected = plan.run(x)[0].sum()
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     child = context.Process(target=_child, args=(plan, x, queue))

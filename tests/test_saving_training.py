@@ -21,6 +21,7 @@ from coreops.saving import load_model
 pytestmark = [
     pytest.mark.usefixtures("h5py"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # inside Keras
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # it tries uninitialised memory
     pytest.mark.filterwarnings("ignore:.*numpy backend"),
 ]
 
@@ -115,6 +116,25 @@ def test_the_file_is_the_one_that_keras_writes(keras, name, tmp_path, h5py):  # 
                 shapes = {key: (str(value.dtype), value.shape) for key, value in group.items()}
                 found.append((config, dict(group.attrs), shapes))
     assert found[0] == found[1]
+
+
+def test_a_fit_goes_on_from_a_file(tmp_path, rng):
+    """To the bit, as if it had not been interrupted."""
+    x, y = (rng.normal(size=(40, n)).astype(np.float32) for n in (5, 3))
+    whole = stack(coreops)
+    whole.compile(coreops.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    start = whole.get_weights()
+    whole.fit(x, y, epochs=4, shuffle=False, verbose=0)
+    model = stack(coreops)
+    model.set_weights(start)
+    model.compile(coreops.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    for _ in range(4):
+        model.fit(x, y, shuffle=False, verbose=0)
+        model.save(tmp_path / "m.keras")
+        model = load_model(tmp_path / "m.keras")
+    for own, other in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
+    assert model.evaluate(x, y, verbose=0) == whole.evaluate(x, y, verbose=0)
 
 
 def test_weights_file_keeps_the_state(keras, tmp_path):

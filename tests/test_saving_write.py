@@ -16,6 +16,7 @@ from coreops.saving import load_model, load_weights
 pytestmark = [
     pytest.mark.usefixtures("h5py"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # inside Keras
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # it tries uninitialised memory
     pytest.mark.filterwarnings("ignore:.*numpy backend"),  # int8 there
 ]
 

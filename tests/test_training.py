@@ -473,6 +473,21 @@ def test_labels_that_do_not_fit_leave_the_weights_alone(rng, y, message):
     assert np.isfinite(model.train_on_batch(x, np.arange(4)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_leaves_the_weights_alone(rng, bad):
+    x, y = rng.normal(size=(4, 20)).astype("float32"), np.arange(4)
+    model = network()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.train_on_batch(x, y)
+    before = model.get_weights()
+    x[2, 3] = bad
+    with pytest.warns(RuntimeWarning, match="nothing is learnt"):
+        model.train_on_batch(x, y)
+    assert all(map(np.array_equal, before, model.get_weights()))
+    x[2, 3] = 0
+    assert np.isfinite(model.train_on_batch(x, y))
+
+
 def test_numpy_in_a_lambda_is_refused(rng):
     model = Sequential(
         [layers.Input((3,)), layers.Dense(3), layers.Lambda(np.exp), layers.Dense(1)]

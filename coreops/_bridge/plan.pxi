@@ -41,7 +41,7 @@ cdef class Plan:
     cdef cnp.npy_intp _out_dims[32]
     cdef int _in_rank, _out_rank, _type_num, _streams, _words
     cdef bint _ready
-    cdef double _ns
+    cdef double _ns, _out_bytes  # of a sample
 
     def __cinit__(self, dtype, tuple shape, str precision="highest"):
         self.dtype = np.dtype(dtype)
@@ -197,6 +197,7 @@ cdef class Plan:
             self._out_dims[i + 1] = n
         self._out_rank = len(shape) + 1
         self._ns = co_plan_cost(self._c)
+        self._out_bytes = co_plan_size(self._c, y) * <double>(self.dtype.itemsize / self._words)
         self._ready = True
         return self
 
@@ -227,16 +228,11 @@ cdef class Plan:
 
     cdef object run_array(self, cnp.ndarray x, object out):
         """The result for x, which `accepts` has seen; in `out` if that is not None."""
-        cdef cnp.npy_intp dims[32]
         cdef void *buffers[3]
         cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
         cdef cnp.ndarray y
-        cdef int i
         if out is None:
-            dims[0] = batch
-            for i in range(1, self._out_rank):
-                dims[i] = self._out_dims[i]
-            y = cnp.PyArray_EMPTY(self._out_rank, dims, self._type_num, 0)
+            y = self._result(batch)
         else:
             self._check_out(out, batch)
             if _overlap(x, <cnp.ndarray>out):
@@ -249,11 +245,20 @@ cdef class Plan:
         self._run(batch, buffers, NULL)
         return y
 
+    cdef cnp.ndarray _result(self, ptrdiff_t batch):
+        """A new array for the result."""
+        cdef cnp.npy_intp dims[32]
+        cdef int i
+        dims[0] = batch
+        for i in range(1, self._out_rank):
+            dims[i] = self._out_dims[i]
+        return empty_array(self._out_rank, dims, self._type_num, batch * self._out_bytes)
+
     cdef int _run(self, ptrdiff_t batch, void *const *buffers, const co_stream *streams) except -1:
         cdef co_status status
         cdef co_how how = co_how(_threads, _flags)
         # To release the lock costs about 0.1 us: not worth it for work of a microsecond or two.
-        if self._ns * batch < 5e3:
+        if self._ns * batch < 3e3:
             status = co_plan_run(self._c, batch, buffers, streams, how)
         else:
             with nogil:
@@ -301,8 +306,7 @@ cdef class Plan:
         cdef co_stream *pairs = NULL
         if out is not None:
             self._check_out(out, batch)
-        y = out if out is not None and not _overlap(x, <cnp.ndarray>out) else np.empty(
-            (batch, *self.out_shape), self.dtype)
+        y = out if out is not None and not _overlap(x, <cnp.ndarray>out) else self._result(batch)
         buffers[0] = cnp.PyArray_DATA(x)
         buffers[1] = cnp.PyArray_DATA(y)
         buffers[2] = NULL

@@ -38,6 +38,7 @@ class Compiled:
         self.loss_weight = 1.0 if weight is None else float(weight)
         self._user_metrics = _listed(user, "metrics")
         self._user_weighted = _listed(weighted, "weighted_metrics")
+        self.has_loss = self._user_loss is not None
         self.loss: Loss | None = None
         self.resolved = False
         self._named: dict[str, Metric] = {}  # by the key of the logs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,7 +112,15 @@ class TrainingStep:
                 break
             gradient = chain.back(passed[i], gradient, i > 0)
         total += loss + chain.trainer.penalty() + chain.penalize()
-        self._learn(chain, batch, update)
+        if math.isfinite(total):
+            self._learn(chain, batch, update)
+        else:
+            warnings.warn(
+                f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as "
+                "they are.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         return total, y_pred
 
     def _kernel_of(self, y: Any, shape: tuple[int, ...]) -> Any:

@@ -1,5 +1,6 @@
 """Callbacks, under Keras' names."""
 
+from .averages import SwapEMAWeights
 from .callback import Callback, CallbackList
 from .checkpoint import BackupAndRestore, ModelCheckpoint
 from .history import CSVLogger, History, LambdaCallback, TerminateOnNaN
@@ -19,5 +20,6 @@ __all__ = [
     "MonitorCallback",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TerminateOnNaN",
 ]

@@ -25,6 +25,8 @@ _PIECE_NS = 20e6  # estimated work of one call into the kernels: an interrupt wa
 class Judge(Compilable):
     """A compiled layer that can be built for data, and judged by it."""
 
+    _built_for: Compiled | None = None  # of all that is compiled
+
     def _options(self, caller: str, **asked: Any) -> Options:
         """How the model wants its data: in float64, if any of its layers computes in that."""
         wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves() or [self])
@@ -69,6 +71,8 @@ class Judge(Compilable):
 
     def _build_for(self, x: np.ndarray) -> None:
         """Build what is not built, the optimizer's variables too."""
+        if self._built_for is self._compilation is not None and self.built:
+            return
         x = self._adapt(x)
         if not all(layer.built for layer in self._flatten_layers()):
             self._prepare((None, *x.shape[1:]), x.dtype)
@@ -76,6 +80,7 @@ class Judge(Compilable):
                 self._program(training=False, observe=False)(x)
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)
+        self._built_for = self._compilation
 
     def _hooked(
         self, mode: str, feed: Feed, callbacks: CallbackList, compiled: Compiled

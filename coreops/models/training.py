@@ -95,7 +95,6 @@ class Trainer(Judge):
                 or the model.
         """
         compiled = self._must_be_compiled("fit")
-        self._needs_optimizer("fit")
         if "nb_epoch" in kwargs:
             warnings.warn(
                 "fit: `nb_epoch` is the old spelling of `epochs`.", DeprecationWarning, stacklevel=2
@@ -127,6 +126,7 @@ class Trainer(Judge):
                 validation_batch_size or batch_size, validation_steps,
             )  # fmt: skip
         self._build_for(first_of(feed))
+        self._must_learn("fit")
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_history=True, add_progbar=verbose != 0, model=self,
@@ -235,7 +235,7 @@ class Trainer(Judge):
         metrics, before the step."""
         compiled = self._must_be_compiled("train_on_batch")
         x, y, weight = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
-        self._needs_optimizer("train_on_batch")
+        self._must_learn("train_on_batch")
         compiled.reset()
         step = self._training_step()
         loss, y_pred = step(self._adapt(x), y, weight)
@@ -256,10 +256,6 @@ class Trainer(Judge):
         return logs if return_dict else compiled.in_order(logs)
 
     # --- interruptions ----------------------------------------------------------------------
-
-    def _needs_optimizer(self, caller: str) -> None:
-        if self.optimizer is None:
-            raise ValueError(f"{caller}: the model was compiled without an optimizer.")
 
     def _resumable(self, epoch: int) -> dict[str, Any]:
         """What, beside weights and optimizer, the rest of the fit depends on that is in `epoch`."""

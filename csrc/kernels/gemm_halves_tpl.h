@@ -122,7 +122,7 @@ static void halves_run(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptr
                 gemm(1, columns, k, ar + i * lda, lda, (const real *)panels + j * k,
                      br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear);
     }
-    for (ptrdiff_t i = 0; i < m && !in_tile; i++) vact(n, cr + i * ldc, cr + i * ldc, act);
+    if (!in_tile) gemm_activate(m, n, cr, ldc, act);
 }
 
 /* The rows of a block whose operands keep to a part of L2 as gemm's do. */

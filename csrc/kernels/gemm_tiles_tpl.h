@@ -266,10 +266,9 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
     }
     t_end(t);
     tiles_finish(&last, 0, TB);
-    for (ptrdiff_t i = 0; i < m; i++) {
+    for (ptrdiff_t i = 0; i < m; i++)
         if (small[i]) gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, &call.act);
-        if (!in_tile) vact(n, c + i * ldc, c + i * ldc, act);
-    }
+    if (!in_tile) gemm_activate(m, n, c, ldc, act);
 }
 
 /* Rows of a block: as many as keep their parts in half of an L2 of 2 MiB, so that the weights come

@@ -200,3 +200,31 @@ def test_as_keras(keras, rng, name, kwargs):
     x = rng.normal(size=(2, 3, 4)).astype("float32")
     ours, theirs = assert_like_keras(keras, name, kwargs, x, roundings=0)
     np.testing.assert_allclose(ours.losses, [float(v) for v in theirs.losses], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_statistics_of_many_draws(rate):
+    """10^8 draws: the fraction, the mean, and neighbours of several distances that know nothing of
+    each other. Six standard deviations each: one failure in 10^8 seeds."""
+    n, calls = 5_000_000, 20
+    layer = Dropout(rate, seed=11)
+    x = np.ones(n, "float32")
+    dropped, pairs, before = 0, dict.fromkeys((1, 2, 16, 63, 64, 1024, n // 2), 0), None
+    repeats = 0
+    for _ in range(calls):
+        gone = layer(x, training=True) == 0
+        dropped += np.count_nonzero(gone)
+        for distance in pairs:
+            pairs[distance] += np.count_nonzero(gone[distance:] & gone[:-distance])
+        if before is not None:
+            repeats += np.count_nonzero(gone & before)
+        before = gone
+
+    def deviations(count, chance, of):
+        return abs(count - chance * of) / math.sqrt(chance * (1 - chance) * of)
+
+    assert deviations(dropped, rate, n * calls) < 6
+    assert abs((n * calls - dropped) / (1 - rate) / (n * calls) - 1) < 6e-4 * math.sqrt(rate / (1 - rate))
+    for distance, count in pairs.items():  # pairs overlap, which less than triples their variance
+        assert deviations(count, rate**2, (n - distance) * calls) < 6 * math.sqrt(3), distance
+    assert deviations(repeats, rate**2, n * (calls - 1)) < 6

@@ -135,6 +135,30 @@ def test_unknown_losses_and_metrics_are_found_at_first_use(kwargs):
             run(X, Y)
 
 
+def test_without_a_loss_something_else_must_be_there():
+    model = linear(coreops, loss=None)
+    for run in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match="nothing to learn"):
+            run(X, Y)
+    model = Sequential([Input((3,)), Dense(1, kernel_regularizer="l2")])
+    model.compile("sgd")
+    history = model.fit(X, epochs=2, verbose=0).history["loss"]
+    assert history[1] < history[0]
+    model.compile(None, "mse")
+    with pytest.raises(ValueError, match="without an optimizer"):
+        model.fit(X, Y)
+    assert model.evaluate(X, Y, verbose=0) > 0
+
+
+def test_steps_of_ones_own_are_refused():
+    class Own(Sequential):
+        def train_step(self, data):
+            return {}
+
+    with pytest.raises(NotImplementedError, match="train_step"):
+        Own([Input((3,)), Dense(1)]).compile("sgd", "mse")
+
+
 def test_compile_config_round_trip():
     model = linear(coreops, metrics=["mae", coreops.metrics.MeanSquaredError(name="second")])
     config = json.loads(json.dumps(model.get_compile_config()))

@@ -29,13 +29,29 @@ class TrainingStep:
         self.leaves = model.leaves()
         self.variables = model.trainable_variables
         self.mask: np.ndarray | None = None
-        self._model, self._compiled = model, compiled
+        self._mask_policy, self._compiled = model._mask_policy, compiled
+        self._inside = list(model._flatten_layers()), model.weights
+        self._state = self._look()
         self._optimizer: Any = compiled.optimizer
         wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves)
         self._workspace = Workspace(np.dtype(np.float64 if wide else np.float32))
         self._learners: Learners | None = None
         self._chains: dict[Any, LearningChain] = {}
         self._weight: tuple[Any, np.ndarray] | None = None
+        self._kernel: tuple[Any, Any] | None = None  # a loss, and what stands for it in a plan
+
+    def is_current(self, compiled: Compiled) -> bool:
+        """Whether this is what trains the model as it is now, and as it was compiled last."""
+        return compiled is self._compiled and self._state == self._look()
+
+    def _look(self) -> Any:
+        """What the plans and the choice of weights that learn were made from."""
+        layers, weights = self._inside
+        return [
+            [(layer._trainable, layer._revision, *map(id, layer._holders.values()))
+             for layer in layers],
+            [weight.trainable for weight in weights],
+        ]  # fmt: skip
 
     def __call__(
         self, x: np.ndarray, y: Any, sample_weight: Any = None, *, update: bool = True
@@ -66,7 +82,7 @@ class TrainingStep:
         chain = self._chains.get(key)
         if chain is None:
             chain = self._chains[key] = LearningChain(
-                self.leaves, self._learners, self._model._mask_policy
+                self.leaves, self._learners, self._mask_policy
             )
         try:
             return self._step(chain, x, mask, y, sample_weight, update)
@@ -87,7 +103,6 @@ class TrainingStep:
         total = 0.0
         passed: list[Passed] = []
         chain.clear_gradients()
-        self._model._clear_losses()
         part = chain.part(0, x, mask)
         while part.next < chain.length or part.seam is not None:
             x, mask, one = chain.forward(part, x, mask)
@@ -98,9 +113,11 @@ class TrainingStep:
                 break
             part = chain.part(part.next, x, mask)
         ended = part.seam is not None
-        if not ended and self._kernel_of(y, (batch, *part.ways["forward"].y.shape)) is not None:
-            wanted = bool(passed)
-            loss, y_pred, gradient = self._to_loss(chain, part, x, mask, y, sample_weight, wanted)
+        kernel = None if ended else self._kernel_of(y, (batch, *part.ways["forward"].y.shape))
+        if kernel is not None:
+            loss, y_pred, gradient = self._to_loss(
+                chain, part, kernel, x, mask, y, sample_weight, bool(passed)
+            )
         else:
             if not ended:
                 x, mask, one = chain.forward(part, x, mask)
@@ -130,12 +147,16 @@ class TrainingStep:
             compiled.resolve(() if y is None else y.shape, shape)
         if compiled.loss is None or y is None or len(shape) < 2:
             return None
-        return compiled.loss.kernel()
+        if self._kernel is None or self._kernel[0] is not compiled.loss:
+            made = compiled.loss.kernel()
+            self._kernel = compiled.loss, made and (made[0], _options(made[1]))
+        return self._kernel[1]
 
     def _to_loss(
         self,
         chain: LearningChain,
         part: Part,
+        kernel: tuple[str, dict[str, Any]],
         x: np.ndarray,
         mask: np.ndarray | None,
         y: Any,
@@ -155,8 +176,7 @@ class TrainingStep:
         loss: Any = self._compiled.loss
         target, factor = loss.prepare(y, shape, self._workspace.dtype, weight, mask)
         factor = factor * self._compiled.loss_weight
-        kind, options = loss.kernel()
-        way = chain.way_to_loss(part, kind, _options(options), wanted)
+        way = chain.way_to_loss(part, *kernel, wanted)
         chain.refresh()
         streams = streams_of(way.flow) if streams is None else streams
         rows = (len(x), forward.y.size // max(shape[-1], 1))

@@ -73,11 +73,13 @@ class Judge(Compilable):
         """Build what is not built, the optimizer's variables too."""
         if self._built_for is self._compilation is not None and self.built:
             return
-        x = self._adapt(x)
-        if not all(layer.built for layer in self._flatten_layers()):
-            self._prepare((None, *x.shape[1:]), x.dtype)
+        if "built" not in self._programs:  # which a change of the model's layers empties
+            x = self._adapt(x)
             if not all(layer.built for layer in self._flatten_layers()):
-                self._program(training=False, observe=False)(x)
+                self._prepare((None, *x.shape[1:]), x.dtype)
+                if not all(layer.built for layer in self._flatten_layers()):
+                    self._program(training=False, observe=False)(x)
+            self._programs["built"] = True
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)
         self._built_for = self._compilation

@@ -30,14 +30,12 @@ class Trainer(Judge):
         """Return what trains the model as it is now: its layers, which of their weights learn, and
         what `compile` said last."""
         compiled = self._must_be_compiled("fit")
-        learning = [id(variable) for variable in self.trainable_weights]
-        stamp = compiled, [(leaf, leaf._revision) for leaf in self.leaves()], learning
-        made = self._programs.get("step")
-        if made is None or made[0] != stamp:
-            if made is not None:
-                made[1].release()
-            made = self._programs["step"] = stamp, TrainingStep(self, compiled)
-        return made[1]
+        step = self._programs.get("step")
+        if step is None or not step.is_current(compiled):
+            if step is not None:
+                step.release()
+            step = self._programs["step"] = TrainingStep(self, compiled)
+        return step
 
     # --- fit --------------------------------------------------------------------------------
 

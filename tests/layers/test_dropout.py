@@ -224,7 +224,9 @@ def test_statistics_of_many_draws(rate):
         return abs(count - chance * of) / math.sqrt(chance * (1 - chance) * of)
 
     assert deviations(dropped, rate, n * calls) < 6
-    assert abs((n * calls - dropped) / (1 - rate) / (n * calls) - 1) < 6e-4 * math.sqrt(rate / (1 - rate))
+    assert abs((n * calls - dropped) / (1 - rate) / (n * calls) - 1) < 6e-4 * math.sqrt(
+        rate / (1 - rate)
+    )
     for distance, count in pairs.items():  # pairs overlap, which less than triples their variance
         assert deviations(count, rate**2, (n - distance) * calls) < 6 * math.sqrt(3), distance
     assert deviations(repeats, rate**2, n * (calls - 1)) < 6

@@ -17,7 +17,7 @@ __all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
 
 
 class SKLearnClassifier(ClassifierMixin, Wrapper):
-    """A model as a classifier: it learns the labels' one-hot rows.
+    """A model as a classifier: it learns the labels' one-hot rows. The arguments: `base.Wrapper`.
 
     The model has an output for each class, also where there are only two, and a loss such as
     "categorical_crossentropy". Labels may be of any kind.
@@ -93,7 +93,8 @@ class _NumberTarget(Wrapper):
 
 
 class SKLearnRegressor(RegressorMixin, _NumberTarget):
-    """A model as a regressor, of targets (samples,) or (samples, outputs).
+    """A model as a regressor, of targets (samples,) or (samples, outputs). The arguments:
+    `base.Wrapper`.
 
     Targets of one axis reach the model as a column, and predictions come back in one axis.
 
@@ -127,7 +128,7 @@ class SKLearnRegressor(RegressorMixin, _NumberTarget):
 
 
 class SKLearnTransformer(TransformerMixin, _NumberTarget):
-    """A model as a step of a pipeline that passes its outputs on.
+    """A model as a step of a pipeline that passes its outputs on. The arguments: `base.Wrapper`.
 
     Attributes:
         model_: the fitted model.

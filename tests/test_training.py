@@ -517,3 +517,22 @@ def test_inference_between_steps_does_not_disturb_them(rng):
         model(x)
         model.predict(x, verbose=0)
         assert model.train_on_batch(x, y) == twin.train_on_batch(x, y)
+
+
+def test_weights_that_were_not_trained_before_need_a_new_optimizer(rng):
+    model = Sequential([layers.Input((3,)), layers.Dense(4), layers.Dense(1)])
+    model.layers[0].trainable = False
+    model.compile("adam", "mse")
+    x, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 1))
+    model.fit(x, y, verbose=0)
+    before = model.get_weights()
+    model.layers[0].trainable = True
+    with pytest.raises(
+        ValueError, match="recreate a new optimizer instance: compile the model again"
+    ):
+        model.fit(x, y, verbose=0)
+    for value, kept in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, kept)
+    model.compile("adam", "mse")
+    model.fit(x, y, verbose=0)
+    assert (model.get_weights()[0] != before[0]).any()

@@ -65,12 +65,7 @@ def _variables(
             f"Received a list of {count} gradients."
         )
     for variable in variables:
-        if variable not in optimizer._indices:
-            raise ValueError(
-                f"Unknown variable: {variable}. This optimizer can only be called for the "
-                "variables it was originally built with. When working with a new set of "
-                "variables, you should recreate a new optimizer instance."
-            )
+        optimizer._get_variable_index(variable)
     return variables
 
 

@@ -371,16 +371,17 @@ def test_demo_on_as_many_threads_as_the_environment_says():
 
 
 def test_demo_trains_as_well_as_keras(tmp_path):
-    """The same ten seeds; less by one standard error of Keras' mean is still called as well."""
+    """To the standard error of the difference of the two means: each tier rounds in its own way, so
+    that each draws ten other networks than Keras, whose own mean is not exact either."""
     picture = tmp_path / "curves.svg"
     drawn = ("--picture", picture) if find_spec("matplotlib") else ()
     result = spawn("demo", "--train", *drawn, timeout=280)
     assert result.returncode == 0, result.stderr
     form = r" +([\d.]+)% \+- ([\d.]+)%"
-    ours, _ = map(float, re.search("coreops" + form, result.stdout).groups())
-    keras, error = map(float, re.search("Keras, as recorded" + form, result.stdout).groups())
+    ours, own = map(float, re.search("coreops" + form, result.stdout).groups())
+    keras, theirs = map(float, re.search("Keras, as recorded" + form, result.stdout).groups())
     assert keras > 98
-    assert ours >= keras - error
+    assert ours >= keras - (own**2 + theirs**2) ** 0.5
     assert re.search(r"time to train one +\S+ s", result.stdout)
     assert "1200/1200" in result.stdout  # the bar
     if drawn:

@@ -41,6 +41,7 @@ from . import (  # noqa: E402 - the tier is chosen before anything can make a pl
     regularizers,
     saving,
     utils,
+    wrappers,
 )
 from ._dtypes import DTypePolicy  # noqa: E402
 from ._runtime import runtime_info, show_runtime  # noqa: E402
@@ -98,4 +99,5 @@ __all__ = [
     "set_num_threads",
     "show_runtime",
     "utils",
+    "wrappers",
 ]

@@ -20,6 +20,7 @@ from ._exit import (
     NEEDS_PACKAGE,
     NO_FILE,
     OK,
+    USAGE,
     CommandError,
 )
 from .bench import command as bench_command
@@ -81,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     demo = commands.add_parser("demo", help="classify the shipped handwritten digits")
+    demo.add_argument("--train", action="store_true", help="train the network here, beside Keras")
+    demo.add_argument(
+        "--picture", metavar="FILE", help="of the training, .svg or .png (needs matplotlib)"
+    )
     demo.set_defaults(run=_demo)
 
     info = commands.add_parser("info", help="print what runs here: CPU tier, threads, versions")
@@ -114,15 +119,33 @@ def _positive(text: str) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    _need_h5py()
+    if arguments.picture and not arguments.train:
+        raise CommandError(
+            "--picture is of the training: coreops demo --train --picture FILE", USAGE
+        )
+    if arguments.picture:
+        bench_command.need_matplotlib(arguments.picture)
+    if not arguments.train:
+        _need_h5py()  # which reads the classifier that is shipped
     if arguments.own_process and "OMP_NUM_THREADS" not in os.environ:
         # One thread each, as in bench/: the two libraries' threads would take the cores from each
         # other. NumPy's BLAS reads the variable when it is loaded, so the process starts anew.
         os.environ["OMP_NUM_THREADS"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    from ._demo import run
+    if not arguments.train:
+        from ._demo import classify
 
-    run()
+        classify.run()
+        return
+    from ._demo import train
+
+    try:
+        train.run(arguments.picture)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        message = f"cannot write {error.filename}: {error.strerror}"
+        raise CommandError(message, CANNOT_WRITE) from None
 
 
 def _info(arguments: argparse.Namespace) -> None:

@@ -69,10 +69,14 @@ Seed = int | SeedGenerator | None
 _global_generator: SeedGenerator | None = None
 
 
-def reset_global_generator() -> None:
-    """Forget the stream of unseeded draws; the next one starts from a new default seed."""
+def reset_global_generator(stream: SeedGenerator | None = None) -> SeedGenerator | None:
+    """Replace the stream of unseeded draws, and return the one before.
+
+    Without another stream the next draw starts one from a new default seed.
+    """
     global _global_generator
-    _global_generator = None
+    before, _global_generator = _global_generator, stream
+    return before
 
 
 def numpy_generator(seed: Seed = None) -> np.random.Generator:

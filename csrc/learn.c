@@ -59,16 +59,16 @@ co_status co_trainer_finish(co_trainer *trainer) {
  * written to the lesson's g. */
 enum { GRADIENT = 1, UPDATE = 2 };
 
-typedef struct co_class {
+typedef struct co_call {
     const co_trainer *trainer;
     const co_rule *rule;
     int what;
-} co_class;
+} co_call;
 
 /* One use's part of the gradient of a piece: rows * columns reals at g, ldg apart. */
-static void part_of(const co_class *class, const co_piece *piece, const co_use *use, char *g,
+static void part_of(const co_call *call, const co_piece *piece, const co_use *use, char *g,
                     ptrdiff_t ldg) {
-    const co_trainer *trainer = class->trainer;
+    const co_trainer *trainer = call->trainer;
     const co_kernels *kernels = trainer->kernels;
     const ptrdiff_t nr = kernels->gemm_nr, item = trainer->item;
     const co_kept *dy = &trainer->kept[use->dy];
@@ -94,9 +94,9 @@ static void add_rows(const co_trainer *trainer, const co_piece *piece, const cha
 }
 
 /* The gradient of a piece, at g. part: room for a part of it. */
-static void gradient_of(const co_class *class, const co_piece *piece, char *g, ptrdiff_t ldg,
+static void gradient_of(const co_call *call, const co_piece *piece, char *g, ptrdiff_t ldg,
                         char *part) {
-    const co_trainer *trainer = class->trainer;
+    const co_trainer *trainer = call->trainer;
     const co_matrix *matrix = &trainer->weights[piece->weight];
     const co_lesson *lesson = &matrix->lesson;
     const ptrdiff_t item = trainer->item, n = matrix->n, at = (piece->i * n + piece->j) * item;
@@ -111,10 +111,10 @@ static void gradient_of(const co_class *class, const co_piece *piece, char *g, p
     for (int u = 0; u < trainer->n_uses; u++) {
         if (trainer->uses[u].weight != piece->weight) continue;
         if (parts++) {
-            part_of(class, piece, &trainer->uses[u], part, piece->columns);
+            part_of(call, piece, &trainer->uses[u], part, piece->columns);
             add_rows(trainer, piece, part, piece->columns, g, ldg);
         } else {
-            part_of(class, piece, &trainer->uses[u], g, ldg);
+            part_of(call, piece, &trainer->uses[u], g, ldg);
         }
     }
     if (!parts)
@@ -122,9 +122,8 @@ static void gradient_of(const co_class *class, const co_piece *piece, char *g, p
             memset(g + i * ldg * item, 0, (size_t)(piece->columns * item));
 }
 
-static void update_piece(const co_class *class, const co_piece *piece, const char *g,
-                         ptrdiff_t ldg) {
-    const co_trainer *trainer = class->trainer;
+static void update_piece(const co_call *call, const co_piece *piece, const char *g, ptrdiff_t ldg) {
+    const co_trainer *trainer = call->trainer;
     const co_matrix *matrix = &trainer->weights[piece->weight];
     const co_lesson *lesson = &matrix->lesson;
     const ptrdiff_t item = trainer->item, n = matrix->n;
@@ -135,7 +134,7 @@ static void update_piece(const co_class *class, const co_piece *piece, const cha
         void *slots[CO_MOST_SLOTS] = {0};
         for (int s = 0; s < CO_MOST_SLOTS && lesson->slots[s]; s++)
             slots[s] = (char *)lesson->slots[s] + at;
-        trainer->kernels->update(count, matrix->w + at, g + i * ldg * item, slots, class->rule,
+        trainer->kernels->update(count, matrix->w + at, g + i * ldg * item, slots, call->rule,
                                  &lesson->how);
     }
     if (lesson->norms) {
@@ -148,20 +147,20 @@ static void update_piece(const co_class *class, const co_piece *piece, const cha
 }
 
 static void learn_piece(void *context, int worker, ptrdiff_t index) {
-    const co_class *class = context;
-    const co_trainer *trainer = class->trainer;
+    const co_call *call = context;
+    const co_trainer *trainer = call->trainer;
     const co_piece *piece = &trainer->pieces[index];
     const co_matrix *matrix = &trainer->weights[piece->weight];
     char *scratch = trainer->scratch + 2 * worker * trainer->largest * trainer->item;
     char *g = scratch;
     ptrdiff_t ldg = piece->columns;
-    if (!(class->what & GRADIENT) || !(class->what & UPDATE)) {
+    if (!(call->what & GRADIENT) || !(call->what & UPDATE)) {
         ldg = matrix->n;
         g = (char *)matrix->lesson.g + (piece->i * ldg + piece->j) * trainer->item;
     }
-    if (class->what & GRADIENT)
-        gradient_of(class, piece, g, ldg, scratch + trainer->largest * trainer->item);
-    if (class->what & UPDATE) update_piece(class, piece, g, ldg);
+    if (call->what & GRADIENT)
+        gradient_of(call, piece, g, ldg, scratch + trainer->largest * trainer->item);
+    if (call->what & UPDATE) update_piece(call, piece, g, ldg);
 }
 
 /* Nanoseconds, as plans estimate them: the products, and an update of some ten reals an element. */
@@ -196,7 +195,7 @@ static void clip(co_trainer *trainer, const co_rule *rule) {
 }
 
 static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int what, int threads) {
-    co_class class = {.trainer = trainer, .rule = rule, .what = what};
+    co_call call = {.trainer = trainer, .rule = rule, .what = what};
     const int team = co_team(trainer->n_pieces, estimate(trainer, what), threads);
     const size_t bytes = 2 * (size_t)team * (size_t)(trainer->largest * trainer->item);
     if (bytes > trainer->scratch_bytes) {
@@ -205,7 +204,7 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
         trainer->scratch_bytes = trainer->scratch ? bytes : 0;
         if (!trainer->scratch) return CO_NO_MEMORY;
     }
-    co_parallel(trainer->n_pieces, team, learn_piece, &class);
+    co_parallel(trainer->n_pieces, team, learn_piece, &call);
     return CO_OK;
 }
 

@@ -9,17 +9,21 @@ import pytest
 import reference
 
 from coreops import _exit, _kernels, cli
-from coreops.bench import results, suite, table, targets
+from coreops.bench import results, suite, table, targets, worker
 from coreops.bench.cases import Activation, Case, Dense, Dropout, all_cases, select
 from coreops.bench.exact import Judge
 from coreops.bench.load import busy, usable_cores
 from coreops.bench.peers import PEERS, CannotDo, Peer, fastest
+from coreops.bench.peers import coreops as ours
 from coreops.bench.peers import numpy as by_hand
 from coreops.bench.peers.roof_bytes import copier, reader
 from coreops.bench.processes import Failed, Worker
 from coreops.bench.results import Row, Run, Timing, compare, timing
+from coreops.bench.training import Network
 
 SMALL = Case("small", "dense", (3, 5), (Dense(4, "relu"),))
+LAYERS = (Dense(128, "relu"), Dropout(0.2), Dense(3, "softmax"))
+LEARNING = Case("learning", "training", (16, 64), LAYERS, training=True)
 FAST = suite.Effort(2, 0.001)
 
 
@@ -77,6 +81,15 @@ def test_work_of_a_case():
     assert case.bytes == 4 * (8 * 3 + 8 * 2) + case.weight_bytes
 
 
+def test_work_of_a_step_of_training():
+    assert LEARNING.flops == 3 * 2 * 16 * (64 * 128 + 128 * 3)
+    assert LEARNING.bytes == 4 * 16 * 64 + 6 * LEARNING.weight_bytes
+    assert LEARNING.random
+    assert not LEARNING.without_dropout().random
+    assert set(LEARNING.labels()) <= {0, 1, 2}
+    np.testing.assert_array_equal(LEARNING.labels(), LEARNING.without_dropout().labels())
+
+
 def test_arrays_are_the_same_every_time():
     (x1, w1), (x2, w2) = SMALL.arrays(), SMALL.arrays()
     np.testing.assert_array_equal(x1, x2)
@@ -89,7 +102,9 @@ def test_selection():
     assert select(["nothing of this name"]) == []
 
 
-SIZES = [case for case in all_cases() if case.flops < 1e8 and case.bytes < 4e6]
+SIZES = [
+    case for case in all_cases() if case.flops < 1e8 and case.bytes < 4e6 and not case.training
+]
 
 
 @pytest.mark.parametrize("case", SIZES, ids=lambda case: case.name)
@@ -144,6 +159,57 @@ def test_judge_of_dropout():
     assert judge(y).fault is None
     assert "kept" in judge(x / np.float32(0.7)).fault
     assert "off by" in judge(np.where(keep, x, np.float32(0))).fault
+
+
+# --------------------------------------------------------------------------------------- training
+
+
+def test_the_network_by_hand_has_the_right_gradients():
+    """After one step the first moments are a tenth of them; in float64, a central difference with
+    h = 1e-6 is good to h^2 and to eps / h."""
+    case, (x, weights) = LEARNING.without_dropout(), LEARNING.arrays()
+    x = x.astype(np.float64)
+    network = Network(case, weights, np.float64)
+
+    def loss_at(number, place, h):
+        network.reset()
+        network._weights[number][place] += h
+        return network.step(x, case.labels())
+
+    for number in range(4):
+        for place in [(0,) * network._weights[number].ndim, (-1,) * network._weights[number].ndim]:
+            slope = (loss_at(number, place, 1e-6) - loss_at(number, place, -1e-6)) / 2e-6
+            network.reset()
+            network.step(x, case.labels())
+            assert network._means[number][place] * 10 == pytest.approx(slope, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("peer", [by_hand, ours], ids=["numpy", "coreops"])
+@pytest.mark.parametrize("case", [LEARNING, LEARNING.without_dropout()], ids=["dropout", "none"])
+def test_training_is_right_and_begins_anew(case, peer):
+    x, weights = case.arrays()
+    session = worker.Session(peer)
+    session.load(case, x, weights)
+    judge = Judge(case, x, weights)
+    for _ in range(2):
+        assert judge(session.result()).fault is None
+        assert session.time(0.001) > 0
+
+
+def test_judge_of_training():
+    case, (x, weights) = LEARNING.without_dropout(), LEARNING.arrays()
+    network = Network(case, weights)
+    y = np.array([network.step(x, case.labels()) for _ in range(10)])
+    judge = Judge(case, x, weights)
+    assert judge(y).fault is None
+    for place, change in [(0, 3e-4), (4, -3e-4), (2, np.nan)]:
+        wrong = y.copy()
+        wrong[place] += change
+        assert "losses are off" in judge(wrong).fault
+    judge = Judge(LEARNING, x, weights)
+    assert judge(np.linspace(2, 1, 10)).fault is None
+    assert judge(np.full(10, 1.0)).fault == "the loss goes from 1 to 1"
+    assert "nan" in judge(np.full(10, np.nan)).fault
 
 
 # ------------------------------------------------------------------------------------ the workers
@@ -238,6 +304,14 @@ def test_misbehaving_libraries_are_told_and_not_timed(team):
     assert rows[0].left_out["dies"] == "failed: its process died (3): last words"
     assert "died 2 times" in rows[2].left_out["dies"]
     assert "dies: died" in table.line(rows[2])
+
+
+def test_training_is_checked_without_dropout_first(team):
+    row = team.measure(LEARNING, FAST)
+    assert set(row.times) == {"coreops", "numpy"}
+    assert row.left_out["wrong"].startswith("wrong: losses are off by")
+    assert row.left_out["limited"] == "cannot: it does not train"
+    assert row.limit == "flops"
 
 
 def test_nobody_but_numpy():

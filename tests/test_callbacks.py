@@ -153,6 +153,7 @@ def test_learning_rates_that_cannot_be(model, capsys):
     assert "Epoch 2: the learning rate is reduced to 0.125." in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore:The loss of a batch")
 def test_terminate_on_nan(capsys):
     model = linear(coreops, rate=1e30)
     with np.errstate(all="ignore"):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from keras_cases import FILES, expected, h5py  # noqa: F401 - fixtures
 
 import coreops
 from coreops import _arrayfile, _exit, cli
+from coreops._demo import train
 
 MODEL = str(FILES / "leaky_and_elu.keras")  # six features in, six out
 
@@ -297,12 +299,12 @@ def test_progress_draws_and_wipes_one_line(capsys, monkeypatch):
 # --- the process itself ---------------------------------------------------------------------------
 
 
-def spawn(*arguments, **options):
+def spawn(*arguments, timeout=60, **options):
     return subprocess.run(
         [sys.executable, "-P", "-m", "coreops", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout,
         **options,
     )
 
@@ -366,6 +368,67 @@ def test_demo_on_as_many_threads_as_the_environment_says():
     result = spawn("demo", env={**os.environ, "OMP_NUM_THREADS": "2"})
     assert result.returncode == 0, result.stderr
     assert re.search(r"tier \w+, 2 threads;", result.stdout)
+
+
+def test_demo_trains_as_well_as_keras(tmp_path):
+    """To the standard error of the difference of the two means: each tier rounds in its own way, so
+    that each draws ten other networks than Keras, whose own mean is not exact either."""
+    picture = tmp_path / "curves.svg"
+    drawn = ("--picture", picture) if find_spec("matplotlib") else ()
+    result = spawn("demo", "--train", *drawn, timeout=280)
+    assert result.returncode == 0, result.stderr
+    form = r" +([\d.]+)% \+- ([\d.]+)%"
+    ours, own = map(float, re.search("coreops" + form, result.stdout).groups())
+    keras, theirs = map(float, re.search("Keras, as recorded" + form, result.stdout).groups())
+    assert keras > 98
+    assert ours >= keras - (own**2 + theirs**2) ** 0.5
+    assert re.search(r"time to train one +\S+ s", result.stdout)
+    assert "1200/1200" in result.stdout  # the bar
+    if drawn:
+        assert "</svg>" in picture.read_text()
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(train, "SEEDS", range(2))
+    monkeypatch.setattr(train, "EPOCHS", 2)
+
+
+@pytest.mark.usefixtures("short")
+def test_demo_trains_without_h5py(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert run("demo", "--train") == 0
+    assert "2 epochs" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("short")
+def test_demo_cannot_write_its_picture(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "no" / "curves.png"
+    assert run("demo", "--train", "--picture", path) == _exit.CANNOT_WRITE
+    assert f"cannot write {path}" in complaint(capsys)
+
+
+def test_demo_refuses_pictures_that_it_cannot_draw(capsys, monkeypatch):
+    monkeypatch.setattr(train, "run", None)
+    assert run("demo", "--picture", "x.svg") == _exit.USAGE
+    assert "of the training" in complaint(capsys)
+    assert run("demo", "--train", "--picture", "x.gif") == _exit.USAGE
+    assert ".svg or .png" in complaint(capsys)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run("demo", "--train", "--picture", "x.svg") == _exit.NEEDS_PACKAGE
+    assert "pip install matplotlib" in complaint(capsys)
+
+
+def test_digits_to_train_on():
+    """None of them is held out, and all are what the shipped classifier was trained on."""
+    data = train.digits()
+    assert data.images.shape == (1347, 64)
+    assert data.held_images.shape == (450, 64)
+    assert not {*map(bytes, data.images)} & {*map(bytes, data.held_images)}
+    assert {*data.labels} == {*data.held_labels} == {*range(10)}
+    assert all(curve.shape == (10, train.EPOCHS) for curve in data.keras.values())
+    assert train.standard_error(np.array([1.0, 2.0, 3.0])) == pytest.approx(1 / 3**0.5)
 
 
 @pytest.mark.usefixtures("h5py")

@@ -88,7 +88,7 @@ def test_calls_in_quick_succession_give_the_same_bits(isa, rng, threads, sizes, 
     one = plan.run(x)[0]
     for count in (2, 3, 8):
         threads(count)
-        for _ in range(100):
+        for _ in range(30):
             assert np.array_equal(plan.run(x)[0], one)
 
 
@@ -97,14 +97,13 @@ import os, sys, time
 import numpy as np
 from coreops import _kernels
 _kernels.set_num_threads(2)
-plan = _kernels.Plan("float32", (512,))
-plan.finish(plan.dense(0, 1, np.zeros((512, 512), np.float32)), (512,))
-x = np.zeros((1, 512), np.float32)
+plan = _kernels.Plan("float32", (65000,)).finish(0, (65000,))
+x, y = np.zeros((2, 1, 65000), np.float32)
 before = len(os.listdir("/proc/self/task"))
 deadline = time.monotonic() + float(sys.argv[2])
 while time.monotonic() < deadline and len(os.listdir("/proc/self/task")) == before:
     for _ in range(100):
-        plan.run(x)
+        plan.run(x, y)
         time.sleep(float(sys.argv[1])) if float(sys.argv[1]) else None
 print(len(os.listdir("/proc/self/task")) - before)
 """
@@ -334,9 +333,9 @@ def test_only_numbers_are_moved(dtype):
         _kernels.Plan(dtype, (8,))
 
 
-@pytest.mark.parametrize("batch", [20, 700])
+@pytest.mark.parametrize("batch", [100, 700])
 def test_many_python_threads_run_one_plan(rng, batch):
-    plan, _ = chain(rng, (32, 200, 200, 10))
+    plan, _ = chain(rng, (32, 200, 10))
     x = rng.normal(size=(batch, 32)).astype(np.float32)
     expected = plan.run(x)[0]
     wrong = []

@@ -490,11 +490,11 @@ def test_a_loss_that_is_no_number_leaves_the_weights_alone(rng, bad):
 
 def test_numpy_in_a_lambda_is_refused(rng):
     model = Sequential(
-        [layers.Input((3,)), layers.Dense(3), layers.Lambda(np.exp), layers.Dense(1)]
+        [layers.Input((3,)), layers.Dense(3), layers.Lambda(np.exp, name="own"), layers.Dense(1)]
     )
     model.compile("sgd", "mse")
     before = model.get_weights()
-    with pytest.raises(TypeError, match=r"coreops\.ops"):
+    with pytest.raises(TypeError, match=r"Layer 'own'.*coreops\.ops"):
         model.train_on_batch(np.ones((4, 3)), np.ones((4, 3)))
     assert all(map(np.array_equal, before, model.get_weights()))
 
@@ -517,3 +517,22 @@ def test_inference_between_steps_does_not_disturb_them(rng):
         model(x)
         model.predict(x, verbose=0)
         assert model.train_on_batch(x, y) == twin.train_on_batch(x, y)
+
+
+def test_weights_that_were_not_trained_before_need_a_new_optimizer(rng):
+    model = Sequential([layers.Input((3,)), layers.Dense(4), layers.Dense(1)])
+    model.layers[0].trainable = False
+    model.compile("adam", "mse")
+    x, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 1))
+    model.fit(x, y, verbose=0)
+    before = model.get_weights()
+    model.layers[0].trainable = True
+    with pytest.raises(
+        ValueError, match="recreate a new optimizer instance: compile the model again"
+    ):
+        model.fit(x, y, verbose=0)
+    for value, kept in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, kept)
+    model.compile("adam", "mse")
+    model.fit(x, y, verbose=0)
+    assert (model.get_weights()[0] != before[0]).any()

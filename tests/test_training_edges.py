@@ -1,7 +1,11 @@
 """Training where it is easily got wrong: seams of odd shapes, arguments that change, weights that
 others hold, several threads."""
 
+import copy
 import gc
+import os
+import pickle
+import signal
 import threading
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 from test_training import Cubic, check_gradients, float64, prepare  # noqa: F401
 
 import coreops
-from coreops import Sequential, constraints, layers, ops, optimizers
+from coreops import Sequential, callbacks, constraints, layers, ops, optimizers
 
 
 class Rows(layers.Layer):
@@ -271,3 +275,98 @@ def test_threads_that_train_one_model_take_turns(rng):
         thread.join()
     assert not failures
     assert int(model.optimizer.iterations) == 150
+
+
+class Hook(callbacks.Callback):
+    """Calls a function after every batch."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.function(self.model, batch)
+
+
+@pytest.mark.parametrize("make", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_in_the_middle_of_a_fit(make):
+    model, found = small("adam"), []
+    hook = Hook(lambda model, batch: found.append((make(model), model.get_weights())))
+    model.fit(X, Y, batch_size=1, verbose=0, shuffle=False, callbacks=[hook])
+    twin, weights = found[1]
+    assert all(map(np.array_equal, twin.get_weights(), weights))
+    for i in (2, 3):
+        twin.train_on_batch(X[i : i + 1], Y[i : i + 1])
+    assert all(map(np.array_equal, twin.get_weights(), model.get_weights()))
+
+
+def test_a_fit_that_is_interrupted_keeps_what_it_learnt():
+    def interrupt(model, batch):
+        if batch == 1:
+            raise KeyboardInterrupt
+
+    model, twin = small("adam"), small("adam")
+    twin.set_weights(model.get_weights())
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=1, verbose=0, shuffle=False, callbacks=[Hook(interrupt)])
+    assert int(model.optimizer.iterations) == 2
+    for i in range(4):
+        twin.train_on_batch(X[i : i + 1], Y[i : i + 1])
+    for i in (2, 3):
+        model.train_on_batch(X[i : i + 1], Y[i : i + 1])
+    assert all(map(np.array_equal, twin.get_weights(), model.get_weights()))
+
+
+def test_a_step_that_fails_in_the_middle_is_not_noticed_later():
+    """What a failed step has left of plans is not used again."""
+    fails = []
+
+    def seam(x):
+        if fails:
+            raise fails.pop()
+        return ops.tanh(x)
+
+    def make():
+        coreops.utils.set_random_seed(1)
+        stack = [layers.Input((3,)), layers.Dense(4), layers.Lambda(seam), layers.Dense(2)]
+        model = Sequential(stack)
+        model.compile("adam", "mse")
+        model._build_for(X)
+        return model
+
+    model, twin = make(), make()
+    fails.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        model.train_on_batch(X, Y)
+    for _ in range(2):
+        assert model.train_on_batch(X, Y) == twin.train_on_batch(X, Y)
+    assert all(map(np.array_equal, twin.get_weights(), model.get_weights()))
+
+
+def test_predictions_of_no_size_have_a_loss():
+    model = Sequential([layers.Input((0, 3)), layers.Dense(2), layers.Flatten()])
+    model.compile("sgd", lambda t, p: ops.sum((t - p) ** 2, axis=-1))
+    assert model.train_on_batch(np.ones((4, 0, 3)), np.ones((4, 0))) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_child_of_a_fork_goes_on(rng):
+    x, y = rng.normal(size=(256, 64)).astype("float32"), rng.normal(size=(256, 8)).astype("float32")
+    model = Sequential([layers.Input((64,)), layers.Dense(512, "tanh"), layers.Dense(8)])
+    model.compile("adam", "mse")
+    model.train_on_batch(x, y)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        loss = model.train_on_batch(x, y)
+        os.write(write, np.float64(loss).tobytes() + model.predict(x, verbose=0)[0].tobytes())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as file:
+        received = file.read()
+    assert os.waitpid(child, 0)[1] == 0
+    loss = model.train_on_batch(x, y)
+    expected = np.float64(loss).tobytes() + model.predict(x, verbose=0)[0].tobytes()
+    assert received == expected

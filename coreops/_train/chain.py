@@ -243,6 +243,8 @@ class Chain:
                 entry: Any = _tape.trace(y)
                 result = seam.fn(entry, mask)
             losses = [loss for one in inside for loss in one._call_losses]
+        except _tape.Traced as error:
+            raise _tape.Traced(f"Layer '{layer.name}': {error}") from error
         finally:  # what was recorded would stay as long as they
             for one, losses_before in zip(inside, before, strict=True):
                 one.__dict__["_call_losses"] = losses_before

@@ -153,7 +153,7 @@ class TrainingStep:
         compiled = self._compiled
         if not compiled.resolved:
             compiled.resolve(() if y is None else y.shape, shape)
-        if compiled.loss is None or y is None or len(shape) < 2:
+        if compiled.loss is None or y is None or len(shape) < 2 or not shape[-1]:
             return None
         if self._kernel is None or self._kernel[0] is not compiled.loss:
             made = compiled.loss.kernel()

@@ -5,13 +5,25 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Shape = tuple[int, ...]
 Weights = list[tuple[np.ndarray, np.ndarray]]
+
+
+class Adam(NamedTuple):
+    """The optimizer of all cases that train, as Keras has it."""
+
+    rate: float = 1e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+ADAM = Adam()
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,8 @@ class Case:
         steps: what is done with it, in order.
         precision: the least that products keep: "highest", "high", "medium" or "int8".
         loaded: also measured while every core is busy.
+        training: what is measured is a step of training: forward, the crossentropy with `labels`,
+            backward, and an update by Adam.
     """
 
     name: str
@@ -72,6 +86,7 @@ class Case:
     steps: tuple[Step, ...] = field(default=())
     precision: str = "highest"
     loaded: bool = False
+    training: bool = False
 
     def walk(self) -> Iterator[tuple[Step, Shape, Shape]]:
         """Yield each step with the shapes of its input and its output, both with the batch."""
@@ -91,8 +106,9 @@ class Case:
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions of the products; nothing else is counted."""
-        return sum(
+        """Multiplications and additions of the products; nothing else is counted. In training
+        each product has two more: for the gradients of its weights and of its input."""
+        return (3 if self.training else 1) * sum(
             2 * math.prod(before) * step.units
             for step, before, _ in self.walk()
             if isinstance(step, Dense)
@@ -109,13 +125,25 @@ class Case:
 
     @property
     def bytes(self) -> int:
-        """What has to be moved at least: the input, the weights and the output, once each."""
+        """What has to be moved at least: the input, the weights and the output, once each. In
+        training weights and their two moments are read and written, and nothing comes out."""
+        if self.training:
+            return 4 * math.prod(self.shape) + 6 * self.weight_bytes
         return 4 * (math.prod(self.shape) + math.prod(self.out_shape)) + self.weight_bytes
 
     @property
     def random(self) -> bool:
         """Whether the result is drawn, so that only its statistics can be checked."""
         return any(isinstance(step, Dropout) for step in self.steps)
+
+    def without_dropout(self) -> Case:
+        """Return the case of which every result is known."""
+        return replace(self, steps=tuple(s for s in self.steps if not isinstance(s, Dropout)))
+
+    def labels(self) -> np.ndarray:
+        """Make the classes to learn, which are drawn: there is something to do in every step."""
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()) + 1)
+        return rng.integers(0, self.out_shape[-1], self.shape[0], dtype=np.int32)
 
     def arrays(self) -> tuple[np.ndarray, Weights]:
         """Make the input and the weights: the same on every machine and in every run."""
@@ -149,6 +177,15 @@ def _mlp(sizes: Shape, last: str | None, batch: int, precision: str = "highest")
         (*hidden, Dense(sizes[-1], last)),
         precision,
     )
+
+
+def _training(sizes: Shape, batch: int, rate: float = 0) -> Case:
+    steps: list[Step] = []
+    for units in sizes[1:-1]:
+        steps += [Dense(units, "relu"), *([Dropout(rate)] if rate else [])]
+    name = f"training {'-'.join(map(str, sizes))} batch {batch}{', dropout' if rate else ''}"
+    last = Dense(sizes[-1], "softmax")
+    return Case(name, "training", (batch, sizes[0]), (*steps, last), training=True)
 
 
 def _permute(shape: Shape, dims: Shape) -> Case:
@@ -239,6 +276,9 @@ def all_cases() -> list[Case]:
             )
             if not (mode in ("high", "medium") and case.shape[0] == 1)  # for large batches only
         ),
+        _training((16, 64, 64, 2), 256),
+        _training((64, 128, 10), 32),
+        *(_training(_CLASSIFIER, batch, 0.2) for batch in (64, 512)),
         *(
             Case(
                 f"load {'-'.join(map(str, _LOADED))} batch {batch}",

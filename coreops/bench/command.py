@@ -103,7 +103,7 @@ def _run(arguments: argparse.Namespace) -> None:
     except ValueError as error:
         raise CommandError(str(error), NEEDS_PACKAGE) from None
     if arguments.picture:
-        _need_matplotlib(arguments.picture)
+        need_matplotlib(arguments.picture)
     old = None if arguments.compare is None else _read(arguments.compare)
     print(f"starting {', '.join(peers)}", flush=True)
     effort = suite.effort(arguments.time) if arguments.time else suite.Effort()
@@ -203,7 +203,8 @@ def _list(cases: Sequence[Any]) -> None:
         print(f"{name:12} {'installed' if peer.installed() else missing}")
 
 
-def _need_matplotlib(path: str) -> None:
+def need_matplotlib(path: str) -> None:
+    """Refuse a picture that cannot be drawn."""
     import importlib.util
 
     if not path.endswith((".svg", ".png")):

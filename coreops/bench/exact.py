@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from .training import losses
 
 EPS = float(np.finfo(np.float32).eps)
 # What an operand of a product may lose, relative to itself: half a unit in the last of 16 and of 8
@@ -17,6 +18,8 @@ OPERAND = {"highest": 0.0, "high": 2.0**-16, "medium": 2.0**-8, "int8": 0.5 / 63
 SIGMAS = 6  # of what is random: losses of operands, the share that dropout keeps
 # Units in the last place of 1 that a library's exp, tanh or erf may be off; few publish a figure.
 FUNCTION_EPS = 16
+COMPARED = 5  # losses of training
+LOSS_ERROR = 1e-4  # of those, as `Judge` explains
 # The steepest slope of each activation: by how much it can enlarge an error that comes in.
 SLOPE = {"relu": 1.0, "tanh": 1.0, "sigmoid": 0.25, "gelu": 1.13, "gelu_tanh": 1.13}
 
@@ -39,15 +42,24 @@ class Judge:
     much more than that and worst cases of it say nothing after two layers, so it is taken as
     random: its variance goes through the squares of the weights, and six standard deviations are
     added in the end.
+
+    Training: a step of Adam moves a weight by rate * g / |g| at first, which lowers the loss by
+    rate * sum |g|, about 1 in these cases. Rounding errors of the gradients take their share of
+    that, at most twice, where a sign changes: k / 2 roundings of EPS / 2 for a sum of k terms on
+    its way, which is 1e-5 for the longest here; ten times as much is allowed after five steps.
     """
 
     def __init__(self, case: Case, x: np.ndarray, weights: Weights) -> None:
-        self.case, self.x = case, x
-        if not case.random:
+        self.case, self.x, self.weights = case, x, weights
+        if case.training:
+            self.losses = losses(case, x, weights, 0 if case.random else COMPARED)
+        elif not case.random:
             self.y, self.bound = _exact(case, x, weights)
 
     def __call__(self, y: np.ndarray) -> Verdict:
         """Check a result."""
+        if self.case.training:
+            return self._training(y)
         if y.shape != self.case.out_shape:
             return Verdict(f"shape {y.shape} instead of {self.case.out_shape}", np.inf)
         if self.case.random:
@@ -56,6 +68,19 @@ class Judge:
         error = float(distance.max() / max(np.abs(self.y).max(), np.finfo(float).tiny))
         if not np.all(distance <= self.bound):  # also where y is NaN
             return Verdict(f"off by {error:.1e} of the largest value", error)
+        return Verdict(None, error)
+
+    def _training(self, y: np.ndarray) -> Verdict:
+        """The losses are the right ones; with dropout, the last ones are clearly less than the
+        first."""
+        if self.case.random:
+            first, last = float(y[0]), float(np.mean(y[-3:]))
+            fault = None if last < 0.9 * first else f"the loss goes from {first:.3g} to {last:.3g}"
+            return Verdict(fault, 0.0)
+        distance = np.abs(y[: len(self.losses)] - self.losses)
+        error = float(distance.max())
+        if not np.all(distance <= LOSS_ERROR):  # also where a loss is NaN
+            return Verdict(f"losses are off by {error:.1e}", error)
         return Verdict(None, error)
 
     def _dropout(self, y: np.ndarray) -> Verdict:

@@ -19,6 +19,7 @@ HEADINGS = {
     "skinny": "Dense, narrow",
     "mlp": "Whole models",
     "precision": "Lower precision",
+    "training": "Training, one step",
 }
 
 

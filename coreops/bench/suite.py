@@ -97,10 +97,12 @@ class Team:
         row = Row(case.name, case.group, self.threads, case.flops, case.bytes)
         row.left_out |= self.refused
         x, weights = case.arrays()
-        judge = Judge(case, x, weights)
+        # with dropout only the course of training is known: before that, the network without it
+        cases = [case.without_dropout(), case] if case.training and case.random else [case]
+        judges = [Judge(one, x, weights) for one in cases]
         right: dict[str, tuple[Verdict, str]] = {}
         for name in list(self._peers):
-            checked = self._check(row, name, judge, (case, x, weights))
+            checked = self._check(row, name, judges)
             if checked is not None:
                 right[name] = checked
         workers = {name: self._workers[name] for name in right}
@@ -117,26 +119,28 @@ class Team:
                 row.times[name].load = load
         return row
 
-    def _check(
-        self, row: Row, name: str, judge: Judge, case: tuple[Any, ...]
-    ) -> tuple[Verdict, str] | None:
-        """Have a library build a case; return what its result is worth and in which way it does
-        it, or None where it is not to be timed."""
+    def _check(self, row: Row, name: str, judges: Sequence[Judge]) -> tuple[Verdict, str] | None:
+        """Have a library build a case, after what must be right before; return what its result is
+        worth and in which way it does it, or None where it is not to be timed."""
         if not self._workers[name].alive:
             self._workers[name].close()
             self._start(name)
             if name not in self._peers:
                 row.left_out[name] = self.refused[name]
                 return None
-        how = self._ask(row, name, self._workers[name], "load", *case)
-        result = None if how is None else self._ask(row, name, self._workers[name], "result")
-        if result is None:
-            return None
-        verdict = judge(result)
-        if verdict.fault is not None:
-            row.left_out[name] = f"wrong: {verdict.fault}"
-            return None
-        return verdict, how
+        checked = None
+        for judge in judges:
+            case = judge.case, judge.x, judge.weights
+            how = self._ask(row, name, self._workers[name], "load", *case)
+            result = None if how is None else self._ask(row, name, self._workers[name], "result")
+            if result is None:
+                return None
+            verdict = judge(result)
+            if verdict.fault is not None:
+                row.left_out[name] = f"wrong: {verdict.fault}"
+                return None
+            checked = verdict, how
+        return checked
 
     def _limits(self, *case: Any) -> dict[str, Worker]:
         """Have the case's limits built: those that it has."""

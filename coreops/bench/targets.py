@@ -141,6 +141,7 @@ def targets(tier: str) -> list[Target]:
             _share("masking", least_bytes=1 << 20),
             percent=True,
         ),
+        Target("training step, x best", 2, _against("best", "training")),
         Target("two threads against one, above 1 ms", 1.9, _scaling),
         Target("every core busy: median over the quiet one", 3, _loaded(0), most=True),
         Target("... 99th percentile over the quiet median", 10, _loaded(1), most=True),

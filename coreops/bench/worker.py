@@ -22,6 +22,7 @@ from .peers import Built, CannotDo
 
 BATCH_SECONDS = 0.0005  # calls between two looks at the clock
 LOOK_SECONDS = 0.01  # to find out how long a call takes
+LOSSES = 10  # of steps of training, as a result
 
 
 class Session:
@@ -35,26 +36,40 @@ class Session:
     def load(self, case: Case, x: np.ndarray, weights: Weights) -> str:
         """Build a case and warm it up; return in which of its ways the library does it."""
         self._arrays = x, weights  # some libraries keep their address and not them
-        self._built = self._peer.build(case, x, weights)
+        build = getattr(self._peer, "train" if case.training else "build", None)
+        if build is None:
+            raise CannotDo("it does not train" if case.training else "it only trains")
+        self._built = build(case, x, weights)
         self._calls = max(1, round(BATCH_SECONDS / _look(self._built.call)))
         gc.collect()
         gc.freeze()
         return self._built.how
 
     def result(self) -> np.ndarray:
-        """Call it once; return a copy of what came out."""
-        return np.array(self._built.read(self._built.call()))
+        """Call it once; return a copy of what came out. In training: the first steps' losses."""
+        built = self._built
+        if built.reset is None:
+            return np.array(built.read(built.call()))
+        built.reset()
+        return np.array([float(built.read(built.call())) for _ in range(LOSSES)])
 
     def time(self, seconds: float) -> float:
         """Return the median seconds of a call over a slice of about that length, after a tenth of
-        it as a warm-up."""
+        it as a warm-up. Training begins anew with each slice: what has been learnt to the end
+        would have numbers that no training has."""
+        self._reset()
         self._batches(seconds / 10)
         return statistics.median(self._batches(seconds)) / self._built.repeats
 
     def each(self, seconds: float) -> list[float]:
         """Return the seconds of every single call over a slice of about that length."""
+        self._reset()
         self._batches(seconds / 10)
         return self._batches(seconds, 1)
+
+    def _reset(self) -> None:
+        if self._built.reset is not None:
+            self._built.reset()
 
     def _batches(self, seconds: float, calls: int = 0) -> list[float]:
         call, clock, found = self._built.call, time.perf_counter, []

@@ -26,6 +26,10 @@ class Trainer(Judge):
     _feed: Feed | None = None  # of the fit that runs
     _resume_at: tuple[int, list[Any]] | None = None  # the epoch and what was counted in it
 
+    def __reduce_ex__(self, protocol: Any) -> tuple[Callable, tuple, dict[str, Any]]:
+        make, args, state = super().__reduce_ex__(protocol)
+        return make, args, {**state, "_feed": None, "_resume_at": None}  # no copy is in a fit
+
     def _training_step(self) -> TrainingStep:
         """Return what trains the model as it is now: its layers, which of their weights learn, and
         what `compile` said last."""

@@ -135,22 +135,20 @@ class OptimizerState:
             self._slot_lists += self.add_optimizer_variables(variables, list(names), starts)
         self.built = True
 
-    def _must_know(self, variables: Iterable[Variable]) -> None:
-        """Check that these are among the weights that the optimizer was built for.
+    def _get_variable_index(self, variable: Variable) -> int:
+        """Return a weight's place among those that the optimizer was built with.
 
         Raises:
-            ValueError: one of them is not.
+            ValueError: it is none of them.
         """
-        for variable in variables:
-            if variable not in self._indices:
-                raise ValueError(
-                    f"Unknown variable: {variable}. This optimizer can only be called for the "
-                    "variables it was originally built with. When working with a new set of "
-                    "variables, you should recreate a new optimizer instance."
-                )
-
-    def _get_variable_index(self, variable: Variable) -> int:
-        return self._indices[variable]
+        index = self._indices.get(variable)
+        if index is None:
+            raise ValueError(
+                f"Unknown variable: {variable}. This optimizer can only be called for the "
+                "variables it was originally built with. When working with a new set of "
+                "variables, you should recreate a new optimizer instance: compile the model again."
+            )
+        return index
 
     def _slot_names(self) -> Sequence[Mapping[str, float]]:
         """Return the names of a weight's slots and their initial values, in the order of the
@@ -159,7 +157,7 @@ class OptimizerState:
 
     def _slots(self, variable: Variable) -> list[Variable]:
         """Return the variables that `_rule` changes beside the weight, in the kernel's order."""
-        i = self._indices[variable]
+        i = self._get_variable_index(variable)
         return [
             made[i]
             for made in (

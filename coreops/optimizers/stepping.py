@@ -64,7 +64,8 @@ def _variables(
             f"Expected one gradient for each of {len(variables)} variables. "
             f"Received a list of {count} gradients."
         )
-    optimizer._must_know(variables)
+    for variable in variables:
+        optimizer._get_variable_index(variable)
     return variables
 
 

@@ -55,6 +55,7 @@ def same(ours, theirs, path=""):
         assert ours == theirs, path
 
 
+@pytest.mark.filterwarnings("ignore:The loss of a batch")
 @pytest.mark.parity
 @pytest.mark.parametrize("scenario", fit_scenarios.SCENARIOS, ids=lambda s: s.__name__)
 def test_as_keras(real, scenario):

@@ -419,6 +419,26 @@ def test_clone_model_has_weights_of_its_own():
     assert model.get_weights()[0].any()
 
 
+def test_clone_model_is_compiled_as_the_model_is():
+    model = Sequential([Input((3,)), Dense(2)])
+
+    def loss(y_true, y_pred):
+        return coreops.ops.mean((y_true - y_pred) ** 2, axis=-1)
+
+    metric = coreops.metrics.MeanAbsoluteError()
+    model.compile(coreops.optimizers.Adam(0.25), loss, metrics=[metric])
+    model.fit(X, np.ones((2, 2)), verbose=0)
+    twin = coreops.models.clone_model(model)
+    assert twin.optimizer is not model.optimizer
+    assert float(twin.optimizer.learning_rate) == 0.25
+    assert twin.loss is loss
+    before = float(metric.result())
+    twin.fit(X, np.zeros((2, 2)), verbose=0)
+    assert list(twin.history.history) == ["loss", "mean_absolute_error"]
+    assert float(metric.result()) == before
+    assert not coreops.models.clone_model(Sequential([Dense(2)])).compiled
+
+
 def test_graphs_are_refused_with_a_way_out():
     x = Input((3,))
     with pytest.raises(TypeError, match="graphs of layers are not supported"):

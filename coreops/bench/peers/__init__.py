@@ -1,9 +1,10 @@
 """Who is measured. Nothing here imports a peer: its module is imported in its own process.
 
-A peer's module has two functions: `start(threads)` returns its version as text, and
-`build(case, x, weights)` returns a `Built` or raises `CannotDo`. Each peer is called in the most
-favourable way it has: outputs allocated before, weights packed, no conversions. Where several ways
-compete, `fastest` times them and takes the best for each case.
+A peer's module has `start(threads)`, which returns its version as text, and one or both of
+`build(case, x, weights)` and, for cases that train, `train(case, x, weights)`, which return a
+`Built` or raise `CannotDo`. Each peer is called in the most favourable way it has: outputs
+allocated before, weights packed, no conversions. Where several ways compete, `fastest` times them
+and takes the best for each case.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ class Built:
         read: makes an array from what `call` returned, not timed.
         how: which way of the library this is.
         repeats: how many times `call` does the work.
+        reset: begins anew, where each call learns and the next one's result is another.
     """
 
     call: Callable[[], Any]
     read: Callable[[Any], Any] = np.asarray
     how: str = ""
     repeats: int = 1
+    reset: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ PEERS = {
     "keras-tf": Peer(
         "keras", ("keras", "tensorflow"), "keras tensorflow", {"KERAS_BACKEND": "tensorflow"}
     ),
+    "sklearn": Peer("sklearn", ("sklearn",), "scikit-learn"),
     "pocket": Peer(
         "pocket",
         ("pocket_inference", "keras", "jax"),

@@ -10,7 +10,7 @@ import coreops
 
 from ..cases import Case, Weights
 from . import Built
-from .sequential import sequential
+from .sequential import learning, sequential
 
 
 def start(threads: int) -> str:
@@ -27,3 +27,7 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
         return Built(lambda: model(x), how="int8")
     model.precision = case.precision
     return Built(lambda: model(x), how=case.precision)
+
+
+def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    return learning(coreops, case, x, weights)

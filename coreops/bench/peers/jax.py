@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import ADAM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from . import Built, fastest
 
 _NAMES: dict[str | None, Callable[[Any], Any]] = {
@@ -59,3 +59,57 @@ def _build(case: Case, x: Any, constants: list[Any], *arguments: Any) -> Built:
 
     compiled = jax.jit(run)
     return Built(lambda: compiled(x, *arguments).block_until_ready())
+
+
+def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    """A step that replaces its arguments, with Adam by hand."""
+    kinds = ("threefry2x32", "rbg") if case.random else ("threefry2x32",)
+    return fastest({kind: partial(_learning, case, x, weights, kind) for kind in kinds})
+
+
+def _learning(case: Case, x: np.ndarray, weights: Weights, kind: str) -> Built:
+    a, labels = jnp.asarray(x), jnp.asarray(case.labels())
+
+    def loss_of(pairs: Any, key: Any) -> Any:
+        y, rest = a, iter(pairs)
+        for step in case.steps:
+            if isinstance(step, Dense):
+                kernel, bias = next(rest)
+                y = y @ kernel + bias
+                y = jax.nn.relu(y) if step.activation == "relu" else jax.nn.log_softmax(y)
+            elif isinstance(step, Dropout):
+                key, own = jax.random.split(key)
+                keep = jax.random.bernoulli(own, 1 - step.rate, y.shape)
+                y = jnp.where(keep, y / (1 - step.rate), 0)
+        return -jnp.mean(jnp.take_along_axis(y, labels[:, None], 1))
+
+    def learn(state: Any) -> Any:
+        pairs, means, squares, count, key = state
+        loss, gradients = jax.value_and_grad(loss_of)(pairs, jax.random.fold_in(key, count))
+        count = count + 1
+        b1, b2 = ADAM.beta_1, ADAM.beta_2
+        rate = ADAM.rate * jnp.sqrt(1 - b2**count) / (1 - b1**count)
+        each = jax.tree.map
+        means = each(lambda m, g: m + (g - m) * (1 - b1), means, gradients)
+        squares = each(lambda v, g: v + (g * g - v) * (1 - b2), squares, gradients)
+        pairs = each(
+            lambda w, m, v: w - rate * m / (jnp.sqrt(v) + ADAM.epsilon), pairs, means, squares
+        )
+        return (pairs, means, squares, count, key), loss
+
+    compiled = jax.jit(learn, donate_argnums=0)
+    state: Any = None
+
+    def reset() -> None:
+        nonlocal state
+        pairs = [tuple(jnp.array(w) for w in pair) for pair in weights]
+        zeros = [jax.tree.map(jnp.zeros_like, pairs) for _ in range(2)]
+        state = pairs, *zeros, jnp.zeros((), jnp.float32), jax.random.key(1, impl=kind)
+
+    def call() -> Any:
+        nonlocal state
+        state, loss = compiled(state)
+        return jax.block_until_ready((state, loss))[1]
+
+    reset()
+    return Built(call, reset=reset)

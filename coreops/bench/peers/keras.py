@@ -13,7 +13,20 @@ import numpy as np
 
 from ..cases import Case, Weights
 from . import Built, CannotDo, fastest
-from .sequential import sequential
+from .sequential import learning, sequential
+
+_mode: Any = None  # what nobody keeps ends at once
+
+
+def _infer(on: bool) -> None:
+    """Have torch, if that is the backend, note nothing for gradients, or do so again."""
+    global _mode
+    if keras.backend.backend() == "torch":
+        import torch
+
+        _mode = None
+        _mode = torch.inference_mode(on)
+        _mode.__enter__()
 
 
 def start(threads: int) -> str:
@@ -22,7 +35,6 @@ def start(threads: int) -> str:
         import torch
 
         torch.set_num_threads(threads)
-        torch.inference_mode().__enter__()
     elif backend == "tensorflow":
         import tensorflow
 
@@ -31,9 +43,15 @@ def start(threads: int) -> str:
     return f"{keras.__version__} on {backend}"
 
 
+def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    _infer(False)
+    return learning(keras, case, x, weights)
+
+
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     if case.group != "mlp":
         raise CannotDo("Keras itself is measured on whole models")
+    _infer(True)
     model = sequential(keras, case, weights)
     tensor = keras.ops.convert_to_tensor(x)
     read = keras.ops.convert_to_numpy

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Shape, Step, Weights
+from ..training import Network
 from . import Built, CannotDo, fastest
 
 # Writes the lines of one product into `names`: x, kernel and y are names of 2-D arrays.
@@ -50,6 +51,11 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     if x.ndim == 2:
         products["dot"] = lambda n, x, w, y: f"dot({x}, {w}, {y})"
     return fastest({how: partial(by_hand, case, x, weights, p) for how, p in products.items()})
+
+
+def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    network, labels = Network(case, weights), case.labels()
+    return Built(lambda: network.step(x, labels), reset=network.reset)
 
 
 def by_hand(case: Case, x: np.ndarray, weights: Weights, product: Product) -> Built:

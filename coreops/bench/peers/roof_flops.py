@@ -30,6 +30,9 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     return Built(lambda: _kernels.peak_fma(rounds), repeats=repeats)
 
 
+train = build
+
+
 def peaks() -> dict[str, Any]:
     """Return the multiply-adds of one core in FLOP/s, and bytes per second read (of one buffer)
     and copied (read and written, between two) by the size of a buffer in KiB."""

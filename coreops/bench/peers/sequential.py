@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+import numpy as np
+
+from ..cases import ADAM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from . import Built
 
 
 def sequential(keras: Any, case: Case, weights: Weights) -> Any:
@@ -28,3 +31,20 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
         model.add(layers.Identity())
     model.set_weights([array for pair in weights for array in pair])
     return model
+
+
+def learning(keras: Any, case: Case, x: np.ndarray, weights: Weights) -> Built:
+    """Build what trains the case's model by `train_on_batch`."""
+    model = sequential(keras, case, weights)
+    optimizer = keras.optimizers.Adam(*ADAM)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    labels = case.labels()
+    optimizer.build(model.trainable_variables)
+    fresh = [(variable, np.array(variable)) for variable in optimizer.variables]
+
+    def reset() -> None:
+        model.set_weights([array for pair in weights for array in pair])
+        for variable, value in fresh:
+            variable.assign(value)
+
+    return Built(lambda: model.train_on_batch(x, labels), reset=reset, how="train_on_batch")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import ADAM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from . import Built, CannotDo, fastest
 
 Function = Callable[[Any], Any]
@@ -36,11 +36,22 @@ STANDALONE: dict[str, Function] = {
 def start(threads: int) -> str:
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
-    torch.inference_mode().__enter__()  # for as long as the process lives
     return torch.__version__
 
 
+_mode: Any = None  # what nobody keeps ends at once
+
+
+def _infer(on: bool) -> None:
+    """Leave out what gradients need, until told otherwise."""
+    global _mode
+    _mode = None
+    _mode = torch.inference_mode(on)
+    _mode.__enter__()
+
+
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    _infer(True)
     precision = "highest" if case.precision == "int8" else case.precision
     torch.set_float32_matmul_precision(precision)
     dense: dict[str, Callable[[Any, Any, Any, Dense], Function]] = {
@@ -155,3 +166,53 @@ def _int8(case: Case, t: Any, weights: Weights) -> Built:
         quantize = torch.ao.quantization.quantize_dynamic
         model = quantize(_module(case, weights), {torch.nn.Linear}, torch.qint8)
     return Built(lambda: model(t))
+
+
+def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    """Modules and a plain loop, with Adam in each of its forms."""
+    _infer(False)
+    torch.set_float32_matmul_precision("highest")
+    t, labels = torch.from_numpy(x), torch.from_numpy(case.labels().astype(np.int64))
+    forms = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}
+    return fastest(
+        {how: partial(_learning, case, t, labels, weights, form) for how, form in forms.items()}
+    )
+
+
+def _learning(case: Case, t: Any, labels: Any, weights: Weights, form: dict[str, bool]) -> Built:
+    layers: list[Any] = []
+    for step, before, _ in case.walk():
+        if isinstance(step, Dense):
+            layers.append(torch.nn.Linear(before[-1], step.units))
+            if step.activation == "relu":  # softmax is in the loss
+                layers.append(torch.nn.ReLU())
+        elif isinstance(step, Dropout):
+            layers.append(torch.nn.Dropout(step.rate))
+    model = torch.nn.Sequential(*layers)
+    loss_of = torch.nn.CrossEntropyLoss()
+    optimizer: Any = None
+    steps = 0
+
+    def reset() -> None:
+        nonlocal optimizer, steps
+        steps = 0
+        with torch.no_grad():
+            pairs = zip(model.parameters(), (a for pair in weights for a in pair), strict=True)
+            for parameter, array in pairs:
+                parameter.copy_(torch.from_numpy(array.T))
+        optimizer = torch.optim.Adam(
+            model.parameters(), ADAM.rate, (ADAM.beta_1, ADAM.beta_2), ADAM.epsilon, **form
+        )
+
+    def call() -> Any:
+        nonlocal steps
+        steps += 1  # torch adds epsilon after the correction, the others before
+        optimizer.param_groups[0]["eps"] = ADAM.epsilon / (1 - ADAM.beta_2**steps) ** 0.5
+        optimizer.zero_grad()
+        loss = loss_of(model(t), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    reset()
+    return Built(call, lambda loss: loss.item(), reset=reset)

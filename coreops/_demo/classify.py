@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 ROUNDS = 25
 SECONDS_PER_ROUND = 0.008
 
@@ -19,8 +19,8 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 def run() -> None:
     """Load the classifier and the held-out digits; print accuracy, agreement and times."""
-    from . import runtime_info
-    from .saving import load_model
+    from .. import runtime_info
+    from ..saving import load_model
 
     with np.load(DATA / "digits.npz") as held_out:
         images, labels = held_out["images"], held_out["labels"]

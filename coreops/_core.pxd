@@ -115,7 +115,8 @@ cdef extern from "train.h" nogil:
     ctypedef struct co_lesson:
         void *g
         void **slots
-        int given, norms
+        int given
+        ptrdiff_t norms
         co_weight how
         co_norm norm
     co_trainer *co_trainer_create(const co_kernels *)
@@ -124,7 +125,7 @@ cdef extern from "train.h" nogil:
     void co_trainer_teach(co_trainer *, int, const co_lesson *)
     co_status co_trainer_finish(co_trainer *)
     void co_trainer_pack(co_trainer *, int)
-    co_status co_trainer_learn(co_trainer *, ptrdiff_t, const co_rule *, int)
+    co_status co_trainer_learn(co_trainer *, const co_rule *, int)
     double co_trainer_penalty(const co_trainer *)
     double co_weighted_sum(int, ptrdiff_t, const void *, const void *)
     void co_plan_train(co_plan *, co_trainer *)

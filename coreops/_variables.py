@@ -139,15 +139,17 @@ class Variable:
 
     def numpy(self) -> np.ndarray:
         """Return the current value as a read-only array."""
-        if self._source is not None:
-            self._source.pull(self)
+        source = self._source
+        if source is not None:
+            source.pull(self)
         return self._value
 
     @property
     def version(self) -> int:
         """A number that is another one whenever the value is."""
-        if self._source is not None:
-            self._source.pull(self)
+        source = self._source
+        if source is not None:
+            source.pull(self)
         return self._version
 
     def assign(self, value: Any) -> np.ndarray:
@@ -167,8 +169,9 @@ class Variable:
                 f"Received shape: {value.shape}"
             )
         self._replace(value)
-        if self._source is not None:
-            self._source.push(self)
+        source = self._source
+        if source is not None:
+            source.push(self)
         return value
 
     def _replace(self, value: np.ndarray) -> None:

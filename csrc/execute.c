@@ -257,6 +257,15 @@ static co_status pack_all(const co_job *job) {
     return CO_OK;
 }
 
+/* Room for what the weights' gradients are made of. */
+static co_status make_room(const co_plan *plan, ptrdiff_t batch) {
+    co_status status = CO_OK;
+    for (int i = 0; plan->trainer && i < plan->n_steps && status == CO_OK; i++)
+        if (plan->steps[i].op == CO_OP_KEEP)
+            status = co_trainer_room(plan->trainer, plan->steps[i].u.kept, batch);
+    return status;
+}
+
 co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[CO_BUFFERS],
                       const co_stream *streams, co_how how) {
     _Alignas(CO_LINE) char stack[CO_STACK_ARENA];
@@ -268,15 +277,14 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[
                   .flags = how.flags,
                   .team = 1,
                   .arena = stack};
+    if (make_room(plan, batch) != CO_OK) return CO_NO_MEMORY;
     if (job.units == 0) return CO_OK;
     for (int v = 0; v < plan->n_values; v++)
         if (plan->values[v].buffer == CO_BUFFER_Y)
             job.result = batch * plan->values[v].size * plan->values[v].item_bytes;
     const int team = cut(&job, how.threads);
     const ptrdiff_t chunks = (job.units + job.block - 1) / job.block;
-    if (pack_all(&job) != CO_OK ||
-        (plan->trainer && co_trainer_room(plan->trainer, batch) != CO_OK))
-        return CO_NO_MEMORY;
+    if (pack_all(&job) != CO_OK) return CO_NO_MEMORY;
     const int workers = team > job.team ? team : job.team;
     if (workers == 1 && job.arena_bytes <= CO_STACK_ARENA) {
         co_parallel(chunks, 1, run_chunk, &job);

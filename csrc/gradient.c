@@ -53,7 +53,7 @@ void co_run_gradient(const co_job *job, const co_step *step, char *arena, ptrdif
                       co_locate(job, arena, step->u.loss.value, first), y, &step->u.loss.loss);
         break;
     case CO_OP_KEEP:
-        co_trainer_kept(plan->trainer, step->u.kept, job->batch, first * parts, positions, x);
+        co_trainer_kept(plan->trainer, step->u.kept, first * parts, positions, x);
         break;
     case CO_OP_ADD:
         if (x != y) memcpy(y, x, (size_t)(n * item));

@@ -62,7 +62,6 @@ enum { GRADIENT = 1, UPDATE = 2 };
 typedef struct co_call {
     const co_trainer *trainer;
     const co_rule *rule;
-    ptrdiff_t batch;
     int what;
 } co_call;
 
@@ -73,7 +72,7 @@ static void part_of(const co_call *call, const co_piece *piece, const co_use *us
     const co_kernels *kernels = trainer->kernels;
     const ptrdiff_t nr = kernels->gemm_nr, item = trainer->item;
     const co_kept *dy = &trainer->kept[use->dy];
-    const ptrdiff_t rows = call->batch * dy->positions;
+    const ptrdiff_t rows = dy->rows;
     const char *panels = dy->data + piece->j * rows * item;
     if (use->x < 0) {
         for (ptrdiff_t j = 0; j < piece->columns; j += nr, panels += nr * rows * item)
@@ -139,10 +138,10 @@ static void update_piece(const co_call *call, const co_piece *piece, const char 
                                  &lesson->how);
     }
     if (lesson->norms) {
-        char *w = matrix->w + (piece->i * n + piece->j) * item;
-        const int vector = matrix->k == 1; /* its one norm is that of a column */
-        trainer->kernels->rescale_columns(vector ? n : matrix->k, vector ? 1 : piece->columns, w,
-                                          vector ? 1 : n, &lesson->norm);
+        const ptrdiff_t width = matrix->k * n / lesson->norms; /* of one row, there may be more */
+        const ptrdiff_t columns = matrix->k == 1 ? width : piece->columns;
+        trainer->kernels->rescale_columns(lesson->norms, columns, matrix->w + piece->j * item,
+                                          width, &lesson->norm);
     }
     co_trainer_pack_piece(trainer, piece);
 }
@@ -165,11 +164,11 @@ static void learn_piece(void *context, int worker, ptrdiff_t index) {
 }
 
 /* Nanoseconds, as plans estimate them: the products, and an update of some ten reals an element. */
-static double estimate(const co_trainer *trainer, ptrdiff_t batch, int what) {
+static double estimate(const co_trainer *trainer, int what) {
     double ns = 0;
     for (int u = 0; u < trainer->n_uses && (what & GRADIENT); u++) {
         const co_matrix *matrix = &trainer->weights[trainer->uses[u].weight];
-        const double rows = (double)(batch * trainer->kept[trainer->uses[u].dy].positions);
+        const double rows = (double)trainer->kept[trainer->uses[u].dy].rows;
         ns += (double)(matrix->k * matrix->n) * rows / (2 * trainer->kernels->gemm_nr);
     }
     for (int w = 0; w < trainer->n_weights && (what & UPDATE); w++)
@@ -195,10 +194,9 @@ static void clip(co_trainer *trainer, const co_rule *rule) {
         trainer->weights[i].lesson.how.factor = co_rule_factor(rule, all);
 }
 
-static co_status go_over_pieces(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int what,
-                                int threads) {
-    co_call call = {.trainer = trainer, .rule = rule, .batch = batch, .what = what};
-    const int team = co_team(trainer->n_pieces, estimate(trainer, batch, what), threads);
+static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int what, int threads) {
+    co_call call = {.trainer = trainer, .rule = rule, .what = what};
+    const int team = co_team(trainer->n_pieces, estimate(trainer, what), threads);
     const size_t bytes = 2 * (size_t)team * (size_t)(trainer->largest * trainer->item);
     if (bytes > trainer->scratch_bytes) {
         free(trainer->scratch);
@@ -210,13 +208,13 @@ static co_status go_over_pieces(co_trainer *trainer, ptrdiff_t batch, const co_r
     return CO_OK;
 }
 
-co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int threads) {
+co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads) {
     const int apart = !rule || (rule->norm < HUGE_VAL && !rule->gathers);
-    if (!apart) return go_over_pieces(trainer, batch, rule, GRADIENT | UPDATE, threads);
-    const co_status status = go_over_pieces(trainer, batch, rule, GRADIENT, threads);
+    if (!apart) return go_over_pieces(trainer, rule, GRADIENT | UPDATE, threads);
+    const co_status status = go_over_pieces(trainer, rule, GRADIENT, threads);
     if (!rule || status != CO_OK) return status;
     clip(trainer, rule);
-    return go_over_pieces(trainer, batch, rule, UPDATE, threads);
+    return go_over_pieces(trainer, rule, UPDATE, threads);
 }
 
 double co_trainer_penalty(const co_trainer *trainer) {

@@ -161,10 +161,10 @@ co_status co_layout(co_plan *plan, int result);
 /* trainer.c. What a step leaves for the gradients of weights: a row of n for each position of each
  * sample, either transposed, (n, rows), or in gemm's panels. */
 int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int panels);
-/* Room for the rows of a batch. */
-co_status co_trainer_room(co_trainer *trainer, ptrdiff_t batch);
-void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t batch, ptrdiff_t first,
-                     ptrdiff_t rows, const char *x);
+/* Room for the rows of a batch, which come next. */
+co_status co_trainer_room(co_trainer *trainer, int kept, ptrdiff_t batch);
+void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
+                     const char *x);
 /* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results. */
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy);
 int co_trainer_learns(const co_trainer *trainer, int w);

@@ -18,7 +18,7 @@
  *     co_plan_finish(p, y, -1);
  *     co_trainer_finish(t);
  *     co_plan_run(p, 64, buffers, NULL, how);
- *     co_trainer_learn(t, 64, rule, 2);
+ *     co_trainer_learn(t, rule, 2);
  *
  * Pieces are cut by the shapes of the weights alone and every sum has one order:
  * results do not depend, in bits, on the number of threads. A trainer serves one
@@ -43,7 +43,8 @@ typedef struct co_lesson {
     void *g, *slots[CO_MOST_SLOTS];
     int given; /* g holds a part of the gradient already, which plans do not know about */
     co_weight how;
-    int norms; /* the norms of columns are brought into bounds (of all of a vector) */
+    ptrdiff_t norms; /* rows of a matrix whose columns' norms are brought into bounds, or 0: the k
+                        of the weight, or if that is 1 any whose elements these n are */
     co_norm norm;
 } co_lesson;
 
@@ -56,9 +57,9 @@ co_status co_trainer_finish(co_trainer *trainer);
 /* Packs weight number w again, after somebody else has changed it. */
 void co_trainer_pack(co_trainer *trainer, int w);
 
-/* An update of all weights that learn, with what the last runs of the plans, which had `batch`
- * samples, have left. Without a rule, or where that bounds norms, the gradients go to g. */
-co_status co_trainer_learn(co_trainer *trainer, ptrdiff_t batch, const co_rule *rule, int threads);
+/* An update of all weights that learn, with what the last runs of the plans have left. Without a
+ * rule, or where that bounds norms, the gradients go to g. */
+co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads);
 
 /* l1 sum |w| + l2 sum w^2 over all weights that learn. */
 double co_trainer_penalty(const co_trainer *trainer);

@@ -98,21 +98,19 @@ int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int p
     return trainer->n_kept - 1;
 }
 
-co_status co_trainer_room(co_trainer *trainer, ptrdiff_t batch) {
+co_status co_trainer_room(co_trainer *trainer, int number, ptrdiff_t batch) {
+    co_kept *kept = &trainer->kept[number];
     const ptrdiff_t nr = trainer->kernels->gemm_nr;
-    for (int i = 0; i < trainer->n_kept; i++) {
-        co_kept *kept = &trainer->kept[i];
-        const ptrdiff_t n = kept->panels ? (kept->n + nr - 1) / nr * nr : kept->n;
-        const ptrdiff_t row = n * kept->positions * trainer->item;
-        if (row && batch > PTRDIFF_MAX / 2 / row) return CO_NO_MEMORY;
-        const size_t bytes = (size_t)(batch * row);
-        if (kept->data && bytes <= kept->bytes) continue;
-        free(kept->data);
-        kept->data = co_lines(bytes);
-        kept->bytes = kept->data ? bytes : 0;
-        if (!kept->data) return CO_NO_MEMORY;
-    }
-    return CO_OK;
+    const ptrdiff_t n = kept->panels ? (kept->n + nr - 1) / nr * nr : kept->n;
+    const ptrdiff_t sample = n * kept->positions * trainer->item;
+    if (sample && batch > PTRDIFF_MAX / 2 / sample) return CO_NO_MEMORY;
+    const size_t bytes = (size_t)(batch * sample);
+    kept->rows = batch * kept->positions;
+    if (kept->data && bytes <= kept->bytes) return CO_OK;
+    free(kept->data);
+    kept->data = co_lines(bytes);
+    kept->bytes = kept->data ? bytes : 0;
+    return kept->data ? CO_OK : CO_NO_MEMORY;
 }
 
 static void transpose(const co_trainer *trainer, ptrdiff_t m, ptrdiff_t n, const char *x,
@@ -136,14 +134,13 @@ static void pack(const co_trainer *trainer, ptrdiff_t k, ptrdiff_t i, ptrdiff_t 
                                     panels + ((j + c) * k + i * nr) * item);
 }
 
-void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t batch, ptrdiff_t first,
-                     ptrdiff_t rows, const char *x) {
+void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
+                     const char *x) {
     const co_kept *to = &trainer->kept[kept];
-    const ptrdiff_t all = batch * to->positions;
     if (to->panels)
-        pack(trainer, all, first, rows, 0, to->n, x, to->n, to->data);
+        pack(trainer, to->rows, first, rows, 0, to->n, x, to->n, to->data);
     else
-        transpose(trainer, rows, to->n, x, to->n, to->data + first * trainer->item, all);
+        transpose(trainer, rows, to->n, x, to->n, to->data + first * trainer->item, to->rows);
 }
 
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece) {

@@ -4,9 +4,10 @@
 
 #include "plan.h"
 
-/* Rows that steps kept: n elements for each position of the batch's samples. */
+/* Rows that steps kept: n elements for each position of a batch's samples. */
 typedef struct co_kept {
     ptrdiff_t n, positions;
+    ptrdiff_t rows; /* of the last run */
     int panels;
     size_t bytes; /* that there is room for */
     char *data;

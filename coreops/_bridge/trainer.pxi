@@ -11,11 +11,11 @@ cdef class Trainer:
     cdef readonly object dtype
     cdef list _alive  # the arrays that the C side points to
     cdef list _shapes
-    cdef dict _slots
+    cdef dict _taught  # by number: g and the slots
 
     def __cinit__(self, dtype):
         self.dtype = np.dtype(dtype)
-        self._alive, self._shapes, self._slots = [], [], {}
+        self._alive, self._shapes, self._taught = [], [], {}
         self._c = co_trainer_create(co_tier_kernels(_tier, 8 * self.dtype.itemsize))
         if self._c == NULL:
             raise MemoryError("no memory for a trainer")
@@ -55,7 +55,8 @@ cdef class Trainer:
               bint decays=True, bint nonneg=False, bint given=False, norm=None):
         """Weight w learns: g is where its gradient goes (and, if given, a part comes from), slots the
         arrays of the optimizer's state, l1 and l2 its penalty's factors,
-        norm None or the (low, high, rate, epsilon) that the norms of its columns are brought to."""
+        norm None or the (low, high, rate, epsilon) that the norms over its first axis are brought
+        to: it has one or two."""
         cdef co_lesson lesson
         cdef int i
         self._known(w)
@@ -67,10 +68,11 @@ cdef class Trainer:
             lesson.slots[i] = self._array(slots[i], shape) if i < len(slots) else NULL
         lesson.given = given
         lesson.how = co_weight(1.0, l1, l2, 1.0, decays, nonneg)
-        lesson.norms = norm is not None
+        lesson.norms = 0
         if norm is not None:
             lesson.norm = co_norm(norm[0], norm[1], norm[2], norm[3])
-        self._slots[w] = (g, *slots)
+            lesson.norms = shape[0]
+        self._taught[w] = (g, *slots)
         co_trainer_teach(self._c, w, &lesson)
 
     def finish(self):
@@ -83,14 +85,24 @@ cdef class Trainer:
         self._known(w)
         co_trainer_pack(self._c, w)
 
-    def learn(self, ptrdiff_t batch, Rule rule):
-        """An update of all weights with what the last runs of the plans, which had `batch` samples,
-        have left. Without a rule, and where that bounds norms, the gradients go to g."""
+    def learn(self, Rule rule):
+        """An update of all weights with what the last runs of the plans have left. Without a rule,
+        and where that bounds norms, the gradients go to g.
+
+        Raises ValueError for a weight that has not the slots that the rule takes."""
         cdef const co_rule *how = NULL if rule is None else &rule._c
+        cdef Py_ssize_t count = 0 if rule is None else rule.slots
+        for g, *slots in self._taught.values():
+            if rule is not None and len(slots) != count:
+                raise ValueError(f"the optimizer has {len(slots)} variables for each weight, and its "
+                                 f"present arguments ask for {count}: they cannot change once it is "
+                                 "built, make a new one")
+            if g is None and (rule is None or rule._c.norm < HUGE_VAL):
+                raise ValueError("internal error: a weight without an array for its gradient")
         cdef int threads = _threads
         cdef co_status status
         with nogil:
-            status = co_trainer_learn(self._c, batch, how, threads)
+            status = co_trainer_learn(self._c, how, threads)
         if status != CO_OK:
             raise MemoryError("no memory for the scratch of an update")
 

@@ -75,6 +75,18 @@ class Flow:
         self.generators: list[SeedGenerator] = []
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
 
+    def streams(self, batch: int) -> list[tuple[int, int]]:
+        """Return the next draw of each of the generators, for a run of the plan.
+
+        Raises:
+            ValueError: the plan does not take a batch of this size.
+        """
+        if self.batch not in (None, batch):
+            raise ValueError(
+                f"{self.batch_reason} asks for a batch of {self.batch}, received {batch}"
+            )
+        return [(generator.seed, generator.next()) for generator in self.generators]
+
     def _weight(self, weight: Any, dtype: np.dtype) -> np.ndarray:
         version = getattr(weight, "version", None)
         if version is not None:

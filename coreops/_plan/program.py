@@ -130,13 +130,8 @@ class Program:
         self, segment: Segment, x: np.ndarray, mask: np.ndarray | None, out: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """One of the program's segments, on an array whose samples have its shape."""
-        flow = segment.flow
-        if flow.batch not in (None, x.shape[0]):
-            raise ValueError(
-                f"{flow.batch_reason} asks for a batch of {flow.batch}, received {x.shape[0]}"
-            )
+        streams = segment.flow.streams(len(x))
         x = np.ascontiguousarray(x, dtype=segment.dtype)
-        streams = [(g.seed, g.next()) for g in flow.generators]
         y, made = segment.plan.run(x, None if segment.seam else out, streams)
         mask = mask if segment.keeps_mask else made
         if segment.seam is not None:

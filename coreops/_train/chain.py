@@ -16,6 +16,8 @@ from .workspace import Workspace, aligned
 if TYPE_CHECKING:
     from ..layers import Layer
 
+_MOST_CHAINS = 32  # for one model, one for each shape of samples: each has the weights packed
+
 
 class Way(NamedTuple):
     """A plan of some layers, and room for what its runs leave: for as many samples as the last."""
@@ -36,12 +38,12 @@ class Way(NamedTuple):
         count = len(self.flow.penalties)
         return self.buffer("penalty", (batch, count)) if count else None
 
-    def mean_penalty(self, batch: int) -> np.floating | None:
+    def mean_penalty(self) -> np.floating | None:
         """Return the mean over the batch of the penalties that the last run left; None without."""
         found = self.buffers.get("penalty")
         if found is None:
             return None
-        return np.sum(found, dtype=np.float64) / max(batch, 1)
+        return np.sum(found, dtype=np.float64) / max(len(found), 1)
 
 
 class Part(NamedTuple):
@@ -94,6 +96,7 @@ class Chain:
         self._variables: list[Variable] = []
         self._parts: dict[int, Part] = {}
         self._packed: tuple[int, int] | None = None
+        self.whole = True  # no plan was given up in the middle: the trainer knows of its steps
 
     # --- weights ------------------------------------------------------------------------------
 
@@ -120,9 +123,10 @@ class Chain:
         """Pack the weights, if they have changed elsewhere since the last run."""
         state = self.workspace.pushes, self.workspace.updates
         if self._packed != state:
-            self._packed = state
-            for number in self._numbers.values():
-                self.trainer.pack(number)
+            with self.workspace.lock:
+                self._packed = state
+                for number in self._numbers.values():
+                    self.trainer.pack(number)
 
     def learnt(self) -> None:
         """Say that the trainer has changed its weights, and packed them."""
@@ -187,10 +191,12 @@ class Chain:
     def _way(self, part: Part, key: Any, end: Any) -> Way:
         way = part.ways.get(key)
         if way is None:
+            self.whole = False
             flow, value, _, _ = self._emit(part.first, part.next, part.shape, part.mask)
             end(flow, value)
             way = part.ways[key] = self._finish(flow, value, masked=False)
             self.trainer.finish()
+            self.whole = True
         return way
 
     # --- running ------------------------------------------------------------------------------
@@ -206,14 +212,16 @@ class Chain:
         """Take data through a part; return its result, the mask, and what the way back needs."""
         way = part.ways["forward"]
         self.refresh()
-        streams = streams_of(way.flow)
+        streams = way.flow.streams(len(x))
+        shape = len(x), *way.y.shape
         made = None
-        y = x
         if way.y.id or way.flow.penalties:
-            y = way.buffer("y", (len(x), *way.y.shape))
+            y = way.buffer("y", shape)
             if way.flow.plan.masked and way.y.mask is not None:
                 made = np.empty((len(x), *way.y.mask.shape), np.bool_)
             way.flow.plan.train(x, y, streams, penalty=way.penalty(len(x)), mask=made)
+        else:
+            y = x.reshape(shape)
         if way.y.mask is None or way.y.mask.id is not None:
             mask = made
         passed = Passed(part, x, streams, None, None, [], [])
@@ -227,15 +235,20 @@ class Chain:
         own = [v for v in layer.weights if id(v) in self._learning]
         for variable in own:
             self.number(variable)
+        inside = list(layer._flatten_layers())
+        before = [one._call_losses[:] for one in inside]
         layer._clear_losses()
-        with _tape.recording(own) as leaves, _plan.python_scope(self.training):
-            entry: Any = _tape.trace(y)
-            try:
+        try:
+            with _tape.recording(own) as leaves, _plan.python_scope(self.training):
+                entry: Any = _tape.trace(y)
                 result = seam.fn(entry, mask)
-            except _tape.Traced as error:
-                raise _tape.Traced(f"Layer '{layer.name}': {error}") from error
+            losses = [loss for one in inside for loss in one._call_losses]
+        except _tape.Traced as error:
+            raise _tape.Traced(f"Layer '{layer.name}': {error}") from error
+        finally:  # what was recorded would stay as long as they
+            for one, losses_before in zip(inside, before, strict=True):
+                one.__dict__["_call_losses"] = losses_before
         result, mask = result if isinstance(result, tuple) else (result, mask)
-        losses = [loss for one in layer._flatten_layers() for loss in one._call_losses]
         value = np.ascontiguousarray(_tape.value_of(result), self.workspace.dtype)
         return (
             value,
@@ -263,7 +276,7 @@ class Chain:
             for (variable, _), part_of in zip(passed.leaves, found[1:], strict=True):
                 self.add_gradient(variable, part_of)
         if not part.ways["forward"].y.id and not part.ways["forward"].flow.penalties:
-            return gradient
+            return gradient.reshape(passed.x.shape)
         way = self.way_back(part, wanted)
         self.refresh()
         dx = way.buffer("dx", passed.x.shape) if wanted else None
@@ -282,13 +295,16 @@ class Chain:
         raise NotImplementedError
 
 
+def remember(chains: dict[Any, Any], key: Any, chain: Any) -> None:
+    """Keep a chain for the next data of its kind, which was taken out while it ran; of too many
+    the one goes that was used longest ago."""
+    chains[key] = chain
+    if len(chains) > _MOST_CHAINS:
+        del chains[next(iter(chains))]
+
+
 class Reshaped(Exception):
     """Data of another shape than a part was compiled for came out of a seam."""
-
-
-def streams_of(flow: TrainingFlow) -> list[tuple[int, int]]:
-    """Return the next draw of each of the generators in a plan."""
-    return [(generator.seed, generator.next()) for generator in flow.generators]
 
 
 def _learn(

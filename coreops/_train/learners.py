@@ -28,17 +28,14 @@ class Learners:
         self.variables = list(variables)
         self.optimizer = optimizer
         self.gradients: dict[int, np.ndarray] = {}  # from Python, or for it
-        rule = optimizer._rule(0)
-        self.by_rule = rule is not None
+        optimizer._must_know(variables)
+        self.by_rule = optimizer._rule(0) is not None
         self.apart = [v for v in variables if v.regularizer is not None]
         if self.by_rule:
             self.apart = [v for v in self.apart if not _is_l1l2(v.regularizer)]
         self.constrained = [v for v in variables if v.constraint is not None]
         if self.by_rule:
             self.constrained = [v for v in self.constrained if not _by_kernel(v)]
-        if rule is None or rule.clips_norm[0]:
-            for variable in variables:
-                self.gradient(variable)
 
     def gradient(self, variable: Variable) -> np.ndarray:
         """Return the array of a variable's gradient, which is made if there is none."""
@@ -97,10 +94,11 @@ class LearningChain(Chain):
 
     def __init__(self, leaves: Any, learners: Learners, mask_policy: str | None) -> None:
         self._learners = learners
-        self._given: set[int] = set()
+        self._given = {id(variable) for variable in learners.apart}
+        self._asked = False  # for the gradients of all variables
         super().__init__(leaves, learners.workspace, learners.variables, mask_policy)
         for variable in learners.apart:
-            self._gives(variable)
+            learners.gradient(variable)
 
     def teach(self, variable: Variable, number: int) -> None:
         lesson = self._learners.lesson(variable, id(variable) in self._given)
@@ -108,9 +106,9 @@ class LearningChain(Chain):
 
     def _gives(self, variable: Variable) -> None:
         """From now on a part of the variable's gradient comes from Python."""
-        if id(variable) not in self._given:
+        if id(variable) not in self._given or id(variable) not in self._numbers:
             self._given.add(id(variable))
-            self._learners.gradient(variable)
+            self._learners.gradient(variable)[...] = 0
             self.teach(variable, self.number(variable))
             self.trainer.finish()
 
@@ -124,10 +122,13 @@ class LearningChain(Chain):
 
     def ask_gradients(self) -> None:
         """From now on the gradients of all variables go to the learners' arrays."""
+        if self._asked:
+            return
+        self._asked = True
         for variable in self._learners.variables:
-            if id(variable) not in self._learners.gradients:
-                self._learners.gradient(variable)
-                self.teach(variable, self.number(variable))
+            self._learners.gradient(variable)
+            if id(variable) in self._numbers:
+                self.teach(variable, self._numbers[id(variable)])
         self.trainer.finish()
 
     def clear_gradients(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels, _plan, _tape
-from .chain import Part, Passed, Reshaped, streams_of
+from .chain import Part, Passed, Reshaped, remember
 from .learners import Learners, LearningChain
 from .workspace import Workspace
 
@@ -22,7 +23,8 @@ class TrainingStep:
     """Trains a model's weights on one batch after another.
 
     Between steps the weights live in arrays of the trainer; a Variable shows them when it is read,
-    and they follow when it is assigned to. `mask` is the mask of the last output.
+    and they follow when it is assigned to. `mask` is the mask of the last output. One thread makes
+    a step at a time.
     """
 
     def __init__(self, model: Layer, compiled: Compiled) -> None:
@@ -39,6 +41,7 @@ class TrainingStep:
         self._chains: dict[Any, LearningChain] = {}
         self._weight: tuple[Any, np.ndarray] | None = None
         self._kernel: tuple[Any, Any] | None = None  # a loss, and what stands for it in a plan
+        self._lock = threading.RLock()
 
     def is_current(self, compiled: Compiled) -> bool:
         """Whether this is what trains the model as it is now, and as it was compiled last."""
@@ -71,24 +74,30 @@ class TrainingStep:
         Raises:
             ValueError: labels, weights or inputs that do not fit; the weights are as before.
         """
+        with self._lock:
+            mask = _plan.mask_of(x)
+            x = np.ascontiguousarray(x, dtype=self._workspace.dtype)
+            learners = self._ready()
+            key = x.shape[1:], _kernels.isa()
+            chain = self._chains.pop(key, None)  # back after the step, if that gets to its end
+            if chain is None:
+                chain = LearningChain(self.leaves, learners, self._mask_policy)
+            try:
+                made = self._step(chain, x, mask, y, sample_weight, update)
+            except Reshaped:
+                chain = LearningChain(self.leaves, learners, self._mask_policy)
+                made = self._step(chain, x, mask, y, sample_weight, update)
+            remember(self._chains, key, chain)
+            return made
+
+    def _ready(self) -> Learners:
+        """Return the variables with the optimizer's state, held by the workspace."""
         if self._workspace.lost:
             self.release()
         if self._learners is None:
             self._optimizer.build(self.variables)
             self._learners = Learners(self._workspace, self.variables, self._optimizer)
-        mask = _plan.mask_of(x)
-        x = np.ascontiguousarray(x, dtype=self._workspace.dtype)
-        key = x.shape[1:], _kernels.isa()
-        chain = self._chains.get(key)
-        if chain is None:
-            chain = self._chains[key] = LearningChain(
-                self.leaves, self._learners, self._mask_policy
-            )
-        try:
-            return self._step(chain, x, mask, y, sample_weight, update)
-        except Reshaped:
-            del self._chains[key]
-            return self(x, y, sample_weight, update=update)
+        return self._learners
 
     def _step(
         self,
@@ -99,7 +108,6 @@ class TrainingStep:
         sample_weight: Any,
         update: bool,
     ) -> tuple[float, np.ndarray]:
-        batch = len(x)
         total = 0.0
         passed: list[Passed] = []
         chain.clear_gradients()
@@ -107,13 +115,13 @@ class TrainingStep:
         while part.next < chain.length or part.seam is not None:
             x, mask, one = chain.forward(part, x, mask)
             passed.append(one)
-            total += float(one.part.ways["forward"].mean_penalty(batch) or 0)
+            total += float(one.part.ways["forward"].mean_penalty() or 0)
             total += sum(float(_tape.value_of(loss)) for loss in one.losses)
             if part.next == chain.length:
                 break
             part = chain.part(part.next, x, mask)
         ended = part.seam is not None
-        kernel = None if ended else self._kernel_of(y, (batch, *part.ways["forward"].y.shape))
+        kernel = None if ended else self._kernel_of(y, (len(x), *part.ways["forward"].y.shape))
         if kernel is not None:
             loss, y_pred, gradient = self._to_loss(
                 chain, part, kernel, x, mask, y, sample_weight, bool(passed)
@@ -122,7 +130,7 @@ class TrainingStep:
             if not ended:
                 x, mask, one = chain.forward(part, x, mask)
                 passed.append(one)
-                total += float(one.part.ways["forward"].mean_penalty(batch) or 0)
+                total += float(one.part.ways["forward"].mean_penalty() or 0)
             loss, y_pred, gradient = self._by_tape(x, mask, y, sample_weight)
         for i in reversed(range(len(passed))):
             if gradient is None:
@@ -130,7 +138,7 @@ class TrainingStep:
             gradient = chain.back(passed[i], gradient, i > 0)
         total += loss + chain.trainer.penalty() + chain.penalize()
         if math.isfinite(total):
-            self._learn(chain, batch, update)
+            self._learn(chain, update)
         else:
             warnings.warn(
                 f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as "
@@ -178,7 +186,7 @@ class TrainingStep:
         factor = factor * self._compiled.loss_weight
         way = chain.way_to_loss(part, *kernel, wanted)
         chain.refresh()
-        streams = streams_of(way.flow) if streams is None else streams
+        streams = way.flow.streams(len(x)) if streams is None else streams
         rows = (len(x), forward.y.size // max(shape[-1], 1))
         weights = self._weights(factor, rows)
         y_pred, values = way.buffer("y", shape), way.buffer("loss", rows)
@@ -186,7 +194,7 @@ class TrainingStep:
         way.flow.plan.train(
             x, y_pred, streams, target, weights, values, way.penalty(len(x)), None, dx
         )
-        value = _kernels.weighted_sum(values, weights) + float(way.mean_penalty(len(x)) or 0)
+        value = _kernels.weighted_sum(values, weights) + float(way.mean_penalty() or 0)
         return value, y_pred, dx
 
     def _weights(self, factor: float | np.ndarray, rows: tuple[int, int]) -> np.ndarray:
@@ -216,21 +224,22 @@ class TrainingStep:
         gradient = _tape.gradients([loss], [1], [entry])[0]
         return float(_tape.value_of(loss)), y_pred, gradient
 
-    def _learn(self, chain: LearningChain, batch: int, update: bool) -> None:
+    def _learn(self, chain: LearningChain, update: bool) -> None:
         optimizer, learners = self._optimizer, self._learners
         assert learners is not None
-        if not update:
+        made = int(optimizer._iterations)
+        rule = optimizer._rule(made) if update and learners.by_rule else None
+        if rule is None or rule.clips_norm[0]:
             chain.ask_gradients()
-            chain.trainer.learn(batch, None)
-        elif learners.by_rule:
-            made = int(optimizer._iterations)
-            rule = optimizer._rule(made)
-            chain.trainer.learn(batch, rule)
-            chain.learnt()
+        if rule is not None:
+            with self._workspace.lock:
+                chain.trainer.learn(rule)
+                chain.learnt()
             optimizer._advance(made + 1)
             learners.constrain()
-        else:
-            chain.trainer.learn(batch, None)
+            return
+        chain.trainer.learn(None)
+        if update:
             optimizer.apply([learners.gradient(v) for v in self.variables], self.variables)
 
     def gradients(self) -> list[np.ndarray]:
@@ -245,9 +254,10 @@ class TrainingStep:
 
     def release(self) -> None:
         """Let the Variables go, each with its last value."""
-        self._workspace.release()
-        self._learners = None
-        self._chains.clear()
+        with self._lock:
+            self._workspace.release()
+            self._learners = None
+            self._chains.clear()
 
 
 def _options(options: dict[str, Any]) -> dict[str, Any]:

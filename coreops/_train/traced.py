@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _kernels, _tape
 from .._variables import Variable
-from .chain import Chain, Passed, Reshaped
+from .chain import Chain, Passed, Reshaped, remember
 from .workspace import Workspace, aligned
 
 if TYPE_CHECKING:
@@ -62,14 +62,16 @@ class TracedChain(Chain):
         index = 0
         while index < self.length:
             part = self.part(index, x, mask)
-            batch = len(x)
             x, mask, one = self.forward(part, x, mask)
-            penalty = part.ways["forward"].mean_penalty(batch)
-            if penalty is not None:  # its gradient is the plan's own to add
+            penalty = part.ways["forward"].mean_penalty()
+            part.ways["forward"].buffers.clear()  # the tape keeps what was in them
+            if penalty is not None:  # the gradients of penalties are added on the way back
                 self._layer._call_losses.append(penalty)
+            losses = map(_tape.value_of, one.losses)
+            self._layer._call_losses += [np.asarray(loss)[()] for loss in losses]
             passed.append(one)
             index = part.next
-        return x.copy(), mask, passed
+        return x, mask, passed
 
     def vjp(self, passed: list[Passed], dy: np.ndarray) -> list[Any]:
         """Return the gradients of the input and of the variables."""
@@ -78,7 +80,7 @@ class TracedChain(Chain):
         gradient: Any = np.ascontiguousarray(dy, self.workspace.dtype)
         for one in reversed(passed):
             gradient = self.back(one, gradient, True)
-        self.trainer.learn(len(gradient), None)
+        self.trainer.learn(None)
         found = []
         for variable in self._variables_of:
             known = self.found.get(id(variable))
@@ -101,16 +103,19 @@ def call_traced(layer: Layer, x: Any, mask: Any, training: bool) -> tuple[Any, A
     recorded = [(v, leaf) for v, leaf in leaves if leaf is not None]
     variables = [v for v, _ in recorded]
     masked = None if mask is None else mask.shape[1:]
-    key = ("traced", value.shape[1:], masked, dtype, training, _kernels.isa(), *map(id, variables))
+    key = (value.shape[1:], masked, dtype, training, _kernels.isa(), *map(id, variables))
     stamp = [(leaf, leaf._revision) for leaf in layer.leaves()]
-    made = layer._programs.get(key)
-    if made is None or made[0] != stamp:
-        made = layer._programs[key] = stamp, TracedChain(layer, dtype, variables, training)
-    chain = made[1]
+    chains = layer._programs.setdefault("traced", {})
+    made = chains.pop(key, None)
+    if made is None or made[0] != stamp or not made[1].whole:
+        made = stamp, TracedChain(layer, dtype, variables, training)
+    value = value.astype(dtype, copy=False)
     try:
-        y, mask, passed = chain.call(value.astype(dtype, copy=False), mask)
+        y, mask, passed = made[1].call(value, mask)
     except Reshaped:
-        del layer._programs[key]
-        return call_traced(layer, x, mask, training)
+        made = stamp, TracedChain(layer, dtype, variables, training)
+        y, mask, passed = made[1].call(value, mask)
+    remember(chains, key, made)
+    chain = made[1]
     inputs = [x, *(leaf for _, leaf in recorded)]
     return _tape.external(inputs, y, lambda dy: chain.vjp(passed, dy)), mask

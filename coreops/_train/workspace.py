@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
 from .. import _kernels
@@ -27,13 +29,15 @@ class Workspace:
 
     A held variable asks here whenever it is read (`pull`), and tells when somebody assigns to it
     (`push`). updates counts what was learnt, pushes what was assigned from outside. A variable is
-    held by one workspace at a time.
+    held by one workspace at a time. Whoever changes the arrays has the lock, so that what a thread
+    reads of a variable while another trains it is as it was between two steps.
     """
 
     def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
         self.updates = 0
         self.pushes = 0
+        self.lock = threading.RLock()
         self.lost = False  # somebody else holds what this one did
         self._held: dict[int, Held] = {}
 
@@ -41,33 +45,39 @@ class Workspace:
         """Return the variable's working array, which is its value from now on."""
         held = self._held.get(id(variable))
         if held is None:
-            held = self._held[id(variable)] = Held(variable, self.dtype)
-            held.seen = self.updates
-            if variable._source is not None:
-                variable._source.drop(variable)
-            variable._source = self
+            source = variable._source
+            if source is not None:
+                source.drop(variable)
+            with self.lock:
+                held = self._held[id(variable)] = Held(variable, self.dtype)
+                held.seen = self.updates
+                variable._source = self
         return held.array
 
     def drop(self, variable: Variable) -> None:
         """Let one variable go, as somebody else is about to hold it."""
-        self.pull(variable)
-        del self._held[id(variable)]
-        variable._source = None
-        self.lost = True
+        with self.lock:
+            self.pull(variable)
+            self._held.pop(id(variable), None)
+            variable._source = None
+            self.lost = True
 
     def pull(self, variable: Variable) -> None:
         """Bring the variable up to date."""
-        held = self._held[id(variable)]
-        if held.seen != self.updates:
-            held.seen = self.updates
-            variable._replace(held.array.astype(variable.dtype))
+        with self.lock:
+            held = self._held.get(id(variable))  # None: another thread had it dropped just now
+            if held is not None and held.seen != self.updates:
+                held.seen = self.updates
+                variable._replace(held.array.astype(variable.dtype))
 
     def push(self, variable: Variable) -> None:
         """Take the value that was assigned to the variable."""
-        held = self._held[id(variable)]
-        held.array[...] = variable._value
-        held.seen = self.updates
-        self.pushes += 1
+        with self.lock:
+            held = self._held.get(id(variable))
+            if held is not None:
+                held.array[...] = variable._value
+                held.seen = self.updates
+                self.pushes += 1
 
     def touched(self) -> None:
         """Say that the arrays have changed."""
@@ -76,16 +86,18 @@ class Workspace:
 
     def pull_all(self) -> None:
         """Bring all variables up to date."""
-        for held in self._held.values():
-            self.pull(held.variable)
+        with self.lock:
+            for held in self._held.values():
+                self.pull(held.variable)
 
     def release(self) -> None:
         """Let all variables go, each with its last value."""
-        self.pull_all()
-        for held in self._held.values():
-            held.variable._source = None
-        self._held.clear()
-        self.lost = False
+        with self.lock:
+            self.pull_all()
+            for held in self._held.values():
+                held.variable._source = None
+            self._held.clear()
+            self.lost = False
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -83,6 +83,8 @@ def test_work_of_a_case():
 
 def test_work_of_a_step_of_training():
     assert LEARNING.flops == 3 * 2 * 16 * (64 * 128 + 128 * 3)
+    assert LEARNING.needed_flops == LEARNING.flops - 2 * 16 * 64 * 128
+    assert SMALL.needed_flops == SMALL.flops
     assert LEARNING.bytes == 4 * 16 * 64 + 6 * LEARNING.weight_bytes
     assert LEARNING.random
     assert not LEARNING.without_dropout().random

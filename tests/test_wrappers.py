@@ -19,8 +19,6 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import (
-    check_classifiers_classes,
-    check_classifiers_train,
     check_regressor_multioutput,
     parametrize_with_checks,
 )
@@ -80,12 +78,9 @@ BATCHES = (
     "a step's mean is over the samples of a batch, as in Keras: a sample of weight 2 is not two "
     "samples, which are in other batches"
 )
-BOTH_COLUMNS = "decision_function has a column for each class also for two classes, as in Keras"
 EXPECTED = {
     "SKLearnClassifier": {
         "check_sample_weight_equivalence_on_dense_data": BATCHES,
-        "check_classifiers_classes": BOTH_COLUMNS,
-        "check_classifiers_train": BOTH_COLUMNS,
     },
     "SKLearnRegressor": {
         "check_sample_weight_equivalence_on_dense_data": BATCHES,
@@ -101,21 +96,6 @@ EXPECTED = {
 )
 def test_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
-
-
-class LabelsOnly(SKLearnClassifier):
-    """A classifier without what two of the checks expect otherwise."""
-
-    @property
-    def decision_function(self):
-        raise AttributeError
-
-
-@pytest.mark.parametrize("options", [{}, {"readonly_memmap": True, "X_dtype": "float32"}])
-def test_all_else_that_classifiers_are_checked_for(options):
-    estimator = LabelsOnly(**classifier(random_state=0).get_params())
-    check_classifiers_train("LabelsOnly", estimator, **options)
-    check_classifiers_classes("LabelsOnly", estimator)
 
 
 def test_a_regressor_in_float64_has_predictions_in_float64():
@@ -138,11 +118,24 @@ def test_labels_of_any_kind():
     assert (estimator.classes_[raw.argmax(-1)] == estimator.predict(X)).all()
 
 
-def test_two_classes_have_two_columns():
+def test_two_classes_have_one_column():
     X, y = make_classification(40, random_state=0)
     estimator = classifier().fit(X, y == 1)
-    assert estimator.decision_function(X).shape == (40, 2)
+    decision = estimator.decision_function(X)
+    assert decision.shape == (40,)
+    assert (estimator.predict(X) == (decision > 0)).all()
     assert set(estimator.predict(X)) <= {True, False}
+
+
+def test_probabilities():
+    X, y = load_iris(return_X_y=True)
+    estimator = classifier().fit(X, y)
+    found = estimator.predict_proba(X)
+    assert found.shape == (150, 3)
+    np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
+    estimator = classifier(model_kwargs={"activation": None, "loss": "mse", "units": (4,)})
+    with pytest.raises(ValueError, match="are no probabilities"):
+        estimator.fit(X, y).predict_proba(X)
 
 
 def test_targets_of_one_axis_and_of_two():

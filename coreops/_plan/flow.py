@@ -75,6 +75,13 @@ class Flow:
         self.generators: list[SeedGenerator] = []
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
 
+    def finish(self, y: Value, *, masked: bool = True) -> _kernels.Plan:
+        """End the plan: y is its result, and so is y's mask if it is the plan's own."""
+        mask = y.mask
+        if not masked or mask is None or mask.id is None:
+            return self.plan.finish(y.id, y.shape)
+        return self.plan.finish(y.id, y.shape, mask.id, mask.shape)
+
     def streams(self, batch: int) -> list[tuple[int, int]]:
         """Return the next draw of each of the generators, for a run of the plan.
 

@@ -176,13 +176,8 @@ class Program:
                 value, seam = made
                 break
             value = made
-        mask_out = value.mask
-        if mask_out is None or mask_out.id is None:
-            plan = flow.plan.finish(value.id, value.shape)
-        else:
-            plan = flow.plan.finish(value.id, value.shape, mask_out.id, mask_out.shape)
-        keeps = mask_out is not None and mask_out.id is None
-        return Segment(dtype, flow, plan, keeps, seam, index)
+        keeps = value.mask is not None and value.mask.id is None
+        return Segment(dtype, flow, flow.finish(value), keeps, seam, index)
 
 
 def emit_layer(layer: Leaf, flow: Flow, x: Value, mask_policy: str | None) -> Value | Seam:

@@ -171,11 +171,7 @@ class Chain:
         return flow, value, None, index
 
     def _finish(self, flow: TrainingFlow, value: _plan.Value, *, masked: bool = True) -> Way:
-        mask = value.mask
-        if masked and mask is not None and mask.id is not None:
-            flow.plan.finish(value.id, value.shape, mask.id, mask.shape)
-        else:
-            flow.plan.finish(value.id, value.shape)
+        flow.finish(value, masked=masked)
         self._packed = None
         return Way(flow, value, {})
 

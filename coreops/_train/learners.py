@@ -28,8 +28,7 @@ class Learners:
         self.variables = list(variables)
         self.optimizer = optimizer
         self.gradients: dict[int, np.ndarray] = {}  # from Python, or for it
-        for variable in variables:
-            optimizer._get_variable_index(variable)
+        optimizer._must_know(variables)
         self.by_rule = optimizer._rule(0) is not None
         self.apart = [v for v in variables if v.regularizer is not None]
         if self.by_rule:

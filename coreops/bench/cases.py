@@ -115,6 +115,14 @@ class Case:
         )
 
     @property
+    def needed_flops(self) -> int:
+        """Those without the gradient of the network's own input, for which nobody asks."""
+        first = next((step for step in self.steps if isinstance(step, Dense)), None)
+        if not self.training or first is None:
+            return self.flops
+        return self.flops - 2 * math.prod(self.shape) * first.units
+
+    @property
     def weight_bytes(self) -> int:
         """The bytes of all kernels and biases in float32."""
         return sum(

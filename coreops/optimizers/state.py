@@ -135,6 +135,15 @@ class OptimizerState:
             self._slot_lists += self.add_optimizer_variables(variables, list(names), starts)
         self.built = True
 
+    def _must_know(self, variables: Iterable[Variable]) -> None:
+        """Check that these are among the weights that the optimizer was built for.
+
+        Raises:
+            ValueError: one of them is not.
+        """
+        for variable in variables:
+            self._get_variable_index(variable)
+
     def _get_variable_index(self, variable: Variable) -> int:
         """Return a weight's place among those that the optimizer was built with.
 

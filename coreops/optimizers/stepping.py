@@ -64,8 +64,7 @@ def _variables(
             f"Expected one gradient for each of {len(variables)} variables. "
             f"Received a list of {count} gradients."
         )
-    for variable in variables:
-        optimizer._get_variable_index(variable)
+    optimizer._must_know(variables)
     return variables
 
 

@@ -49,8 +49,25 @@ class SKLearnClassifier(ClassifierMixin, Wrapper):
         return self.classes_[np.argmax(raw, axis=-1)]
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return the model's outputs, (samples, classes) also for two classes."""
-        return self._raw(X)
+        """Return the model's outputs, (samples, classes); for two classes, as scikit-learn has it
+        and Keras has not, by how much the second exceeds the first, (samples,)."""
+        raw = self._raw(X)
+        return raw[:, 1] - raw[:, 0] if raw.shape[1:] == (2,) else raw
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, (samples, classes): the outputs of a model that
+        ends with a softmax. An addition to what Keras has.
+
+        Raises:
+            ValueError: the model's outputs are no probabilities.
+        """
+        raw = self._raw(X)
+        if np.any(raw < 0) or not np.allclose(np.sum(raw, axis=-1), 1, atol=1e-3):
+            raise ValueError(
+                f"{type(self).__name__}.predict_proba: the model's outputs are no probabilities. "
+                "Let its last layer have the activation 'softmax'."
+            )
+        return raw
 
     def _target(self, X: Any, y: Any, first: bool) -> tuple[np.ndarray, np.ndarray]:
         X, y = validate_data(self, X, y, reset=first)

@@ -1,4 +1,4 @@
-"""Not a library but a limit: as many multiply-adds as the case has, in registers."""
+"""Not a library but a limit: as many multiply-adds as the case needs, in registers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def start(threads: int) -> str:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
-    if not case.flops:
+    if not case.needed_flops:
         raise CannotDo("no products")
     per_round = 2 * int(_kernels.peak_fma(1))
-    repeats = max(1, 1_000_000 // case.flops)
-    rounds = max(1, repeats * case.flops // per_round)
+    repeats = max(1, 1_000_000 // case.needed_flops)
+    rounds = max(1, repeats * case.needed_flops // per_round)
     return Built(lambda: _kernels.peak_fma(rounds), repeats=repeats)
 
 

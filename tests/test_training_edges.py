@@ -370,3 +370,23 @@ def test_the_child_of_a_fork_goes_on(rng):
     loss = model.train_on_batch(x, y)
     expected = np.float64(loss).tobytes() + model.predict(x, verbose=0)[0].tobytes()
     assert received == expected
+
+
+def test_integers_reach_a_seam_as_they_are():
+    """float32 has no 2^24 + 1."""
+
+    class Table(layers.Layer):
+        def build(self, shape):
+            self.table = self.add_weight(shape=(2, 3), name="table")
+
+        def call(self, x):
+            return ops.take(self.table, x % 2, axis=0)
+
+    stack = [layers.Input((4,), dtype="int32"), Table(), layers.Flatten(), layers.Dense(2)]
+    model = Sequential(stack)
+    model.compile("sgd", "mse")
+    x, y = np.arange(8, dtype="int32").reshape(2, 4) + 2**24, np.ones((2, 2), "float32")
+    before = model.evaluate(x, y, verbose=0)
+    weights = model.get_weights()
+    assert model.train_on_batch(x, y) == pytest.approx(before, rel=1e-5)
+    assert not any(map(np.array_equal, weights, model.get_weights()))

@@ -211,6 +211,8 @@ class Chain:
         streams = way.flow.streams(len(x))
         shape = len(x), *way.y.shape
         made = None
+        if way.y.id or way.flow.penalties or part.seam is None:
+            x = np.ascontiguousarray(x, self.workspace.dtype)
         if way.y.id or way.flow.penalties:
             y = way.buffer("y", shape)
             if way.flow.plan.masked and way.y.mask is not None:
@@ -236,7 +238,7 @@ class Chain:
         layer._clear_losses()
         try:
             with _tape.recording(own) as leaves, _plan.python_scope(self.training):
-                entry: Any = _tape.trace(y)
+                entry: Any = _tape.trace(y) if y.dtype.kind == "f" else y
                 result = seam.fn(entry, mask)
             losses = [loss for one in inside for loss in one._call_losses]
         except _tape.Traced as error:
@@ -262,15 +264,18 @@ class Chain:
         that of what went in is returned if it is wanted."""
         part = passed.part
         if part.seam is not None:
+            learns = isinstance(passed.entry, _tape.Tensor)  # integers have no gradient
             leaves = [leaf for _, leaf in passed.leaves]
             outputs, seeds = (
                 [passed.result, *passed.losses],
                 [gradient, *(1 for _ in passed.losses)],
             )
-            found = _tape.gradients(outputs, seeds, [passed.entry, *leaves])
-            gradient = np.ascontiguousarray(found[0], self.workspace.dtype)
-            for (variable, _), part_of in zip(passed.leaves, found[1:], strict=True):
+            found = _tape.gradients(outputs, seeds, [*leaves, passed.entry] if learns else leaves)
+            for (variable, _), part_of in zip(passed.leaves, found, strict=False):
                 self.add_gradient(variable, part_of)
+            if not learns:
+                return None
+            gradient = np.ascontiguousarray(found[-1], self.workspace.dtype)
         if not part.ways["forward"].y.id and not part.ways["forward"].flow.penalties:
             return gradient.reshape(passed.x.shape)
         way = self.way_back(part, wanted)

@@ -76,7 +76,7 @@ class TrainingStep:
         """
         with self._lock:
             mask = _plan.mask_of(x)
-            x = np.ascontiguousarray(x, dtype=self._workspace.dtype)
+            x = np.ascontiguousarray(x, None if x.dtype.kind in "biu" else self._workspace.dtype)
             learners = self._ready()
             key = x.shape[1:], _kernels.isa()
             chain = self._chains.pop(key, None)  # back after the step, if that gets to its end
@@ -173,6 +173,7 @@ class TrainingStep:
     ) -> tuple[float, np.ndarray, np.ndarray | None]:
         """The last part, its loss and its way back, in one run of one plan."""
         forward = part.ways["forward"]
+        x = np.ascontiguousarray(x, self._workspace.dtype)
         streams = None
         if forward.y.mask is not None:  # the loss hangs on the mask, which hangs on the data
             _, mask, one = chain.forward(part, x, mask)

@@ -33,6 +33,16 @@ static void shape_pieces(const co_trainer *trainer, const co_matrix *weight, co_
     piece->columns = least(piece->columns, weight->n);
 }
 
+/* The largest first: they are begun while there is time to share out the rest. */
+static int by_size(const void *a, const void *b) {
+    const co_piece *p = a, *q = b;
+    const ptrdiff_t x = p->rows * p->columns, y = q->rows * q->columns;
+    if (x != y) return x < y ? 1 : -1;
+    if (p->weight != q->weight) return p->weight < q->weight ? -1 : 1;
+    if (p->i != q->i) return p->i < q->i ? -1 : 1;
+    return p->j < q->j ? -1 : 1;
+}
+
 co_status co_trainer_finish(co_trainer *trainer) {
     trainer->n_pieces = 0;
     trainer->largest = 0;
@@ -51,6 +61,15 @@ co_status co_trainer_finish(co_trainer *trainer) {
                 if (piece->rows * piece->columns > trainer->largest)
                     trainer->largest = piece->rows * piece->columns;
             }
+    }
+    if (trainer->n_pieces)
+        qsort(trainer->pieces, (size_t)trainer->n_pieces, sizeof *trainer->pieces, by_size);
+    trainer->alike = 0;
+    trainer->whole = 0;
+    for (int i = 0; i < trainer->n_pieces; i++) {
+        const ptrdiff_t size = trainer->pieces[i].rows * trainer->pieces[i].columns;
+        trainer->alike += size == trainer->largest;
+        trainer->whole += (double)size / (double)trainer->largest;
     }
     return CO_OK;
 }
@@ -204,7 +223,7 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
         trainer->scratch_bytes = trainer->scratch ? bytes : 0;
         if (!trainer->scratch) return CO_NO_MEMORY;
     }
-    co_parallel(trainer->n_pieces, team, learn_piece, &call);
+    co_parallel_uneven(trainer->n_pieces, trainer->alike, trainer->whole, team, learn_piece, &call);
     return CO_OK;
 }
 

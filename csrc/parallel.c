@@ -87,7 +87,8 @@ typedef struct stretch {
 } stretch;
 enum { STRETCHES = 16 };
 
-static void in_team(ptrdiff_t chunks, int team, co_chunk *work, void *job) {
+static void in_team(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, co_chunk *work,
+                    void *job) {
     const int kind = small, n = team < STRETCHES ? team : STRETCHES;
     const double start = omp_get_wtime();
     double fastest = 1e9; /* seconds of a chunk */
@@ -108,13 +109,12 @@ static void in_team(ptrdiff_t chunks, int team, co_chunk *work, void *job) {
                    from->end) {
                 work(job, worker, chunk);
                 const double now = omp_get_wtime();
-                /* the last chunk may be a short one */
-                if (chunk < chunks - 1 && now - before < fastest) fastest = now - before;
+                if (chunk < alike && now - before < fastest) fastest = now - before;
                 before = now;
             }
         }
     }
-    judge(kind, start, omp_get_wtime(), fastest * (double)chunks);
+    judge(kind, start, omp_get_wtime(), fastest * whole);
 }
 #else
 void co_arrive(double ns, int limit) { (void)ns, (void)limit; }
@@ -126,13 +126,19 @@ int co_team(ptrdiff_t chunks, double ns, int limit) {
 #endif
 
 void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job) {
+    /* the last chunk may be a short one */
+    co_parallel_uneven(chunks, chunks - 1, (double)chunks, team, work, job);
+}
+
+void co_parallel_uneven(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, co_chunk *work,
+                        void *job) {
 #if defined(_OPENMP)
     if (team > 1) {
-        in_team(chunks, team, work, job);
+        in_team(chunks, alike, whole, team, work, job);
         return;
     }
 #endif
-    (void)team;
+    (void)alike, (void)whole, (void)team;
     for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) work(job, 0, chunk);
 }
 

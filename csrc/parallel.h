@@ -27,6 +27,11 @@ int co_team(ptrdiff_t chunks, double ns, int limit);
  * up nothing but the chunk in its hands. */
 void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job);
 
+/* The same for chunks that take different times: the first `alike` take the same, and the whole job
+ * as long as `whole` of these. That is what tells whether a team paid. */
+void co_parallel_uneven(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, co_chunk *work,
+                        void *job);
+
 /* After a fork the child works alone: the threads of its parent's team are not
  * there, and OpenMP runtimes wait for them forever. Called once, at import. */
 void co_parallel_init(void);

@@ -190,7 +190,7 @@ def test_constraints_follow_keras(keras, kind, constraint):
     seed=st.integers(0, 2**32 - 1),
     shape=st.tuples(st.integers(2, 9), st.integers(1, 40)),  # one number may be as small as epsilon
     bounds=st.tuples(st.floats(0.01, 1), st.floats(1, 10)),
-    kind=st.sampled_from(sorted(KINDS)),
+    kind=st.sampled_from(sorted(KINDS.keys() - {"ftrl"})),  # whose first weights are as small too
     steps=st.integers(1, 3),
 )
 @settings(max_examples=60, deadline=None)
@@ -216,9 +216,8 @@ def test_constraints_hold_after_every_step(seed, shape, bounds, kind, steps):
         for w, least, most in zip(rest, (0, 1, low), (high, 1, high), strict=True):
             norms = np.sqrt(np.sum(w**2, axis=0))
             assert np.all(norms <= most * (1 + slack))
-            # over epsilon + norm: a column that was short stays a little below its bound, and one
-            # of zeros, which Ftrl makes, as it is
-            assert np.all((norms >= least * (1 - slack) - 1e-3) | (norms == 0))
+            # over epsilon + norm: a column that was short stays a little below its bound
+            assert np.all(norms >= least * (1 - slack) - 1e-3)
 
 
 # ------------------------------------------------------------------------------------- schedules

@@ -28,17 +28,14 @@ typedef struct t_file {
 CO_INLINE void t_begin(t_file *t) { memset(t, 0, sizeof *t); }
 CO_INLINE void t_end(t_file *t) { (void)t; }
 CO_INLINE float t_flush(float x) { return fabsf(x) < REAL_MIN ? copysignf(0, x) : x; }
-/* Called, not inlined: in every one of a kernel's unrolled places, with a sanitizer's checks around
- * each access, they would take a compiler minutes. */
-#define T_WORD static __attribute__((noinline)) void
-T_WORD t_zero_(t_tile *c) { memset(c, 0, sizeof *c); }
-T_WORD t_load_(t_tile *a, const void *p, ptrdiff_t stride) {
+CO_INLINE void t_zero_(t_tile *c) { memset(c, 0, sizeof *c); }
+CO_INLINE void t_load_(t_tile *a, const void *p, ptrdiff_t stride) {
     for (int i = 0; i < 16; i++) memcpy(a->word[i], (const char *)p + i * stride, 64);
 }
-T_WORD t_store_(const t_tile *a, void *p, ptrdiff_t stride) {
+CO_INLINE void t_store_(const t_tile *a, void *p, ptrdiff_t stride) {
     for (int i = 0; i < 16; i++) memcpy((char *)p + i * stride, a->word[i], 64);
 }
-T_WORD t_dot_bf16_(t_tile *c, const t_tile *a, const t_tile *b) {
+CO_INLINE void t_dot_bf16_(t_tile *c, const t_tile *a, const t_tile *b) {
     for (int i = 0; i < 16; i++) {
         float even[16] = {0}, odd[16] = {0};
         for (int p = 0; p < 16; p++) {
@@ -53,7 +50,7 @@ T_WORD t_dot_bf16_(t_tile *c, const t_tile *a, const t_tile *b) {
         for (int j = 0; j < 16; j++) c->real[i][j] = t_flush(c->real[i][j] + (even[j] + odd[j]));
     }
 }
-T_WORD t_dot_int8_(t_tile *c, const t_tile *a, const t_tile *b) {
+CO_INLINE void t_dot_int8_(t_tile *c, const t_tile *a, const t_tile *b) {
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++)
             for (int p = 0; p < 64; p++)

@@ -359,6 +359,7 @@ def _child(plan, x, calls, queue):
     queue.put(result)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX's, where a test before loaded it
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize(("batch", "calls"), [(8, 100), (3000, 1)])
 def test_a_fork_after_use_runs_and_does_not_hang(rng, threads, batch, calls):

@@ -349,6 +349,7 @@ def test_predictions_of_no_size_have_a_loss():
     assert model.train_on_batch(np.ones((4, 0, 3)), np.ones((4, 0))) == 0
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX's, where a test before loaded it
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_child_of_a_fork_goes_on(rng):

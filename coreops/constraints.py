@@ -105,7 +105,7 @@ def _column_norms(constraint: Any) -> tuple[float, float, float] | None:
     if type(constraint) not in (MinMaxNorm, MaxNorm, UnitNorm):
         return None
     axis = constraint.axis
-    if (axis if isinstance(axis, int) else tuple(axis)) not in (0, (0,)):
+    if (axis if isinstance(axis, (int, np.integer)) else tuple(axis)) not in (0, (0,)):
         return None
     if isinstance(constraint, UnitNorm):
         return 1.0, 1.0, 1.0

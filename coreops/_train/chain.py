@@ -93,7 +93,6 @@ class Chain:
         self._mask_policy = mask_policy
         self._learning = {id(variable): variable for variable in variables}
         self._numbers: dict[int, int] = {}
-        self._variables: list[Variable] = []
         self._parts: dict[int, Part] = {}
         self._packed: tuple[int, int] | None = None
         self.whole = True  # no plan was given up in the middle: the trainer knows of its steps
@@ -106,7 +105,6 @@ class Chain:
         if found is None:
             array = self.workspace.hold(variable)
             found = self._numbers[id(variable)] = self.trainer.weight(array, vector)
-            self._variables.append(variable)
             if id(variable) in self._learning:
                 self.teach(variable, found)
         return found

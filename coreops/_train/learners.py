@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _tape, config
 from .._variables import Variable
-from ..constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+from ..constraints import NonNeg, _column_norms
 from ..regularizers import L1, L1L2, L2
 from .chain import Chain
 from .workspace import Workspace, aligned
@@ -147,18 +147,8 @@ def _bounds(variable: Variable) -> dict[str, Any]:
     constraint = variable.constraint
     if type(constraint) is NonNeg:
         return {"nonneg": True}
-    columns = getattr(constraint, "axis", None) in (0, [0], (0,)) and variable.ndim <= 2
-    if not columns or variable.ndim == 0:
-        return {}
-    epsilon = config.epsilon()
-    if type(constraint) is UnitNorm:
-        return {"norm": (1.0, 1.0, 1.0, epsilon)}
-    if type(constraint) is MaxNorm:
-        return {"norm": (0.0, constraint.max_value, 1.0, epsilon)}
-    if type(constraint) is MinMaxNorm:
-        low, high = constraint.min_value, constraint.max_value
-        return {"norm": (low, high, constraint.rate, epsilon)}
-    return {}
+    norms = _column_norms(constraint) if 1 <= variable.ndim <= 2 else None
+    return {} if norms is None else {"norm": (*norms, config.epsilon())}
 
 
 def _by_kernel(variable: Variable) -> bool:

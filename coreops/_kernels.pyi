@@ -6,6 +6,7 @@ from typing_extensions import disjoint_base
 
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]
+MERGES: dict[str, int]
 INT8_DEPTH: int
 PRECISIONS: tuple[str, ...]
 RULES: dict[str, int]
@@ -106,6 +107,20 @@ class Plan:
         streams: Sequence[tuple[int, int]] = (),
     ) -> tuple[np.ndarray, np.ndarray | None]: ...
 
+def plan_input(plan: Plan, shape: tuple[int, ...], mask: bool = False) -> int: ...
+def plan_output(plan: Plan, y: int, shape: tuple[int, ...], mask: bool = False) -> None: ...
+def plan_merge(plan: Plan, how: str, x: int, y: int) -> int: ...
+def plan_scale(plan: Plan, x: int, factor: float) -> int: ...
+def plan_either(plan: Plan, x: int, y: int) -> int: ...
+def plan_concatenate(plan: Plan, values: list[int], positions: int) -> int: ...
+def plan_products(plan: Plan, x: int, y: int, m: int, n: int, k: int) -> int: ...
+def run_plan(
+    plan: Plan,
+    arrays: list[np.ndarray],
+    out: np.ndarray | None = None,
+    streams: Sequence[tuple[int, int]] = (),
+) -> list[np.ndarray]: ...
+
 @disjoint_base
 class Rule:
     @property
@@ -196,21 +211,18 @@ class TrainingPlan(Plan):
         n: int,
         from_logits: bool = False,
         p: float = 0.0,
-        wanted: bool = False,
     ) -> None: ...
-    def learn_from(self, y: int, wanted: bool) -> None: ...
+    def learn_from(self, y: int) -> None: ...
+    def want(self, x: int) -> None: ...
+    def back(self) -> None: ...
     def train(
         self,
         x: np.ndarray,
         y: np.ndarray,
         streams: Sequence[tuple[int, int]] = (),
-        target: np.ndarray | None = None,
-        weight: np.ndarray | None = None,
-        loss: np.ndarray | None = None,
         penalty: np.ndarray | None = None,
-        gradient: np.ndarray | None = None,
-        input_gradient: np.ndarray | None = None,
         mask: np.ndarray | None = None,
+        more: list[np.ndarray] = ...,
     ) -> None: ...
 
 def weighted_sum(x: np.ndarray, weight: np.ndarray) -> float: ...

@@ -42,12 +42,13 @@ cdef class Plan:
     cdef int _in_rank, _out_rank, _type_num, _streams, _words
     cdef bint _ready
     cdef list _held  # the arrays of weights, until they are packed
+    cdef list _more  # further inputs and results, as they were named: several.pxi
     cdef double _ns, _out_bytes  # of a sample
 
     def __cinit__(self, dtype, tuple shape, str precision="highest"):
         self.dtype = np.dtype(dtype)
         self.in_shape = shape
-        self._held = []
+        self._held, self._more = [], []
         if len(shape) > 30:
             raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")
         self._words = _words(self.dtype)
@@ -215,7 +216,7 @@ cdef class Plan:
 
     cdef bint accepts(self, object x):
         """Whether a run may read x as it is, and takes nothing else."""
-        if not cnp.PyArray_CheckExact(x) or self._streams or not self._ready:
+        if not cnp.PyArray_CheckExact(x) or self._streams or self._more or not self._ready:
             return False
         return self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)
 
@@ -296,7 +297,7 @@ cdef class Plan:
                 or not self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)):
             raise ValueError(f"internal error: a plan for {self.dtype} of {self.in_shape} "
                              f"received {getattr(x, 'dtype', type(x))} of {getattr(x, 'shape', '')}")
-        if len(streams) != self._streams:
+        if len(streams) != self._streams or self._more:
             raise ValueError(f"internal error: {self._streams} streams expected")
         if not self._streams and not self.masked:
             return self.run_array(<cnp.ndarray>x, out), None
@@ -317,12 +318,7 @@ cdef class Plan:
             mask = np.empty((batch, *self._mask_shape), np.bool_)
             buffers[2] = cnp.PyArray_DATA(mask)
         try:
-            if self._streams:
-                pairs = <co_stream *>malloc(self._streams * sizeof(co_stream))
-                if pairs == NULL:
-                    raise MemoryError("no memory for the streams of a run")
-                for i, (seed, call) in enumerate(streams):
-                    pairs[i] = co_stream(seed, call)
+            pairs = _pairs(self, streams)
             self._run(batch, buffers, pairs)
         finally:
             free(pairs)

@@ -9,21 +9,22 @@ from .eager import (
     apply_softmax,
     softmax_gradient,
 )
-from .flow import Flow, Mask, Seam, Value
-from .program import (
-    Program,
-    current_training,
-    emit_layer,
-    observed,
-    python_scope,
-    refuse_mask,
-)
+from .emission import emit_calls, masks_of, observed, refuse_mask, run_seam
+from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
+from .graph import Call, Graph, Ref, chain
+from .program import Program, current_training, python_scope
 
 __all__ = [
+    "Call",
     "Flow",
+    "Graph",
+    "Item",
     "KerasArray",
+    "Kind",
     "Mask",
     "Program",
+    "Ref",
+    "Result",
     "Seam",
     "Value",
     "activation_gradient",
@@ -31,11 +32,14 @@ __all__ = [
     "apply_permute",
     "apply_softmax",
     "as_array",
+    "chain",
     "current_training",
-    "emit_layer",
+    "emit_calls",
     "mask_of",
+    "masks_of",
     "observed",
     "python_scope",
     "refuse_mask",
+    "run_seam",
     "softmax_gradient",
 ]

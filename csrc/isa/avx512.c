@@ -16,6 +16,7 @@
 #include "../kernels/grad_tpl.h"
 #include "../kernels/loss_tpl.h"
 #include "../kernels/masking_tpl.h"
+#include "../kernels/merge_tpl.h"
 #include "../kernels/peak_tpl.h"
 #include "../kernels/qgemm_tpl.h"
 #include "../kernels/softmax_tpl.h"

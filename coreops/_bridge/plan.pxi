@@ -215,7 +215,11 @@ cdef class Plan:
 
     cdef bint accepts(self, object x):
         """Whether a run may read x as it is, and takes nothing else."""
-        if not cnp.PyArray_CheckExact(x) or self._streams or not self._ready:
+        return not self._streams and self.takes(x)
+
+    cdef bint takes(self, object x):
+        """Whether a run may read x as it is."""
+        if not cnp.PyArray_CheckExact(x) or not self._ready:
             return False
         return self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)
 

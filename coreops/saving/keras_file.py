@@ -9,9 +9,10 @@ from typing import Any
 
 from .archive import read_archive, regular_file
 from .errors import ModelFileError
+from .hdf5 import need_h5py
 from .rebuild import rebuild
 from .training import compile_as_saved, restore_optimizer
-from .weights import fill, need_h5py, open_weights
+from .weights import fill, open_weights
 
 _LEGACY = (".h5", ".hdf5")
 

@@ -20,7 +20,7 @@ from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
 from .paths import walk
-from .weights import Groups, fill
+from .weights import Groups, Pool
 
 MAX_SAMPLE_VALUES = 1 << 28
 MAX_TRIED_VALUES = 1 << 22  # of a sample on which a model with a Python `call` is tried
@@ -48,7 +48,7 @@ def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what:
         raise ModelFileError(f"{what}: {error}") from error.__cause__
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
         raise ModelFileError(f"{what}: no valid model: {shorten_text(error)}") from error
-    fill(model, groups, what)
+    groups.fill(model, what)
     return model
 
 
@@ -108,7 +108,7 @@ def _lent(paths: list[tuple[str, Any]], groups: Groups) -> Iterator[None]:
     try:
         for root, top in paths:
             for path, layer in walk(top, root):
-                layer.__dict__["add_weight"] = _weight_maker(layer, groups.get(path, []))
+                layer.__dict__["add_weight"] = _weight_maker(layer, groups.pool(path))
                 lent.append(layer)
         yield
     finally:
@@ -116,17 +116,14 @@ def _lent(paths: list[tuple[str, Any]], groups: Groups) -> Iterator[None]:
             layer.__dict__.pop("add_weight", None)
 
 
-def _weight_maker(layer: Any, stored: list[Any]) -> Any:
-    shapes = [variable.shape for variable in stored]
-
+def _weight_maker(layer: Any, pool: Pool) -> Any:
     def add_weight(shape: Any = None, initializer: Any = None, *args: Any, **options: Any) -> Any:
         wanted = () if shape is None else tuple(shape)
-        if wanted not in shapes:
+        if not pool.take(wanted):
             raise ModelFileError(
                 f"layer {layer.name!r} ({type(layer).__name__}) needs a weight of shape {wanted}; "
-                f"the shapes stored for it are {[variable.shape for variable in stored]}."
+                f"the shapes stored for it that are left are {pool}."
             )
-        shapes.remove(wanted)
         return type(layer).add_weight(layer, shape, _blank, *args, **options)
 
     return add_weight

@@ -16,10 +16,10 @@ from typing import Any
 
 from ..models import Model, Sequential
 from .atomic import replacing
+from .hdf5 import need_h5py
 from .legacy_h5 import legacy_file
 from .paths import walk
 from .serialize import map_layers, serialize_keras_object
-from .weights import need_h5py
 
 KERAS_VERSION = "3.15.1"  # whose form of the formats is written
 

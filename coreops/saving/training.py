@@ -11,7 +11,8 @@ import numpy as np
 from . import registry
 from .draft import holds_model, plain
 from .errors import shorten_text
-from .weights import Groups, Stored
+from .hdf5 import Stored
+from .weights import Groups
 
 MAX_METRIC_VALUES = 1 << 22  # that the metrics of a file may keep, all together
 

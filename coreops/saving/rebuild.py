@@ -19,6 +19,7 @@ from ..models import Model, Sequential
 from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
+from .legacy_weights import NameLists
 from .paths import walk
 from .weights import Groups, Pool
 
@@ -26,7 +27,9 @@ MAX_SAMPLE_VALUES = 1 << 28
 MAX_TRIED_VALUES = 1 << 22  # of a sample on which a model with a Python `call` is tried
 
 
-def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str) -> Any:
+def rebuild(
+    entry: Any, groups: Groups | NameLists, custom_objects: Mapping[str, Any], what: str
+) -> Any:
     """Return the model that `entry` describes, with the variables of `groups`.
 
     Args:
@@ -99,7 +102,7 @@ def _check_size(model: Any, part: Any) -> None:
 
 
 @contextmanager
-def _lent(paths: list[tuple[str, Any]], groups: Groups) -> Iterator[None]:
+def _lent(paths: list[tuple[str, Any]], groups: Groups | NameLists) -> Iterator[None]:
     """While a model is built, let its layers create only weights that are stored for them.
 
     So a config can ask for no more memory than the file has values, and no initializer runs.

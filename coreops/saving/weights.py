@@ -14,6 +14,8 @@ from .errors import ModelFileError, shorten
 from .hdf5 import Stored, damage, open_tree
 from .paths import walk
 
+_EARLY = "_layer_checkpoint_dependencies/"  # what Keras 2.12 called the list of layers
+
 
 class Pool:
     """The shapes of stored variables for which layers that are being built may create weights."""
@@ -34,6 +36,11 @@ class Pool:
 
 class Groups(dict[str, list[Stored]]):
     """Path of an object, "layers/dense_1", to its variables in order."""
+
+    @property
+    def optimizer(self) -> list[Stored]:
+        """The state of the model's optimizer."""
+        return self.get("optimizer", [])
 
     def pool(self, path: str) -> Pool:
         """Return what the layer with a path may create."""
@@ -62,7 +69,7 @@ def grouped(datasets: dict[str, Stored]) -> Groups:
     """
     found: dict[str, dict[int, Stored]] = {}
     for path, stored in datasets.items():
-        owner, _, number = path.rpartition("/")
+        owner, _, number = path.replace(_EARLY, "layers/").rpartition("/")
         numeric = number.isascii() and number.isdigit() and len(number) < 7
         if numeric and (owner == "vars" or owner.endswith("/vars")):
             owner = owner.removesuffix("vars").removesuffix("/")

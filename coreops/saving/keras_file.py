@@ -14,11 +14,13 @@ from .legacy_config import modern_model
 from .legacy_read import open_legacy
 from .legacy_training import modern_compile
 from .rebuild import rebuild
+from .tensors import read_tensors
 from .training import compile_as_saved, restore_optimizer
 from .weights import fill, open_weights
 
 _LEGACY = (".h5", ".hdf5")
-_READ = (".keras", *_LEGACY)
+_TENSORS = ".safetensors"
+_READ = (".keras", *_LEGACY, _TENSORS)
 
 
 def load_model(
@@ -27,8 +29,9 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """Load a model that Keras saved: a `.keras` file of Keras 2 or 3, or a whole-model `.h5` file
-    of any version.
+    """Load a model that Keras saved, a `.keras` file of Keras 2 or 3 or a whole-model `.h5` file of
+    any version; or a `.safetensors` file that `save_model` wrote, whose weights stay in the file
+    until they are used, mapped into memory.
 
     What files older than Keras 3 say is understood as it was meant then: their `hard_sigmoid` is
     `activations.legacy_hard_sigmoid`. Loading executes, imports and opens nothing that the file
@@ -50,7 +53,7 @@ def load_model(
         A `Sequential`, or a model of the class in `custom_objects`, with the weights of the file.
 
     Raises:
-        ImportError: h5py is missing (`pip install 'coreops[keras]'`).
+        ImportError: h5py is missing (`pip install 'coreops[keras]'`); `.safetensors` does without.
         ModelFileNotFoundError: no such file (a ValueError and a FileNotFoundError).
         ModelFileError: not a file of Keras, damaged, or unsupported parts (a ValueError).
 
@@ -62,6 +65,13 @@ def load_model(
     path = regular_file(filepath)
     _refuse_other_formats(path)
     custom = custom_objects or {}
+    if path.suffix == _TENSORS:
+        tensors = read_tensors(path)
+        if tensors.config is None:
+            raise ModelFileError(
+                f"{path} holds weights alone: build the model and call `model.load_weights(path)`."
+            )
+        return _finish(tensors.config, tensors.weights, custom, compile, path)
     if _is_legacy(path):
         with open_legacy(path.read_bytes(), str(path)) as file:
             return _finish(file.entry, file.weights, custom, compile, path)
@@ -101,7 +111,8 @@ def load_weights(
     *,
     by_name: bool = False,
 ) -> None:
-    """Read the weights of a `.weights.h5`, `.keras` or legacy `.h5` file into a built model.
+    """Read the weights of a `.weights.h5`, `.keras`, `.safetensors` or legacy `.h5` file into a
+    built model.
 
     Objects are matched as in Keras 3: by class and by their order within it, not by name; those of
     a legacy file by the order of the layers that have weights. Nothing is changed unless every
@@ -132,6 +143,9 @@ def load_weights(
             return
     if by_name:
         raise ValueError(f"by_name=True goes with legacy .h5 files only. Received: {str(path)!r}")
+    if path.suffix == _TENSORS:
+        fill(model, read_tensors(path).weights, str(path), skip_mismatch=skip_mismatch)
+        return
     if path.name.endswith(".weights.h5"):
         data: bytes | None = path.read_bytes()
     else:

@@ -68,7 +68,7 @@ def restore_optimizer(model: Any, groups: Groups | NameLists, what: str) -> None
         return
     if stored is None:
         warnings.warn(
-            f"{what}: the state of the optimizer is left out; it has an order of before Keras 2.11.",
+            f"{what}: the state of the optimizer is left out; its order is of before Keras 2.11.",
             stacklevel=3,
         )
         return

@@ -4,9 +4,10 @@
 
 Every case is one small model with random weights, saved in three ways: as a whole-model
 ``<case>.h5``, as ``<case>.keras`` in the form of Keras 2, and, in a few cases, as a weights-only
-``<case>.weights-only.h5``. They are members of ``legacy_files.zip``, since most of an HDF5 file this
-small is padding. Beside them stands ``expected.npz`` with the inputs, ``<case>/x0``, ``<case>/x1``,
-..., and what Keras 2 itself computed for them, ``<case>/y0``, .... The tests need no TensorFlow.
+``<case>.weights-only.h5``. They are members of ``legacy_files.zip``, since most of an HDF5 file
+this small is padding. Beside them stands ``expected.npz`` with the inputs, ``<case>/x0``,
+``<case>/x1``, ..., and what Keras 2 itself computed for them, ``<case>/y0``, .... The tests need no
+TensorFlow.
 """
 
 import io

@@ -60,4 +60,5 @@ include "_bridge/gradients.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
 
+co_dispatch_init()
 co_parallel_init()

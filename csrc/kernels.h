@@ -185,6 +185,8 @@ typedef struct co_planes {
     KERNEL(cell, void, (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))  \
     KERNEL(cell_reset, void,                                                                       \
            (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))              \
+    /* y[i] = x[i] * factors[i] */                                                                 \
+    KERNEL(cell_weigh, void, (ptrdiff_t n, const void *x, const void *factors, void *y))           \
     KERNEL(cell_back, void,                                                                        \
            (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_back *back))              \
     KERNEL(cell_reset_back, void,                                                                  \

@@ -45,7 +45,9 @@ static void cell_lstm_back(ptrdiff_t u, ptrdiff_t from, ptrdiff_t n, const cell_
         cell_part_load(&part[k], n, p->keep + k * u + from, k == 2 ? &what->a : &what->s);
     cell_part_load(&c, n, p->c1 + from, &what->a);
     CELL_EACH(j, n) {
-        const vreal dh = v_load_lanes(p->dh + from + j, v_lanes(n - j));
+        const ptrdiff_t lanes = v_lanes(n - j);
+        const vreal dh = v_load_lanes(p->dh + from + j, lanes);
+        v_store_lanes(p->dh + from + j, V(0), lanes);
         v_store(part[3].d + j, v_mul(dh, v_load(c.y + j)));
         v_store(c.d + j, v_mul(dh, v_load(part[3].y + j)));
     }

@@ -175,8 +175,9 @@ static void cell(ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_st
     }
 }
 
-/* w h0 of a GRU that resets before the product, into h1. */
+/* w h0 of a GRU that resets before the product, into h1, which may be h0. */
 static void cell_reset(ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step) {
+    real w[CELL_CHUNK];
     for (ptrdiff_t i = 0; i < m; i++) {
         if (cell_skips(step->mask, step->ldmask, i)) continue;
         const cell_at at = {.z = cell_row(&step->z, i),
@@ -184,16 +185,27 @@ static void cell_reset(ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_c
                             .keep = cell_row(&step->keep, i)};
         const real *h0 = cell_row(&step->h0, i);
         real *h1 = cell_row(&step->h1, i);
-        for (ptrdiff_t j = 0; j < u; j += VL) {
-            const ptrdiff_t lanes = v_lanes(u - j);
-            v_store_lanes(h1 + j, cell_gate_sum(&at, u, j, lanes, 1), lanes);
+        for (ptrdiff_t from = 0; from < u; from += CELL_CHUNK) {
+            const ptrdiff_t n = u - from < CELL_CHUNK ? u - from : CELL_CHUNK;
+            for (ptrdiff_t j = 0; j < n; j += VL)
+                v_store(w + j, cell_gate_sum(&at, u, from + j, v_lanes(n - j), 1));
+            vact(n, w, w, &what->s);
+            for (ptrdiff_t j = 0; j < n; j += VL) {
+                const ptrdiff_t lanes = v_lanes(n - j);
+                const vreal h = v_load_lanes(h0 + from + j, lanes);
+                v_store_lanes(h1 + from + j, v_mul(v_load(w + j), h), lanes);
+            }
         }
-        vact(u, h1, h1, &what->s);
-        for (ptrdiff_t j = 0; j < u; j += VL) {
-            const ptrdiff_t lanes = v_lanes(u - j);
-            const vreal w = v_load_lanes(h1 + j, lanes);
-            v_store_lanes(h1 + j, v_mul(w, v_load_lanes(h0 + j, lanes)), lanes);
-        }
+    }
+}
+
+static void cell_weigh(ptrdiff_t n, const void *x, const void *factors, void *y) {
+    const real *xr = x, *fr = factors;
+    real *yr = y;
+    for (ptrdiff_t i = 0; i < n; i += VL) {
+        const ptrdiff_t lanes = v_lanes(n - i);
+        const vreal v = v_mul(v_load_lanes(xr + i, lanes), v_load_lanes(fr + i, lanes));
+        v_store_lanes(yr + i, v, lanes);
     }
 }
 

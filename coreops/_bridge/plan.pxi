@@ -42,12 +42,15 @@ cdef class Plan:
     cdef int _in_rank, _out_rank, _type_num, _streams, _words
     cdef bint _ready
     cdef list _held  # the arrays of weights, until they are packed
+    cdef list _alive  # arrays that runs read and write
+    cdef ptrdiff_t _batch  # the only size of a batch that runs take, or -1
     cdef double _ns, _out_bytes  # of a sample
 
     def __cinit__(self, dtype, tuple shape, str precision="highest"):
         self.dtype = np.dtype(dtype)
         self.in_shape = shape
-        self._held = []
+        self._held, self._alive = [], []
+        self._batch = -1
         if len(shape) > 30:
             raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")
         self._words = _words(self.dtype)
@@ -221,6 +224,9 @@ cdef class Plan:
         """Whether a run may read x as it is."""
         if not cnp.PyArray_CheckExact(x) or not self._ready:
             return False
+        if self._batch >= 0 and (cnp.PyArray_NDIM(<cnp.ndarray>x) == 0
+                                 or cnp.PyArray_DIM(<cnp.ndarray>x, 0) != self._batch):
+            return False
         return self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)
 
     cdef bint _fits(self, cnp.ndarray a, int rank, cnp.npy_intp *dims):
@@ -302,6 +308,8 @@ cdef class Plan:
                              f"received {getattr(x, 'dtype', type(x))} of {getattr(x, 'shape', '')}")
         if len(streams) != self._streams:
             raise ValueError(f"internal error: {self._streams} streams expected")
+        if self._batch not in (-1, len(x)):
+            raise ValueError(f"internal error: a plan for a batch of {self._batch} received {len(x)}")
         if not self._streams and not self.masked:
             return self.run_array(<cnp.ndarray>x, out), None
         return self.run_full(<cnp.ndarray>x, out, streams)

@@ -79,6 +79,12 @@ typedef struct co_planes {
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* The same where row i of a is in strips: k elements each, strip s at a + i * lda + at[s], and \
+     * at[0] is 0. b is strips * k by n. Rows of a may overlap. */                                 \
+    KERNEL(gemm_strips, void,                                                                      \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at, ptrdiff_t k,          \
+            const void *a, ptrdiff_t lda, const void *packed, const void *bias, void *c,           \
+            ptrdiff_t ldc, const co_act *act))                                                     \
     /* A product of few columns, by sums along k: lane l of VL takes the k that leave l, and the   \
      * lanes are added pairwise. Whether it suits depends on k and n alone, so a row has the same  \
      * bits in any batch. As gemm otherwise; packed: what gemm_pack may write. */                  \

@@ -56,8 +56,10 @@ include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
 include "_bridge/memory.pxi"
 include "_bridge/plan.pxi"
+include "_bridge/window.pxi"
 include "_bridge/gradients.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
 
+co_dispatch_init()
 co_parallel_init()

@@ -25,6 +25,9 @@
 #include "activation.h"
 #include "loss.h"
 #include "update.h"
+#include "window.h"
+
+typedef struct co_kernels co_kernels;
 
 /* Which draw of which stream: philox.h has the generator. */
 typedef struct co_stream {
@@ -41,8 +44,8 @@ typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_p
  *   pack      from gemm's panels
  *   block     the rows that the caller should let it have at once
  *   scratch   bytes of scratch for m rows
- *   run       as gemm; rows for which its arithmetic does not do (kernels/ says which) are computed
- *             as gemm does, from the panels */
+ *   run       as gemm, which with the activations it takes from the table; rows for which its
+ * arithmetic does not do (kernels/ says which) are computed as gemm does, from the panels */
 typedef struct co_matmul {
     const char *name;
     ptrdiff_t rows; /* fewer rows than this are gemm's */
@@ -54,9 +57,9 @@ typedef struct co_matmul {
     void (*pack)(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed);
     ptrdiff_t (*block)(ptrdiff_t k);
     ptrdiff_t (*scratch)(ptrdiff_t m, ptrdiff_t k);
-    void (*run)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                const void *panels, const void *packed, const void *bias, void *c, ptrdiff_t ldc,
-                const co_act *act, void *scratch);
+    void (*run)(const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a,
+                ptrdiff_t lda, const void *panels, const void *packed, const void *bias, void *c,
+                ptrdiff_t ldc, const co_act *act, void *scratch);
 } co_matmul;
 
 /* The longest sum of products of -127 .. 127 and -128 .. 127 that surely fits into 32 bits. */
@@ -79,8 +82,8 @@ typedef struct co_planes {
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
-    /* The same where row i of a is in strips: k elements each, strip s at a + i * lda + at[s], and \
-     * at[0] is 0. b is strips * k by n. Rows of a may overlap. */                                 \
+    /* The same where row i of a is in strips: k elements each, strip s at a + i * lda + at[s],    \
+     * and at[0] is 0. b is strips * k by n. Rows of a may overlap. */                                       \
     KERNEL(gemm_strips, void,                                                                      \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at, ptrdiff_t k,          \
             const void *a, ptrdiff_t lda, const void *packed, const void *bias, void *c,           \
@@ -94,6 +97,38 @@ typedef struct co_planes {
     KERNEL(dots, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* A row of tiles of a convolution of 3 by 3 with stride 1 (winograd_tpl.h): tile t of 4 by 4  \
+     * results reads 6 by 6 pixels of c channels, in rows ldx apart, from x + 4 * t * c on. Number \
+     * i of 36 of its channels goes to v + i * plane + t * c. */                                   \
+    KERNEL(winograd_in, void,                                                                      \
+           (ptrdiff_t tiles, ptrdiff_t c, const void *x, ptrdiff_t ldx, void *v, ptrdiff_t plane)) \
+    /* And back, from n sums for each of the 36 numbers, to `columns` results in each of `rows` <= \
+     * 4 rows, ldy apart, plus bias[n] (NULL for none), at least 0 if relu. Returns whether any is \
+     * not finite, in the first channels, where all are if pixels or what they became are not. */  \
+    KERNEL(winograd_out, int,                                                                      \
+           (ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n, const void *m, ptrdiff_t plane,        \
+            const void *bias, void *y, ptrdiff_t ldy, int relu))                                   \
+    /* Windows over an image of one sample (window.h). `rows` rows of the result from row `first`  \
+     * on, which y points to; the largest pixel of each window, NaN if one is; or their mean.      \
+     * Padding counts for nothing, and no window is all padding. */                                \
+    KERNEL(maxpool, void,                                                                          \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, void *y))          \
+    KERNEL(avgpool, void,                                                                          \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, void *y))          \
+    /* Their gradients, of a whole image; of equal largest pixels the first one has it. */         \
+    KERNEL(maxpool_grad, void, (const co_window *s, const void *x, const void *dy, void *dx))      \
+    KERNEL(avgpool_grad, void, (const co_window *s, const void *dy, void *dx))                     \
+    /* The windows of all results side by side, (oh, ow, kh, kw, channels), of the channels from x \
+     * on, padding being 0; and each added to its pixel. */                                        \
+    KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
+    KERNEL(col2im, void, (const co_window *s, ptrdiff_t channels, const void *columns, void *x))   \
+    /* Each channel's convolution with its own w[kh,kw,c], in the order of w, plus bias[c] (NULL   \
+     * for none). Then the gradients of the image and of w. */                                     \
+    KERNEL(depthwise, void,                                                                        \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
+            const void *bias, void *y))                                                            \
+    KERNEL(depthwise_grad, void, (const co_window *s, const void *dy, const void *w, void *dx))    \
+    KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \
      * columns, j a multiple of qgemm_nr, are a prefix. packed: 64-byte aligned.                   \
      * k <= CO_QGEMM_DEPTH. */                                                                     \
@@ -106,11 +141,11 @@ typedef struct co_planes {
      * ties to even. The sum is exact, every other operation rounded by itself: the same bits      \
      * on every tier, but for act. A row that is not all finite gives NaN. scale and bias (NULL    \
      * for none): n reals. scratch: 64-byte aligned, qgemm_scratch(m, k) bytes. c does not         \
-     * overlap a. */                                                                               \
+     * overlap a. table: the one that this is taken from. */                                       \
     KERNEL(qgemm, void,                                                                            \
-           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
-            const void *packed, const void *scale, const void *bias, void *c, ptrdiff_t ldc,       \
-            const co_act *act, void *scratch))                                                     \
+           (const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a,         \
+            ptrdiff_t lda, const void *packed, const void *scale, const void *bias, void *c,       \
+            ptrdiff_t ldc, const co_act *act, void *scratch))                                      \
     /* y[i] = act(x[i]) */                                                                         \
     KERNEL(vact, void, (ptrdiff_t n, const void *x, void *y, const co_act *act))                   \
     /* y[i] = a * x[i] */                                                                          \
@@ -211,20 +246,16 @@ typedef struct co_planes {
 #define CO_FIELD(slot, ret, params) ret(*slot) params;
 #define CO_SLOT(slot, ret, params) .slot = slot,
 
-typedef struct co_kernels {
+struct co_kernels {
     const char *isa;                        /* "baseline", "avx2", ... */
     int real_bits;                          /* 32 or 64 */
     int gemm_mr, gemm_nr;                   /* the register tile: rows of a, columns of b */
     int qgemm_nr;                           /* columns of a panel of qgemm */
     const co_matmul *matmul[CO_PRECISIONS]; /* NULL: gemm is the best there is */
     CO_KERNEL_LIST(CO_FIELD)
-} co_kernels;
+};
 
-/* The last line of every isa file: the table that its objects export. A file whose tier has
- * co_matmuls defines CO_MATMULS as their list. */
-#ifndef CO_MATMULS
-#define CO_MATMULS {NULL}
-#endif
+/* The last line of every isa file: the table that its objects export. */
 #define CO_CAT_(a, b, c) a##b##_f##c
 #define CO_CAT(a, b, c) CO_CAT_(a, b, c)
 #define CO_STR_(x) #x
@@ -236,7 +267,24 @@ typedef struct co_kernels {
                                                                 .gemm_mr = GEMM_MR,                \
                                                                 .gemm_nr = GEMM_NR,                \
                                                                 .qgemm_nr = QGEMM_NR,              \
-                                                                .matmul = CO_MATMULS,              \
                                                                 CO_KERNEL_LIST(CO_SLOT)};
+
+/* Or, for float32, what the tier changes in the table of one that it adds to: the int8 kernels, and
+ * the list of co_matmuls that CO_MATMULS is. */
+#ifndef CO_MATMULS
+#define CO_MATMULS {NULL}
+#endif
+#define CO_DEFINE_ADDITION(tier)                                                                   \
+    void co_add_##tier(co_kernels *table);                                                         \
+    void co_add_##tier(co_kernels *table) {                                                        \
+        const co_matmul *const matmul[CO_PRECISIONS] = CO_MATMULS;                                 \
+        for (int p = 0; p < CO_PRECISIONS; p++) table->matmul[p] = matmul[p];                      \
+        table->isa = CO_STR(tier);                                                                 \
+        table->qgemm_nr = QGEMM_NR;                                                                \
+        table->qgemm_bytes = qgemm_bytes;                                                          \
+        table->qgemm_pack = qgemm_pack;                                                            \
+        table->qgemm_scratch = qgemm_scratch;                                                      \
+        table->qgemm = qgemm;                                                                      \
+    }
 
 #endif

@@ -1,6 +1,6 @@
 /* gemm_halves_tpl.h - products of float32 of the precision "medium" by AVX512-BF16: operands
  * rounded to bfloat16, sums of float32, at twice the rate of an FMA and from half the bytes. Needs
- * halves.h and gemm_tpl.h.
+ * halves.h and gemm_tile_tpl.h.
  *
  * A pair of bfloat16, neighbours along k, stands where gemm has a float. What the rounding cannot
  * represent is left to gemm as in gemm_tiles_tpl.h: rows of a and panels with a column whose
@@ -9,7 +9,7 @@
 #define COREOPS_GEMM_HALVES_TPL_H
 
 #include "../simd/halves.h"
-#include "gemm_tpl.h"
+#include "gemm_tile_tpl.h"
 
 #define HALVES_SMALL 0x1p-48f
 
@@ -87,14 +87,17 @@ static int halves_finite(ptrdiff_t n, const real *c) {
     return !v_any(v_ne(zero, V(0)));
 }
 
-static void halves_run(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                       const void *panels, const void *packed, const void *bias, void *c,
-                       ptrdiff_t ldc, const co_act *act, void *scratch) {
+static void halves_run(const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                       const void *a, ptrdiff_t lda, const void *panels, const void *packed,
+                       const void *bias, void *c, ptrdiff_t ldc, const co_act *act, void *scratch) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const ptrdiff_t pairs = halves_pairs(k), stride = halves_stride(k);
     const co_act linear = {CO_ACT_LINEAR, 0, 0, 0};
-    const gemm_shape s = {pairs, stride, ldc, halves_panel(k),
-                          act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const gemm_shape s = {.k = pairs,
+                          .lda = stride,
+                          .ldc = ldc,
+                          .panel = halves_panel(k),
+                          .floor = act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const real *ar = a, *b = packed, *br = bias;
     real *cr = c, *rounded = scratch, *is_gemms = rounded + m * stride;
     for (ptrdiff_t i = 0; i < m; i++)
@@ -119,10 +122,10 @@ static void halves_run(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptr
         const int usable = b[j / GEMM_NR * s.panel] != 0;
         for (ptrdiff_t i = 0; i < m; i++)
             if (!usable || is_gemms[i] != 0 || !halves_finite(columns, cr + i * ldc + j))
-                gemm(1, columns, k, ar + i * lda, lda, (const real *)panels + j * k,
-                     br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear);
+                table->gemm(1, columns, k, ar + i * lda, lda, (const real *)panels + j * k,
+                            br ? br + j : NULL, cr + i * ldc + j, ldc, in_tile ? act : &linear);
     }
-    if (!in_tile) gemm_activate(m, n, cr, ldc, act);
+    if (!in_tile) gemm_activate_by(table, m, n, cr, ldc, act);
 }
 
 /* The rows of a block whose operands keep to a part of L2 as gemm's do. */

@@ -63,7 +63,7 @@ class Callable:
     def _uninstall(self) -> None: ...
 
 @disjoint_base
-class Plan:
+class Steps:
     @property
     def dtype(self) -> np.dtype: ...
     @property
@@ -90,6 +90,8 @@ class Plan:
     ) -> int: ...
     def permute(self, x: int, shape: tuple[int, ...], axes: tuple[int, ...]) -> int: ...
     def repeat(self, x: int, n: int, times: int) -> int: ...
+
+class Plan(Steps):
     def finish(
         self,
         y: int,

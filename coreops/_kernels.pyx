@@ -55,6 +55,7 @@ cdef extern from *:
 include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
 include "_bridge/memory.pxi"
+include "_bridge/steps.pxi"
 include "_bridge/plan.pxi"
 include "_bridge/recurrent.pxi"
 include "_bridge/window.pxi"

@@ -16,11 +16,15 @@ from coreops.saving import load_model, load_weights
 from coreops.saving.errors import ModelFileError
 
 
-@pytest.fixture
-def model(rng):
+def a_model():
     layers = coreops.layers
     inner = coreops.Sequential([layers.Dense(3, "tanh"), layers.PReLU()], name="inner")
-    model = coreops.Sequential([coreops.Input((4,)), layers.Dense(5, "relu"), inner], name="größe")
+    return coreops.Sequential([coreops.Input((4,)), layers.Dense(5, "relu"), inner], name="größe")
+
+
+@pytest.fixture
+def model(rng):
+    model = a_model()
     for variable in model.weights:
         variable.assign(rng.normal(size=variable.shape))
     return model

@@ -125,6 +125,7 @@ cdef extern from "coreops.h" nogil:
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)
+    const char *co_plan_step(const co_plan *, int, int *, double *)
     ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
     co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, co_how)
 

@@ -135,6 +135,9 @@ co_status co_plan_finish(co_plan *plan, int y, int mask);
 ptrdiff_t co_plan_size(const co_plan *plan, int value);
 /* A rough estimate of one sample's time on one thread, in nanoseconds. */
 double co_plan_cost(const co_plan *plan);
+/* The kind of step i of a finished plan, NULL where there are no more; *value: its first result,
+ * *ns: its part in the estimate. */
+const char *co_plan_step(const co_plan *plan, int i, int *value, double *ns);
 /* The bytes of scratch that a run of `batch` samples takes on one thread. */
 ptrdiff_t co_plan_arena(const co_plan *plan, ptrdiff_t batch);
 

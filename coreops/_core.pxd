@@ -88,6 +88,8 @@ cdef extern from "coreops.h" nogil:
     enum: CO_BUFFERS, CO_BATCH_INVARIANT, CO_QGEMM_DEPTH
     ctypedef struct co_how:
         int threads, flags
+    ctypedef struct co_window:
+        ptrdiff_t h, w, c, kh, kw, sh, sw, dh, dw, top, left, oh, ow
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
     int co_plan_weight(co_plan *, ptrdiff_t, ptrdiff_t, int, const void *)
@@ -116,6 +118,10 @@ cdef extern from "coreops.h" nogil:
         void *c
     int co_plan_recurrent(co_plan *, int, const co_rnn *, int, int, int, int, int, int, int, int *)
     int co_plan_fill(co_plan *, ptrdiff_t, double)
+    int co_plan_conv(co_plan *, int, const co_window *, ptrdiff_t, int, int)
+    int co_plan_depthwise(co_plan *, int, const co_window *, int, int)
+    int co_plan_pool(co_plan *, int, const co_window *, int)
+    int co_plan_pad(co_plan *, int, const co_window *)
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)

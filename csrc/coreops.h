@@ -117,6 +117,15 @@ int co_plan_recurrent(co_plan *plan, int z, const co_rnn *how, int r, int biases
                       int c0, int factors, int into, int *ends);
 /* A constant, size times. */
 int co_plan_fill(co_plan *plan, ptrdiff_t size, double value);
+/* x as images (images, h, w, c) by the window s (window.h), to (images, oh, ow, ...). A convolution
+ * with weight w[kh * kw * c / groups, n]; each group of channels makes its n / groups results of n.
+ * One of each channel with its own kernel, w[kh * kw * c], a vector. The largest of a window or the
+ * mean, without its padding. And the image with zeros around it, or parts of it: a window of one
+ * pixel. */
+int co_plan_conv(co_plan *plan, int x, const co_window *s, ptrdiff_t groups, int w, int bias);
+int co_plan_depthwise(co_plan *plan, int x, const co_window *s, int w, int bias);
+int co_plan_pool(co_plan *plan, int x, const co_window *s, int average);
+int co_plan_pad(co_plan *plan, int x, const co_window *s);
 /* The same again. */
 int co_plan_copy(co_plan *plan, int x);
 /* The plan's result, and the mask that goes with it (-1: none). */

@@ -11,6 +11,7 @@
 #include "../kernels/activation_tpl.h"
 #include "../kernels/cell_grad_tpl.h"
 #include "../kernels/cell_tpl.h"
+#include "../kernels/depthwise_tpl.h"
 #include "../kernels/dots_tpl.h"
 #include "../kernels/dropout_tpl.h"
 #include "../kernels/gemm_tpl.h"
@@ -23,5 +24,7 @@
 #include "../kernels/sums_tpl.h"
 #include "../kernels/transpose_tpl.h"
 #include "../kernels/update_tpl.h"
+#include "../kernels/window_tpl.h"
+#include "../kernels/winograd_tpl.h"
 
 CO_DEFINE_TABLE(avx2)

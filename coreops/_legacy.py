@@ -25,11 +25,26 @@ _WEIGHT_NAMES = {
     "bias": "use_bias",
 }
 
-# class -> old keyword -> new keyword
-RENAMED: dict[str, dict[str, str]] = {
+_RECURRENT_NAMES = {
+    "output_dim": "units",
+    **_WEIGHT_NAMES,
+    "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation",
+    "U_regularizer": "recurrent_regularizer",
+    "U_constraint": "recurrent_constraint",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+    "consume_less": None,
+}
+
+# class -> old keyword -> new keyword, None for one that says nothing any more
+RENAMED: dict[str, dict[str, str | None]] = {
     "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
     "Dropout": {"p": "rate"},
     "InputLayer": {"input_shape": "shape", "batch_input_shape": "batch_shape"},
+    "GRU": {**_RECURRENT_NAMES},
+    "LSTM": {**_RECURRENT_NAMES},
+    "SimpleRNN": {**_RECURRENT_NAMES},
     "LeakyReLU": {"alpha": "negative_slope"},
     "PReLU": {"init": "alpha_initializer"},
 }
@@ -48,6 +63,10 @@ def accepts_old_names(init: Callable) -> Callable:
     def translate(self: Any, *args: Any, **kwargs: Any) -> None:
         for old in kwargs.keys() & renamed.keys():
             new = renamed[old]
+            if new is None:
+                _warn(f"{class_name}: `{old}` has no effect any more.")
+                del kwargs[old]
+                continue
             if new in kwargs:
                 raise ValueError(
                     f"{class_name} received both `{new}` and its old spelling `{old}`."

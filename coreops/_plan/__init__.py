@@ -18,12 +18,16 @@ from .program import (
     python_scope,
     refuse_mask,
 )
+from .recurrent import Cell, Place, Run, ones, recurrent
 
 __all__ = [
+    "Cell",
     "Flow",
     "KerasArray",
     "Mask",
+    "Place",
     "Program",
+    "Run",
     "Seam",
     "Value",
     "activation_gradient",
@@ -35,7 +39,9 @@ __all__ = [
     "emit_layer",
     "mask_of",
     "observed",
+    "ones",
     "python_scope",
+    "recurrent",
     "refuse_mask",
     "softmax_gradient",
 ]

@@ -15,11 +15,15 @@ from .input_spec import InputSpec
 from .layer import Layer
 from .regularization import ActivityRegularization, Dropout
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
+from .rnn import GRU, LSTM, Bidirectional, SimpleRNN, TimeDistributed
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
+    "Bidirectional",
     "Dense",
     "Dropout",
     "Flatten",
@@ -36,7 +40,9 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "SimpleRNN",
     "Softmax",
+    "TimeDistributed",
     "core",
     "deserialize",
     "get",
@@ -45,6 +51,7 @@ __all__ = [
 
 for _layer in (
     *(Activation, ActivityRegularization, Dense, Dropout, ELU, Flatten, Identity, InputLayer),
+    *(Bidirectional, GRU, LSTM, SimpleRNN, TimeDistributed),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
 ):
     registry.add("layers", _layer)

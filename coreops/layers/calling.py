@@ -55,7 +55,7 @@ def call_layer(
         layer._clear_losses()
     training = _resolve_training(layer, training, outer)
     if layer._python_call:
-        return _call_python(layer, args, kwargs, training, mask, out)
+        return _run_python(layer, args, kwargs, training, mask, out)
     if len(args) != 1 or isinstance(args[0], (list, tuple, dict)):
         raise ValueError(
             f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
@@ -103,7 +103,19 @@ def _call_array(
     return _plan.KerasArray.attach(y, mask)
 
 
-def _call_python(
+def call_python(
+    layer: Layer, args: tuple, kwargs: dict[str, Any], training: Any, mask: Any, out: Any
+) -> Any:
+    """Call a layer on arrays by its Python `call`, where its steps do not do."""
+    layer._check_ready()
+    outer = _plan.current_training()
+    if outer is None:
+        layer._clear_losses()
+    check_inputs(layer.input_spec, [args[0].shape], [args[0].dtype], layer.name)
+    return _run_python(layer, args, kwargs, _resolve_training(layer, training, outer), mask, out)
+
+
+def _run_python(
     layer: Layer, args: tuple, kwargs: dict[str, Any], training: bool, mask: Any, out: Any
 ) -> Any:
     """Run a Python `call` on arrays, or on lists or dicts of them."""

@@ -104,6 +104,20 @@ cdef extern from "coreops.h" nogil:
     int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
     int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
     int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
+    ctypedef enum co_cell_kind:
+        CO_LSTM, CO_GRU, CO_GRU_BEFORE, CO_SIMPLE
+    ctypedef struct co_cell:
+        co_cell_kind kind
+        co_act a, s
+    ctypedef struct co_rnn:
+        co_cell cell
+        ptrdiff_t u, steps
+        int sequences, backwards, in_order, zeros
+        ptrdiff_t width, at
+        void *h
+        void *c
+    int co_plan_recurrent(co_plan *, int, const co_rnn *, int, int, int, int, int, int, int, int *)
+    int co_plan_fill(co_plan *, ptrdiff_t, double)
     int co_plan_conv(co_plan *, int, const co_window *, ptrdiff_t, int, int)
     int co_plan_depthwise(co_plan *, int, const co_window *, int, int)
     int co_plan_pool(co_plan *, int, const co_window *, int)

@@ -187,7 +187,7 @@ def _load(path: str) -> Any:
 
 
 def _need_h5py() -> None:
-    from .saving.weights import need_h5py
+    from .saving.hdf5 import need_h5py
 
     try:
         need_h5py()

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "activation.h"
+#include "cell.h"
 #include "loss.h"
 #include "update.h"
 #include "window.h"
@@ -218,6 +219,17 @@ typedef struct co_planes {
     KERNEL(copy_rows, void,                                                                        \
            (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy,        \
             int stream))                                                                           \
+    /* A step of m rows of a recurrent cell of u units; reset and reset_back are the parts of a    \
+     * GRU that resets before its product. cell.h says what they do with their operands. */        \
+    KERNEL(cell, void, (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))  \
+    KERNEL(cell_reset, void,                                                                       \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))              \
+    /* y[i] = x[i] * factors[i] */                                                                 \
+    KERNEL(cell_weigh, void, (ptrdiff_t n, const void *x, const void *factors, void *y))           \
+    KERNEL(cell_back, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_back *back))              \
+    KERNEL(cell_reset_back, void,                                                                  \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_back *back))              \
     /* One step of a prepared rule over n elements of a weight, as update.h says: w and its slots  \
      * change, g does not. An element's result depends on that element alone. slots: those of its  \
      * kind and what the rule gathers and averages in, of n reals each. */                         \

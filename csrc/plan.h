@@ -195,6 +195,8 @@ static inline ptrdiff_t co_product(ptrdiff_t a, ptrdiff_t b) {
 /* Lets a dense step, or a convolution, without an activation have that of the step. Returns whether
  * it did. */
 int co_dense_takes_act(co_step *before, const co_step *act);
+/* Whether it is a product by a weight of reals, and nothing else. */
+int co_step_is_dense(const co_step *step);
 int co_conv_takes_act(co_step *before, const co_step *act);
 int co_depthwise_takes_act(co_step *before, const co_step *act);
 /* Whether it is that activation, or the softmax of runs of n. */

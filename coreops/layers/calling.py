@@ -37,10 +37,6 @@ def call_layer(
         ValueError: an argument is no array, or does not fit the layer.
         TypeError: a missing or an unknown argument, or a dtype that cannot be computed with.
     """
-    if training is True and mask is None and not kwargs:
-        again = _trained_again(layer, args, out)
-        if again is not None:
-            return again
     layer._check_ready()
     if not args:
         args, kwargs = _first_by_name(layer, kwargs)
@@ -81,25 +77,6 @@ def _call_tensor(layer: Layer, x: Any, training: bool, mask: Any) -> Any:
     return _attach(*call_traced(layer, x, mask, training))
 
 
-def _trained_again(layer: Layer, args: tuple, out: Any) -> np.ndarray | None:
-    """Answer a training call like the last one, if that was one plan and nothing has changed."""
-    last = layer._programs.get("trained")
-    if last is None or len(args) != 1:
-        return None
-    epoch, shape, program, segment = last
-    x = args[0]
-    if (
-        type(x) is not np.ndarray
-        or x.dtype != segment.dtype
-        or x.ndim != len(shape) + 1
-        or x.shape[1:] != shape
-        or epoch != _kernels.epoch()
-        or _plan.current_training() is not None
-    ):
-        return None
-    return _plan.KerasArray.attach(*program.run(segment, x, None, out))
-
-
 def _call_array(
     layer: Layer, x: Any, training: bool, mask: Any, out: Any, *, install: bool
 ) -> np.ndarray:
@@ -117,8 +94,8 @@ def _call_array(
     y, mask = program(array, mask, out)
     if training and plain:
         segment = program.single_segment(array)
-        if segment is not None:
-            layer._programs["trained"] = (epoch, array.shape[1:], program, segment)
+        if segment is not None and segment.flow.batch is None:
+            layer._install_training(segment.plan, tuple(segment.flow.generators), epoch)
     if install:
         plan = program.single_plan(array)
         if plan is not None:

@@ -41,6 +41,8 @@ class Archive(NamedTuple):
     config: dict[str, Any]
     weights: bytes | None
     """The inner HDF5 file; None when the archive has none."""
+    version: int
+    """Of Keras: 2 or 3."""
 
 
 def regular_file(filepath: str | os.PathLike[str]) -> Path:
@@ -95,9 +97,10 @@ def read_archive(path: Path) -> Archive:
             ) from error
     if config is None:
         raise ModelFileError(f"{path} is a zip archive without config.json: not a Keras model.")
+    version = 3
     if metadata is not None:
-        _check_version(path, parse_json(metadata, f"{path}, metadata.json"))
-    return Archive(parse_json(config, f"{path}, config.json"), weights)
+        version = _version(path, parse_json(metadata, f"{path}, metadata.json"))
+    return Archive(parse_json(config, f"{path}, config.json"), weights, version)
 
 
 def _not_a_zip(path: Path, magic: bytes) -> str:
@@ -149,14 +152,15 @@ def _read(
     return data
 
 
-def _check_version(path: Path, metadata: dict[str, Any]) -> None:
+def _version(path: Path, metadata: dict[str, Any]) -> int:
     version = metadata.get("keras_version", "3")
     major = version.partition(".")[0] if isinstance(version, str) else None
-    if major != "3":
+    if major not in ("2", "3"):
         raise ModelFileError(
-            f"{path} was written by Keras {shorten(version)}. coreops reads the files of Keras 3: "
-            "load the model there and save it again as `.keras`."
+            f"{path} was written by Keras {shorten(version)}. coreops reads the `.keras` files of "
+            "Keras 2 and 3."
         )
+    return int(major)
 
 
 def parse_json(data: bytes, what: str) -> dict[str, Any]:

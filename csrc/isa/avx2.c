@@ -9,6 +9,8 @@
 #define GEMM_NR (2 * VL)
 
 #include "../kernels/activation_tpl.h"
+#include "../kernels/cell_grad_tpl.h"
+#include "../kernels/cell_tpl.h"
 #include "../kernels/depthwise_tpl.h"
 #include "../kernels/dots_tpl.h"
 #include "../kernels/dropout_tpl.h"

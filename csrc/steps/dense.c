@@ -76,6 +76,10 @@ int co_dense_takes_act(co_step *before, const co_step *act) {
     return 1;
 }
 
+int co_step_is_dense(const co_step *step) {
+    return step->kind == &dense && step->u.dense.act.kind == CO_ACT_LINEAR && !step->u.dense.turned;
+}
+
 /* ------------------------------------------------------------------------------- running */
 
 /* Whether a step goes by the plan's matmul. The rows of the whole call decide, so that all of them

@@ -39,6 +39,22 @@ _RECURRENT_NAMES = {
 
 # class -> old keyword -> new keyword, None for one that says nothing any more
 RENAMED: dict[str, dict[str, str | None]] = {
+_WINDOW_NAMES = {
+    "border_mode": "padding",
+    "dim_ordering": "data_format",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "atrous_rate": "dilation_rate",
+_CONVOLUTION_NAMES = {
+    "nb_filter": "filters",
+    "filter_length": "kernel_size",
+    **_WINDOW_NAMES,
+_POOLING_NAMES = {"pool_length": "pool_size", "stride": "strides", **_WINDOW_NAMES}
+# class -> old keyword -> new keyword
+RENAMED: dict[str, dict[str, str]] = {
+    "_Conv": _CONVOLUTION_NAMES,
+    "_Pooling": _POOLING_NAMES,
+    "_Separable": {**_CONVOLUTION_NAMES, "pointwise_constraints": "pointwise_constraint"},
     "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
     "Dropout": {"p": "rate"},
     "InputLayer": {"input_shape": "shape", "batch_input_shape": "batch_shape"},
@@ -47,6 +63,13 @@ RENAMED: dict[str, dict[str, str | None]] = {
     "SimpleRNN": {**_RECURRENT_NAMES},
     "LeakyReLU": {"alpha": "negative_slope"},
     "PReLU": {"init": "alpha_initializer"},
+    "UpSampling1D": {"length": "size"},
+    "UpSampling2D": {"dim_ordering": "data_format"},
+    "ZeroPadding2D": {"dim_ordering": "data_format"},
+}
+# old keyword -> old value -> new value
+_VALUES = {
+    "dim_ordering": {"th": "channels_first", "tf": "channels_last", "default": None},
 }
 
 
@@ -56,11 +79,14 @@ def accepts_old_names(init: Callable) -> Callable:
     Raises:
         ValueError: (from the decorated `__init__`) if an old keyword comes with the new one.
     """
-    class_name = init.__qualname__.split(".")[0]
-    renamed = RENAMED[class_name]
+    renamed = RENAMED[init.__qualname__.split(".")[0]]
 
     @functools.wraps(init)
     def translate(self: Any, *args: Any, **kwargs: Any) -> None:
+        class_name = type(self).__name__
+        if "nb_row" in kwargs and "nb_filter" in renamed:
+            _warn(f"{class_name}: `nb_row` and `nb_col` are the old spelling of `kernel_size`.")
+            kwargs["kernel_size"] = (kwargs.pop("nb_row"), kwargs.pop("nb_col", None))
         for old in kwargs.keys() & renamed.keys():
             new = renamed[old]
             if new is None:
@@ -72,10 +98,21 @@ def accepts_old_names(init: Callable) -> Callable:
                     f"{class_name} received both `{new}` and its old spelling `{old}`."
                 )
             _warn(f"{class_name}: `{old}` is the old spelling of `{new}`.")
-            kwargs[new] = kwargs.pop(old)
+            value = kwargs.pop(old)
+            kwargs[new] = _VALUES.get(old, {}).get(value, value)
         init(self, *args, **kwargs)
 
     return translate
+
+
+def rows_and_columns(class_name: str, args: tuple) -> tuple:
+    """Return a convolution's positional arguments, of which three ints are filters, rows and
+    columns."""
+    if len(args) != 3 or not all(type(size) is int for size in args):
+        return args
+    filters, rows, columns = args
+    _warn(f"{class_name}({filters}, {rows}, {columns}) is the old form of Conv2D with a tuple.")
+    return filters, (rows, columns)
 
 
 def pop_first_layer_shape(kwargs: dict[str, Any]) -> tuple | None:

@@ -78,6 +78,8 @@ class Flow:
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
         # The plan's numbers of weights, by what these are, which has to live until they are packed.
         self._numbers: dict[Any, tuple[int, Any]] = {}
+        # What images.to_first has turned, by its result: to_last takes it from here.
+        self.turned: dict[int, Value] = {}
 
     def finish(self, y: Value, *, masked: bool = True) -> _kernels.Plan:
         """End the plan: y is its result, and so is y's mask if it is the plan's own."""

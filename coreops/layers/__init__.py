@@ -6,6 +6,15 @@ from typing import Any
 from ..saving import objects, registry
 from . import core
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from .convolutional import (
+    Conv1D,
+    Conv2D,
+    Convolution2D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from .core.dense import Dense
 from .core.identity import Identity
 from .core.input_layer import Input, InputLayer
@@ -13,9 +22,17 @@ from .core.lambda_layer import Lambda
 from .core.masking import Masking
 from .input_spec import InputSpec
 from .layer import Layer
+from .pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
 from .regularization import ActivityRegularization, Dropout
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
 from .rnn import GRU, LSTM, Bidirectional, SimpleRNN, TimeDistributed
+from .resizing import UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+
+# Other names that Keras has for them.
+Convolution1D = Conv1D
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
+AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 
 __all__ = [
     "ELU",
@@ -24,7 +41,17 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Bidirectional",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "Conv1D",
+    "Conv2D",
+    "Convolution1D",
+    "Convolution2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "Identity",
@@ -35,6 +62,10 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "PReLU",
     "Permute",
     "ReLU",
@@ -43,6 +74,14 @@ __all__ = [
     "SimpleRNN",
     "Softmax",
     "TimeDistributed",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "core",
     "deserialize",
     "get",
@@ -53,9 +92,17 @@ for _layer in (
     *(Activation, ActivityRegularization, Dense, Dropout, ELU, Flatten, Identity, InputLayer),
     *(Bidirectional, GRU, LSTM, SimpleRNN, TimeDistributed),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
+    *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
 ):
     registry.add("layers", _layer)
-del _layer
+for _windows, _other in (
+    *((Conv1D, "Convolution1D"), (Conv2D, "Convolution2D")),
+    *((SeparableConv1D, "SeparableConvolution1D"), (SeparableConv2D, "SeparableConvolution2D")),
+    *((MaxPooling1D, "MaxPool1D"), (MaxPooling2D, "MaxPool2D")),
+    *((AveragePooling1D, "AvgPool1D"), (AveragePooling2D, "AvgPool2D")),
+):
+    registry.add("layers", _windows, _other)
+del _layer, _other, _windows
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -6,7 +6,7 @@ cimport cython
 from libc.math cimport HUGE_VAL
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 cimport numpy as cnp
@@ -57,6 +57,7 @@ include "_bridge/callable.pxi"
 include "_bridge/memory.pxi"
 include "_bridge/plan.pxi"
 include "_bridge/gradients.pxi"
+include "_bridge/normalize.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
 

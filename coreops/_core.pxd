@@ -97,6 +97,7 @@ cdef extern from "dispatch.h":
 
 cdef extern from "parallel.h":
     void co_parallel_init()
+    void co_dispatch_init()
     const char *co_parallel_runtime()
 
 
@@ -112,12 +113,14 @@ cdef extern from "coreops.h" nogil:
         int threads, flags
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
-    int co_plan_dense(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *)
-    int co_plan_dense_int8(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const int8_t *,
-                           const void *, const void *)
+    int co_plan_weight(co_plan *, ptrdiff_t, ptrdiff_t, int, const void *)
+    int co_plan_input(co_plan *, ptrdiff_t, int)
+    int co_plan_output(co_plan *, int)
+    int co_plan_dense(co_plan *, int, ptrdiff_t, int, int)
+    int co_plan_dense_int8(co_plan *, int, ptrdiff_t, int, int, int)
     int co_plan_act(co_plan *, int, co_act)
     int co_plan_softmax(co_plan *, int, ptrdiff_t, int)
-    int co_plan_prelu(co_plan *, int, ptrdiff_t, const void *)
+    int co_plan_prelu(co_plan *, int, int)
     int co_plan_masking(co_plan *, int, ptrdiff_t, ptrdiff_t, double, int *)
     int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
     int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
@@ -152,8 +155,7 @@ cdef extern from "train.h" nogil:
     double co_trainer_penalty(const co_trainer *)
     double co_weighted_sum(int, ptrdiff_t, const void *, const void *)
     void co_plan_train(co_plan *, co_trainer *)
-    int co_plan_dense_weights(co_plan *, int, ptrdiff_t, int, int)
-    int co_plan_prelu_weights(co_plan *, int, int)
+    int co_plan_learning(co_plan *, int)
     co_status co_plan_penalty(co_plan *, int, double, double)
     co_status co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t, int)
     co_status co_plan_learn_from(co_plan *, int, int)

@@ -61,4 +61,5 @@ include "_bridge/normalize.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
 
+co_dispatch_init()
 co_parallel_init()

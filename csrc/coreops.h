@@ -6,7 +6,8 @@
  * step: the same value is read with other sizes.
  *
  *     co_plan *p = co_plan_create(kernels, 4, 784);
- *     int h = co_plan_act(p, co_plan_dense(p, 0, 1, 784, 512, w, b), relu);
+ *     int w = co_plan_weight(p, 784, 512, 4, kernel), b = co_plan_weight(p, 1, 512, 4, bias);
+ *     int h = co_plan_act(p, co_plan_dense(p, 0, 1, w, b), relu);
  *     co_plan_finish(p, h, -1);
  *     co_plan_run(p, 64, buffers, NULL, 2);
  *
@@ -19,8 +20,8 @@
  * batch; nor on the batch's size, unless the tier has a faster product for large
  * batches (co_matmul) and the run does not ask for CO_BATCH_INVARIANT.
  *
- * Aliasing: no buffer of a run overlaps another. Weights are copied (packed)
- * while building; buffers need the alignment of their element only. */
+ * Aliasing: no buffer of a run overlaps another. Weights are copied (packed) by co_plan_finish;
+ * buffers need the alignment of their element only. */
 #ifndef COREOPS_H
 #define COREOPS_H
 
@@ -47,7 +48,7 @@ enum {
     CO_BUFFER_PENALTY,
     CO_BUFFER_GRADIENT,
     CO_BUFFER_INPUT_GRADIENT,
-    CO_BUFFERS
+    CO_BUFFERS /* and then further inputs and results, in the order in which they were named */
 };
 
 /* A new plan whose value 0 is its input of input_size elements of item_bytes
@@ -58,20 +59,29 @@ co_plan *co_plan_create(const co_kernels *kernels, co_precision precision, int i
                         ptrdiff_t input_size);
 void co_plan_destroy(co_plan *plan);
 
-/* x as (positions, k) times kernel[k,n] plus bias[n] (NULL: none). */
-int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
-                  const void *kernel, const void *bias);
+/* A further input, of `size` elements of item_bytes each: its value. */
+int co_plan_input(co_plan *plan, ptrdiff_t size, int item_bytes);
+/* Value y is a further result. Returns the value that it is in, whose buffer is named by this; not
+ * to be called for y that co_plan_finish is given. */
+int co_plan_output(co_plan *plan, int y);
+
+/* A weight of the plan, data[k,n], of the plan's reals, or of int8 with item_bytes 1; a vector of n
+ * has k = 1. The data stay the caller's, and in place until the plan is finished. Returns its
+ * number, which the steps take, or a co_status. */
+int co_plan_weight(co_plan *plan, ptrdiff_t k, ptrdiff_t n, int item_bytes, const void *data);
+
+/* x as (positions, k) times weight w[k,n] plus weight bias[n] (-1: none). */
+int co_plan_dense(co_plan *plan, int x, ptrdiff_t positions, int w, int bias);
 /* The same with int8 weights; x is quantized on the way, row by row (qgemm in kernels.h says how).
- * Every column of the kernel was multiplied by its own scale[n] before it was rounded. k is at most
+ * Every column of w was multiplied by its own scale[n] before it was rounded. k is at most
  * CO_QGEMM_DEPTH. */
-int co_plan_dense_int8(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t k, ptrdiff_t n,
-                       const int8_t *kernel, const void *scale, const void *bias);
+int co_plan_dense_int8(co_plan *plan, int x, ptrdiff_t positions, int w, int scale, int bias);
 /* Elementwise; fused into the dense step that makes x when nothing else reads it. */
 int co_plan_act(co_plan *plan, int x, co_act act);
 /* Over each run of n elements. */
 int co_plan_softmax(co_plan *plan, int x, ptrdiff_t n, int log);
-/* alpha has n elements, repeated over x. */
-int co_plan_prelu(co_plan *plan, int x, ptrdiff_t n, const void *alpha);
+/* Weight alpha[n] is repeated over x. */
+int co_plan_prelu(co_plan *plan, int x, int alpha);
 /* x as (positions, n); *mask becomes the value of the mask, one byte a position. */
 int co_plan_masking(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t n, double value,
                     int *mask);
@@ -84,6 +94,8 @@ int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, con
 int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes);
 /* x as (positions, n) to (positions, times, n). */
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times);
+/* The same again. */
+int co_plan_copy(co_plan *plan, int x);
 /* The plan's result, and the mask that goes with it (-1: none). */
 co_status co_plan_finish(co_plan *plan, int y, int mask);
 
@@ -103,7 +115,7 @@ typedef struct co_how {
 
 /* Runs the plan over batch samples. streams: one for each dropout step, NULL if
  * there is none. */
-co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const buffers[CO_BUFFERS],
+co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers,
                       const co_stream *streams, co_how how);
 
 #endif

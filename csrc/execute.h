@@ -4,20 +4,20 @@
 
 #include "plan.h"
 
-typedef struct co_job {
+struct co_job {
     const co_plan *plan;
     void *const *buffers;
     const co_stream *streams;
     ptrdiff_t batch;
     ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
     int flags;
-    int team; /* threads that share out the columns of a dense step, when there is one chunk */
+    int team; /* threads that share out the parts of a step, when there is one chunk */
     char *arena;
     ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
     ptrdiff_t scratch;     /* where that starts */
-    ptrdiff_t stride;      /* to the next worker's: those who share columns share the values */
+    ptrdiff_t stride;      /* to the next worker's: those who share a step share the values */
     ptrdiff_t result;      /* bytes of the run's */
-} co_job;
+};
 
 /* Where `value` lies for the block that starts at unit `first`. */
 static inline char *co_locate(const co_job *job, const char *arena, int v, ptrdiff_t first) {
@@ -27,8 +27,23 @@ static inline char *co_locate(const co_job *job, const char *arena, int v, ptrdi
            first * (value->size / job->plan->units) * value->item_bytes;
 }
 
-/* gradient.c. A step that only plans that train have, on so many units from unit `first` on. */
-void co_run_gradient(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                     ptrdiff_t units);
+/* The elements of a value, and the positions of a step, in so many units. */
+static inline ptrdiff_t co_elements(const co_job *job, int v, ptrdiff_t units) {
+    return units * (job->plan->values[v].size / job->plan->units);
+}
+
+static inline ptrdiff_t co_positions(const co_job *job, const co_step *step, ptrdiff_t units) {
+    return units * (step->positions / job->plan->units);
+}
+
+/* A result of at least one in so many parts of the last cache goes past it. Scattered stores gain
+ * by that far sooner than those that go in order, even while the cache would have room. */
+enum { CO_SCATTERED = 8, CO_IN_ORDER = 2 };
+
+/* execute.c. Whether the step's result does. */
+int co_goes_past(const co_job *job, const co_step *step, ptrdiff_t share);
+
+/* How long a step takes one thread in this run, in nanoseconds. */
+double co_step_ns(const co_job *job, const co_step *step);
 
 #endif

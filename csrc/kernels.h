@@ -26,6 +26,8 @@
 #include "loss.h"
 #include "update.h"
 
+typedef struct co_kernels co_kernels;
+
 /* Which draw of which stream: philox.h has the generator. */
 typedef struct co_stream {
     uint64_t seed, call;
@@ -41,8 +43,8 @@ typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_p
  *   pack      from gemm's panels
  *   block     the rows that the caller should let it have at once
  *   scratch   bytes of scratch for m rows
- *   run       as gemm; rows for which its arithmetic does not do (kernels/ says which) are computed
- *             as gemm does, from the panels */
+ *   run       as gemm, which with the activations it takes from the table; rows for which its
+ * arithmetic does not do (kernels/ says which) are computed as gemm does, from the panels */
 typedef struct co_matmul {
     const char *name;
     ptrdiff_t rows; /* fewer rows than this are gemm's */
@@ -54,9 +56,9 @@ typedef struct co_matmul {
     void (*pack)(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed);
     ptrdiff_t (*block)(ptrdiff_t k);
     ptrdiff_t (*scratch)(ptrdiff_t m, ptrdiff_t k);
-    void (*run)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                const void *panels, const void *packed, const void *bias, void *c, ptrdiff_t ldc,
-                const co_act *act, void *scratch);
+    void (*run)(const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a,
+                ptrdiff_t lda, const void *panels, const void *packed, const void *bias, void *c,
+                ptrdiff_t ldc, const co_act *act, void *scratch);
 } co_matmul;
 
 /* The longest sum of products of -127 .. 127 and -128 .. 127 that surely fits into 32 bits. */
@@ -100,11 +102,11 @@ typedef struct co_planes {
      * ties to even. The sum is exact, every other operation rounded by itself: the same bits      \
      * on every tier, but for act. A row that is not all finite gives NaN. scale and bias (NULL    \
      * for none): n reals. scratch: 64-byte aligned, qgemm_scratch(m, k) bytes. c does not         \
-     * overlap a. */                                                                               \
+     * overlap a. table: the one that this is taken from. */                                       \
     KERNEL(qgemm, void,                                                                            \
-           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
-            const void *packed, const void *scale, const void *bias, void *c, ptrdiff_t ldc,       \
-            const co_act *act, void *scratch))                                                     \
+           (const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a,         \
+            ptrdiff_t lda, const void *packed, const void *scale, const void *bias, void *c,       \
+            ptrdiff_t ldc, const co_act *act, void *scratch))                                      \
     /* y[i] = act(x[i]) */                                                                         \
     KERNEL(vact, void, (ptrdiff_t n, const void *x, void *y, const co_act *act))                   \
     /* y[i] = a * x[i] */                                                                          \
@@ -259,20 +261,16 @@ typedef struct co_planes {
 #define CO_FIELD(slot, ret, params) ret(*slot) params;
 #define CO_SLOT(slot, ret, params) .slot = slot,
 
-typedef struct co_kernels {
+struct co_kernels {
     const char *isa;                        /* "baseline", "avx2", ... */
     int real_bits;                          /* 32 or 64 */
     int gemm_mr, gemm_nr;                   /* the register tile: rows of a, columns of b */
     int qgemm_nr;                           /* columns of a panel of qgemm */
     const co_matmul *matmul[CO_PRECISIONS]; /* NULL: gemm is the best there is */
     CO_KERNEL_LIST(CO_FIELD)
-} co_kernels;
+};
 
-/* The last line of every isa file: the table that its objects export. A file whose tier has
- * co_matmuls defines CO_MATMULS as their list. */
-#ifndef CO_MATMULS
-#define CO_MATMULS {NULL}
-#endif
+/* The last line of every isa file: the table that its objects export. */
 #define CO_CAT_(a, b, c) a##b##_f##c
 #define CO_CAT(a, b, c) CO_CAT_(a, b, c)
 #define CO_STR_(x) #x
@@ -284,7 +282,24 @@ typedef struct co_kernels {
                                                                 .gemm_mr = GEMM_MR,                \
                                                                 .gemm_nr = GEMM_NR,                \
                                                                 .qgemm_nr = QGEMM_NR,              \
-                                                                .matmul = CO_MATMULS,              \
                                                                 CO_KERNEL_LIST(CO_SLOT)};
+
+/* Or, for float32, what the tier changes in the table of one that it adds to: the int8 kernels, and
+ * the list of co_matmuls that CO_MATMULS is. */
+#ifndef CO_MATMULS
+#define CO_MATMULS {NULL}
+#endif
+#define CO_DEFINE_ADDITION(tier)                                                                   \
+    void co_add_##tier(co_kernels *table);                                                         \
+    void co_add_##tier(co_kernels *table) {                                                        \
+        const co_matmul *const matmul[CO_PRECISIONS] = CO_MATMULS;                                 \
+        for (int p = 0; p < CO_PRECISIONS; p++) table->matmul[p] = matmul[p];                      \
+        table->isa = CO_STR(tier);                                                                 \
+        table->qgemm_nr = QGEMM_NR;                                                                \
+        table->qgemm_bytes = qgemm_bytes;                                                          \
+        table->qgemm_pack = qgemm_pack;                                                            \
+        table->qgemm_scratch = qgemm_scratch;                                                      \
+        table->qgemm = qgemm;                                                                      \
+    }
 
 #endif

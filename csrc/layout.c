@@ -6,33 +6,34 @@
 #include "cpu.h"
 #include "plan.h"
 
-/* The number of steps that read each value, and the last of them. The result is
- * read after the last step. */
+/* The number of steps that read each value, and the last of them. */
 static int readers(co_plan *plan, int value) {
     int count = 0;
-    for (int i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].x == value || plan->steps[i].with == value) {
-            count++;
-            plan->values[value].last = i;
-        }
+    plan->values[value].last = -1;
+    for (int i = 0; i < plan->n_steps; i++) {
+        int reads = 0;
+        for (int j = 0; j < CO_MOST_IN; j++) reads += plan->steps[i].in[j] == value;
+        if (!reads) continue;
+        count++;
+        plan->values[value].last = i;
+    }
     return count;
 }
 
-/* An activation moves into the dense step before it when it alone reads that
- * step's product. */
-static void fuse(co_plan *plan, int result) {
+/* A step moves into the one before it when it alone reads that one's result. */
+static void join(co_plan *plan) {
     for (int i = 1; i < plan->n_steps; i++) {
         co_step *before = &plan->steps[i - 1], *step = &plan->steps[i];
-        const int dense = before->op == CO_OP_DENSE || before->op == CO_OP_DENSE_INT8;
-        if (step->op != CO_OP_ACT || !dense || before->y != step->x ||
-            before->u.dense.act.kind != CO_ACT_LINEAR || before->y == result ||
-            readers(plan, before->y) != 1)
+        const int between = before->out[0];
+        if (!step->kind->join || between < 0 || between != step->in[0] ||
+            plan->values[between].buffer >= 0 || readers(plan, between) != 1)
             continue;
-        before->u.dense.act = step->u.act;
-        before->y = step->y;
+        const int result = step->out[0];
+        if (!step->kind->join(plan, before, step)) continue;
+        before->out[0] = result;
         plan->n_steps--;
         memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
-        i--; /* what moved here comes next, though it cannot fuse again */
+        i--; /* what moved here comes next */
     }
 }
 
@@ -55,28 +56,8 @@ static ptrdiff_t units_of(const co_plan *plan) {
     return units ? units : plan->values[0].size;
 }
 
-/* A step that may write where it reads: same size, element by element or row by row. */
-static int in_place(const co_step *step) {
-    switch (step->op) {
-    case CO_OP_ACT:
-    case CO_OP_SOFTMAX:
-    case CO_OP_PRELU:
-    case CO_OP_MASKING:
-    case CO_OP_DROPOUT:
-    case CO_OP_ADD:
-    case CO_OP_ACT_GRAD:
-    case CO_OP_SOFTMAX_GRAD:
-    case CO_OP_PRELU_GRAD:
-    case CO_OP_MASKING_GRAD:
-    case CO_OP_PENALTY_GRAD:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 /* First fit: the lowest offset at which the value meets no other that is alive
- * while it is. A value lives from the step that writes it to the last that reads it. */
+ * while it is. A value lives from the step that first writes it to the last that reads it. */
 static void place(co_plan *plan, int v, int born, const int *births) {
     co_value *value = &plan->values[v];
     ptrdiff_t bytes = value->size / plan->units * value->item_bytes;
@@ -106,50 +87,29 @@ static co_status lay_out_arena(co_plan *plan) {
     for (int v = 0; v < plan->n_values; v++) births[v] = -1; /* not placed yet */
     for (int i = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
-        co_value *y = step->y < 0 ? NULL : &plan->values[step->y];
-        if (y && y->buffer < 0) {
-            const co_value *x = step->x < 0 ? NULL : &plan->values[step->x];
+        const co_value *x = step->in[0] < 0 ? NULL : &plan->values[step->in[0]];
+        for (int j = 0; j < CO_MOST_OUT; j++) {
+            const int v = step->out[j];
+            if (v < 0 || plan->values[v].buffer >= 0 || births[v] >= 0) continue;
+            co_value *y = &plan->values[v];
             if (y->last < i) y->last = i; /* nobody reads it, and yet it takes room */
-            if (x && in_place(step) && x->buffer < 0 && x->last == i)
+            if (j == 0 && x && step->kind->in_place && x->buffer < 0 && x->last == i)
                 y->offset = x->offset;
             else
-                place(plan, step->y, i, births);
-            births[step->y] = i;
-        }
-        if (step->mask >= 0 && plan->values[step->mask].buffer < 0) {
-            place(plan, step->mask, i, births);
-            births[step->mask] = i;
+                place(plan, v, i, births);
+            births[v] = i;
         }
     }
     free(births);
     return CO_OK;
 }
 
-/* Nanoseconds of a unit's step, from round figures of a current core: 6 NR GFLOP/s (NR is two
- * vectors; three quarters of the peak are left to a small product) and 100 GB/s for what a product
- * reads and writes, two vectors in a nanosecond for elements of an activation, half of that for
- * random ones, 25 GB/s moved. Only the choice of how many threads to wake hangs on it. */
+/* Nanoseconds of a unit's step, from round figures of a current core: 25 GB/s for what is moved.
+ * Only the choice of how many threads to wake hangs on it. */
 static double estimate(const co_plan *plan, const co_step *step) {
-    const int x = step->x < 0 ? step->y : step->x, y = step->y < 0 ? step->x : step->y;
-    const double in = (double)(plan->values[x].size / plan->units);
-    const double out = (double)(plan->values[y].size / plan->units);
-    const double nr = plan->kernels->gemm_nr, moved = (in + out) * plan->item_bytes / 100;
-    double ns;
-    switch (step->op) {
-    case CO_OP_DENSE_INT8: /* twice as fast at least, where the CPU has instructions for it */
-    case CO_OP_DENSE:
-        ns = out * (double)step->u.dense.k / ((step->op == CO_OP_DENSE ? 3 : 6) * nr);
-        return ns > moved ? ns : moved;
-    case CO_OP_ACT:
-    case CO_OP_SOFTMAX:
-        return 4 * out / nr;
-    case CO_OP_DROPOUT:
-    case CO_OP_LOSS:
-    case CO_OP_ACT_GRAD:
-        return 8 * out / nr;
-    default:
-        return 0.04 * out * plan->item_bytes;
-    }
+    if (step->kind->cost) return step->kind->cost(plan, step);
+    const int v = step->out[0] < 0 ? step->in[0] : step->out[0];
+    return 0.04 * (double)(plan->values[v].size / plan->units * plan->values[v].item_bytes);
 }
 
 /* Half a typical L2: what is left serves the weights that stream through. Weights that do not fit
@@ -165,9 +125,11 @@ static void choose_block(co_plan *plan) {
     ptrdiff_t block = CO_BLOCK_BYTES / (bytes ? bytes : 1), mr = plan->kernels->gemm_mr;
     for (int i = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
-        if (step->op != CO_OP_DENSE || step->positions == 0 ||
-            step->u.dense.k * step->u.dense.n * plan->item_bytes <= CO_BLOCK_BYTES)
-            continue;
+        ptrdiff_t weights = 0;
+        for (int w = 0; w < CO_MOST_WEIGHTS; w++)
+            if (step->w[w] >= 0)
+                weights += plan->weights[step->w[w]].k * plan->weights[step->w[w]].n;
+        if (step->positions == 0 || weights * plan->item_bytes <= CO_BLOCK_BYTES) continue;
         const ptrdiff_t least = CO_BLOCK_TILES * mr * plan->units / step->positions;
         if (block < least) block = least;
     }
@@ -179,11 +141,14 @@ static void choose_block(co_plan *plan) {
     }
 }
 
-co_status co_layout(co_plan *plan, int result) {
-    fuse(plan, result);
+co_status co_layout(co_plan *plan) {
+    co_status status = CO_OK;
+    join(plan);
     for (int v = 0; v < plan->n_values; v++) readers(plan, v);
+    for (int i = 0; i < plan->n_steps && status == CO_OK; i++)
+        if (plan->steps[i].kind->pack) status = plan->steps[i].kind->pack(plan, &plan->steps[i]);
     plan->units = units_of(plan);
-    co_status status = lay_out_arena(plan);
+    if (status == CO_OK) status = lay_out_arena(plan);
     if (status == CO_OK) choose_block(plan);
     /* What a plan that trains writes it also reads: nothing goes past the cache. */
     plan->cache = plan->trainer ? PTRDIFF_MAX : co_cache_bytes();

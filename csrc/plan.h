@@ -41,46 +41,54 @@ typedef struct co_noise {
     ptrdiff_t draws;   /* words from one sample to the next; 0: the batch shares them */
 } co_noise;
 
-typedef enum co_op {
-    CO_OP_COPY,
-    CO_OP_DENSE,
-    CO_OP_DENSE_INT8,
-    CO_OP_ACT,
-    CO_OP_SOFTMAX,
-    CO_OP_PRELU,
-    CO_OP_MASKING,
-    CO_OP_DROPOUT,
-    CO_OP_PERMUTE,
-    CO_OP_REPEAT,
-    /* What a plan that trains has besides (gradient.c runs them): */
-    CO_OP_PENALTY,      /* of each sample of x; no result */
-    CO_OP_LOSS,         /* of the prediction x; y is its gradient */
-    CO_OP_KEEP,         /* x stays for the weights' gradients; no result */
-    CO_OP_ADD,          /* y = x + with */
-    CO_OP_ACT_GRAD,     /* these take the gradient of their twin's result to that of its input */
-    CO_OP_SOFTMAX_GRAD, /* with is what their formulas need of the forward values */
-    CO_OP_PRELU_GRAD,
-    CO_OP_ALPHA_GRAD, /* of each position, to be summed */
-    CO_OP_MASKING_GRAD,
-    CO_OP_REPEAT_GRAD,
-    CO_OP_PENALTY_GRAD /* y = x (-1: nothing yet) + the penalty's gradient at with */
-} co_op;
+typedef struct co_job co_job;
+typedef struct co_step co_step;
+typedef struct co_backward co_backward;
 
-typedef struct co_step {
-    co_op op;
-    int x, y, mask;      /* values; -1: none */
-    int with;            /* a second operand of a gradient step; -1: none */
-    int borrowed;        /* another owns what is in u */
-    ptrdiff_t positions; /* independent parts of a sample; 0: any split will do */
-    double ns;           /* estimate for a unit */
+/* What a kind of step does. A function that is NULL has nothing to do. Each kind is in a file of
+ * steps/, with the function that builds it. */
+typedef struct co_kind {
+    const char *name;
+    int in_place; /* it may write out[0] where it reads in[0]: of one size, element by element or
+                     row by row */
+    /* On so many units, from unit `first` of the batch on. */
+    void (*run)(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                ptrdiff_t units);
+    /* Appends the steps that take the gradients of its results back. NULL: it does not learn. */
+    void (*back)(co_backward *back, const co_step *step);
+    /* Takes `step`, of this kind, into the one before, whose only result it alone reads, and
+     * returns 1; or returns 0 and leaves both as they are. */
+    int (*join)(co_plan *plan, co_step *before, const co_step *step);
+    /* Has its weights packed, once all steps are there. */
+    co_status (*pack)(co_plan *plan, co_step *step);
+    /* Nanoseconds of a unit. NULL: as long as it takes to move its result. */
+    double (*cost)(const co_plan *plan, const co_step *step);
+    /* Before a run of the plan; and that takes how long, at what speed of `cost`'s. */
+    co_status (*prepare)(const co_job *job, const co_step *step);
+    double (*speed)(const co_job *job, const co_step *step);
+    /* Bytes of a worker's scratch for a block of so many units. */
+    ptrdiff_t (*scratch)(const co_job *job, const co_step *step, ptrdiff_t units);
+    /* The parts that a team can share out when the run is one chunk; NULL: 1. */
+    ptrdiff_t (*parts)(const co_job *job, const co_step *step);
+    /* The rows, of its positions, that it wants to have at once, in multiples of *grain; 0: any. */
+    ptrdiff_t (*rows_at_once)(const co_job *job, const co_step *step, ptrdiff_t *grain);
+    void (*release)(co_step *step);
+} co_kind;
+
+enum { CO_MOST_IN = 8, CO_MOST_OUT = 6, CO_MOST_WEIGHTS = 4 };
+
+struct co_step {
+    const co_kind *kind;
+    int in[CO_MOST_IN], out[CO_MOST_OUT]; /* values; -1: none */
+    int w[CO_MOST_WEIGHTS];               /* weights of the plan; -1: none */
+    const void *form[CO_MOST_WEIGHTS];    /* what the kernel takes of each, from `pack` on */
+    int borrowed;                         /* another owns what is in u */
+    ptrdiff_t positions;                  /* independent parts of a sample; 0: any split will do */
+    double ns;                            /* estimate for a unit */
     union {
         struct {
             ptrdiff_t k, n;
-            int by_dots;            /* the kernel is packed for dots, not for gemm */
-            void *kernel, *bias;    /* packed for gemm, or for qgemm; owned */
-            int w, b;               /* of the trainer; -1: none */
-            void *scale;            /* of int8 weights, else NULL; owned */
-            _Atomic(void *) packed; /* for the plan's matmul, by the first run that uses it */
+            int by_dots, turned; /* which form of the weight it takes */
             co_act act;
         } dense;
         co_act act;
@@ -90,32 +98,40 @@ typedef struct co_step {
         } softmax;
         struct {
             ptrdiff_t n;
-            void *alpha; /* owned */
-            int w;       /* of the trainer; -1: none */
-        } prelu;
-        struct {
-            ptrdiff_t n;
             double value;
         } masking;
         struct {
             ptrdiff_t n, times;
         } repeat;
-        co_noise *noise; /* owned */
         struct {
             co_permutation *go, *back; /* owned; back only in a plan that trains */
         } permute;
         struct {
             co_loss loss;
             ptrdiff_t n;
-            int target, weight, value; /* values that are buffers */
         } loss;
         struct {
             double l1, l2;
             int index; /* among the plan's penalties */
         } penalty;
-        int kept; /* of the trainer */
+        ptrdiff_t n; /* elements of a run */
+        int kept;    /* of the trainer */
+        void *own;   /* owned, of the kind's own type */
     } u;
-} co_step;
+};
+
+/* A weight, w[k,n] of reals or of int8, and the forms of it that kernels take: the plan's own, or
+ * those of its trainer. */
+typedef struct co_weights {
+    ptrdiff_t k, n;
+    int number;             /* of the trainer; -1: the plan's own */
+    int item_bytes;         /* 1: int8 */
+    const void *data;       /* the caller's, until the plan is finished */
+    void *copy;             /* owned, as what follows; NULL: not asked for */
+    void *panels, *turned;  /* for gemm or qgemm, its transpose for gemm, */
+    void *dots;             /* for dots, */
+    _Atomic(void *) packed; /* and for the plan's matmul, by the first run that uses it */
+} co_weights;
 
 typedef struct co_value {
     ptrdiff_t size; /* elements per sample */
@@ -133,9 +149,11 @@ struct co_plan {
     int item_bytes;
     co_trainer *trainer; /* NULL in a plan that does not train */
     int penalties;       /* the value of theirs, one for each of a sample; -1: none */
-    int n_steps, n_values;
+    int n_steps, n_values, n_weights;
+    int more_buffers; /* that runs have beside the first CO_BUFFERS: further inputs and results */
     co_step *steps;
     co_value *values;
+    co_weights *weights;
     /* Set by co_plan_finish. The sample is cut into `units` equal parts that
      * every step treats independently; a block is as many units as keep their
      * values in the cache. */
@@ -147,16 +165,61 @@ struct co_plan {
     _Atomic(void *) spare; /* an arena that the last run left behind */
 };
 
-/* plan.c. A new value, and a step (which takes over what it owns) with its result: a number, or a
- * co_status. A step of size -1 has no result, and 0 is returned. */
+/* plan.c. A new value, and a step of one operand (-1: none) to fill in. */
 int co_plan_value(co_plan *plan, ptrdiff_t size, int item_bytes);
+co_step co_step_of(const co_kind *kind, int x, ptrdiff_t positions);
+/* Appends a step (and takes over what it owns) whose result is a new value of that size: its
+ * number, or a co_status. A step of size -1 has no result, or one that was set before, and 0 is
+ * returned. */
 int co_plan_append(co_plan *plan, co_step step, ptrdiff_t size);
 /* The size of x as the operand of a step, or a status: masks are no operands. */
 ptrdiff_t co_plan_operand(const co_plan *plan, int x);
+/* Whether a shape is of so many elements, and its axes other than zeros of no more than any value
+ * can have. */
+int co_is_shape(int rank, const ptrdiff_t *shape, ptrdiff_t size);
+/* The number of runs of n elements in x, or a status. */
+ptrdiff_t co_plan_runs(const co_plan *plan, int x, ptrdiff_t n);
+/* A value that the caller of a run supplies or receives. */
+int co_plan_buffer(co_plan *plan, ptrdiff_t size, int item_bytes, int buffer);
+
+/* The most bytes of a value in a sample, or of a step's weights: more than any machine has, and so
+ * few that no sum over a plan's values overflows. */
+#define CO_MOST_BYTES (PTRDIFF_MAX >> 16)
+
+/* a * b of sizes, or PTRDIFF_MAX where that overflows. */
+static inline ptrdiff_t co_product(ptrdiff_t a, ptrdiff_t b) {
+    return a && b > PTRDIFF_MAX / a ? PTRDIFF_MAX : a * b;
+}
+
+/* steps/: what kinds know of each other. */
+/* Lets a dense step without an activation have that of the step. Returns whether it did. */
+int co_dense_takes_act(co_step *before, const co_step *act);
+/* Whether it is that activation, or the softmax of runs of n. */
+int co_step_is_act(const co_step *step, int kind);
+int co_step_is_softmax(const co_step *step, ptrdiff_t n);
+/* The loss of x as (positions, n), weighted; its result is the gradient. */
+int co_plan_loss(co_plan *plan, int x, co_loss how, ptrdiff_t positions, ptrdiff_t n);
+
+/* weights.c. The forms of weight w, made when they are first asked for, before the plan is
+ * finished: row-major, in panels for gemm or qgemm, for dots, gemm's panels of the transpose. They
+ * stay where they are. NULL: no memory. */
+const void *co_weight_data(co_plan *plan, int w);
+const void *co_weight_panels(co_plan *plan, int w);
+const void *co_weight_dots(co_plan *plan, int w);
+const void *co_weight_turned(co_plan *plan, int w);
+/* Whether there is a weight w of such items. */
+int co_is_weight(const co_plan *plan, int w, int item_bytes);
+/* Whether it is a vector of n reals, or -1: none. */
+int co_is_vector(const co_plan *plan, int w, ptrdiff_t n);
+/* Whether it is one of the trainer's that learn; w may be -1. */
+int co_weight_learns(const co_plan *plan, int w);
+/* Forgets the callers' memory. */
+void co_weights_finish(co_plan *plan);
+void co_weights_free(co_plan *plan);
 
 /* layout.c. Everything that is left to do once the steps are there and the result has its buffer.
  */
-co_status co_layout(co_plan *plan, int result);
+co_status co_layout(co_plan *plan);
 
 /* trainer.c. What a step leaves for the gradients of weights: a row of n for each position of each
  * sample, either transposed, (n, rows), or in gemm's panels. */

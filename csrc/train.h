@@ -13,7 +13,7 @@
  *     int w = co_trainer_weight(t, 784, 10, kernel), b = co_trainer_weight(t, 1, 10, bias);
  *     co_plan *p = co_plan_create(kernels, CO_HIGHEST, 4, 784);
  *     co_plan_train(p, t);
- *     int y = co_plan_dense_weights(p, 0, 1, w, b);
+ *     int y = co_plan_dense(p, 0, 1, co_plan_learning(p, w), co_plan_learning(p, b));
  *     co_plan_learn(p, y, loss, 1, 10, 0);
  *     co_plan_finish(p, y, -1);
  *     co_trainer_finish(t);
@@ -66,13 +66,11 @@ double co_trainer_penalty(const co_trainer *trainer);
 /* The sum of w[i] x[i], of float or double as real_bits says, in double and in order. */
 double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w);
 
-/* The plan's products and slopes have the trainer's weights, and it may have the steps below. To be
- * called before any step. */
+/* The plan may have the trainer's weights and the steps below. To be called before any step. */
 void co_plan_train(co_plan *plan, co_trainer *trainer);
 
-/* co_plan_dense and co_plan_prelu with weights of the trainer; bias -1: none. */
-int co_plan_dense_weights(co_plan *plan, int x, ptrdiff_t positions, int kernel, int bias);
-int co_plan_prelu_weights(co_plan *plan, int x, int alpha);
+/* The trainer's weight as one of the plan: co_plan_weight. */
+int co_plan_learning(co_plan *plan, int number);
 
 /* Each sample's l1 sum |x| + l2 sum x^2 goes to CO_BUFFER_PENALTY, the gradient of their mean over
  * the batch into the backward steps. */

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from test_kernels import run, unaligned
+from test_kernels import numbers, run, unaligned
 
 from coreops import _kernels
 
@@ -18,7 +18,7 @@ def weights(rng, k, n, dtype):
 
 def dense_int8(dtype, x, kernel, scale, bias=None, **act):
     def build(plan):
-        y = plan.dense_int8(0, int(np.prod(x.shape[1:-1])), kernel, scale, bias)
+        y = plan.dense_int8(0, int(np.prod(x.shape[1:-1])), *numbers(plan, kernel, scale, bias))
         return plan.act(y, **act) if act else y
 
     return run(dtype, x, build, (*x.shape[1:-1], kernel.shape[1]))
@@ -66,7 +66,7 @@ def test_the_longest_sums_fit(isa, dtype):
     assert y[1, 0] > 0 > y[0, 0]
     plan = _kernels.Plan(dtype, (k + 1,))
     with pytest.raises(ValueError, match="does not fit"):
-        plan.dense_int8(0, 1, np.zeros((k + 1, 3), np.int8), one)
+        plan.dense_int8(0, 1, *numbers(plan, np.zeros((k + 1, 3), np.int8), one))
 
 
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
@@ -141,18 +141,22 @@ def test_a_chain_with_steps_of_reals(isa, rng):
     plan = _kernels.Plan("float32", (40,))
     first, second, third = (weights(rng, k, n, np.float32) for k, n in [(40, 70), (30, 9), (9, 9)])
     kernel = rng.normal(size=(70, 30)).astype(np.float32)
-    y = plan.act(plan.dense_int8(0, 1, *first), "relu")
-    y = plan.dense_int8(plan.softmax(plan.dense(y, 1, kernel), 30), 1, *second)
-    plan.finish(plan.dense_int8(y, 1, *third), (9,))
+    y = plan.act(plan.dense_int8(0, 1, *numbers(plan, *first)), "relu")
+    y = plan.dense_int8(
+        plan.softmax(plan.dense(y, 1, plan.weight(kernel)), 30), 1, *numbers(plan, *second)
+    )
+    plan.finish(plan.dense_int8(y, 1, *numbers(plan, *third)), (9,))
     x = rng.normal(size=(333, 40)).astype(np.float32)
 
     def step(x, build, n):
         return run("float32", x, build, (n,))
 
-    y = step(x, lambda p: p.act(p.dense_int8(0, 1, *first), "relu"), 70)
-    y = step(y, lambda p: p.softmax(p.dense(0, 1, kernel), 30), 30)
+    y = step(x, lambda p: p.act(p.dense_int8(0, 1, *numbers(p, *first)), "relu"), 70)
+    y = step(y, lambda p: p.softmax(p.dense(0, 1, p.weight(kernel)), 30), 30)
     y = step(
-        step(y, lambda p: p.dense_int8(0, 1, *second), 9), lambda p: p.dense_int8(0, 1, *third), 9
+        step(y, lambda p: p.dense_int8(0, 1, *numbers(p, *second)), 9),
+        lambda p: p.dense_int8(0, 1, *numbers(p, *third)),
+        9,
     )
     np.testing.assert_array_equal(plan.run(x)[0], y)
 
@@ -169,7 +173,26 @@ def test_a_chain_with_steps_of_reals(isa, rng):
     ],
 )
 def test_operands_are_checked(kernel, scale, bias):
+    plan = _kernels.Plan("float32", (4,))
     with pytest.raises(ValueError, match=r"expected|does not fit"):
-        _kernels.Plan("float32", (4,)).dense_int8(0, 1, kernel, scale, bias)
+        plan.dense_int8(0, 1, *numbers(plan, kernel, scale, bias))
     with pytest.raises(TypeError, match="float32 or float64"):
-        _kernels.Plan("int32", (4,)).dense_int8(0, 1, kernel, scale, bias)
+        _kernels.Plan("int32", (4,)).weight(kernel)
+
+
+def test_steps_take_weights_of_their_own_kind_only():
+    plan = _kernels.Plan("float32", (4,))
+    w, scale = numbers(plan, np.zeros((4, 3), np.int8), np.ones(3, np.float32))
+    real = plan.weight(np.zeros((4, 3), np.float32))
+    for step in (
+        lambda: plan.dense(0, 1, w),
+        lambda: plan.dense(0, 1, 7),
+        lambda: plan.dense(0, 1, -1),
+        lambda: plan.dense(0, 1, real, real),
+        lambda: plan.dense_int8(0, 1, real, scale),
+        lambda: plan.dense_int8(0, 1, w, -1),
+        lambda: plan.prelu(0, w),
+        lambda: plan.prelu(0, 7),
+    ):
+        with pytest.raises(ValueError, match="does not fit"):
+            step()

@@ -25,6 +25,11 @@ def run(dtype, x, build, out_shape, mask=False):
     return plan.run(x)[0]
 
 
+def numbers(plan, *weights):
+    """The plan's numbers of weights, -1 for None."""
+    return [-1 if weight is None else plan.weight(weight) for weight in weights]
+
+
 def unaligned(a):
     """A copy that starts one element past an aligned address."""
     buffer = np.empty(a.size + 65, a.dtype)
@@ -36,7 +41,7 @@ def unaligned(a):
 
 def dense(dtype, x, kernel, bias=None, **act):
     def build(plan):
-        y = plan.dense(0, int(np.prod(x.shape[1:-1])), kernel, bias)
+        y = plan.dense(0, int(np.prod(x.shape[1:-1])), *numbers(plan, kernel, bias))
         return plan.act(y, **act) if act else y
 
     return run(dtype, x, build, (*x.shape[1:-1], kernel.shape[1]))
@@ -142,7 +147,7 @@ def test_softmax_of_extreme_rows(isa, dtype):
 def test_prelu(isa, dtype, rng, n):
     x = unaligned(rng.normal(size=(3, n)).astype(dtype))
     alpha = rng.normal(size=n).astype(dtype)
-    y = run(dtype, x, lambda p: p.prelu(0, alpha), (n,))
+    y = run(dtype, x, lambda p: p.prelu(0, p.weight(alpha)), (n,))
     assert np.all(ulps(y, reference.prelu(x, alpha), dtype) <= 1)
 
 

@@ -3,6 +3,7 @@ the same tests hold for gemm."""
 
 import numpy as np
 import pytest
+from test_kernels import numbers
 from tolerance import dot_bound, split_bound
 
 import coreops
@@ -18,7 +19,7 @@ def precision(request):
 
 def dense(x, kernel, bias=None, precision="highest", **act):
     plan = _kernels.Plan(np.float32, x.shape[1:], precision)
-    y = plan.dense(0, 1, kernel, bias)
+    y = plan.dense(0, 1, *numbers(plan, kernel, bias))
     if act:
         y = plan.act(y, **act)
     return plan.finish(y, (kernel.shape[1],)).run(x)[0]

@@ -13,6 +13,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_kernels import numbers
 from tolerance import dot_bound
 
 from coreops import _kernels
@@ -35,7 +36,7 @@ def chain(rng, sizes, dtype="float32", kind="tanh"):
         kernel = (rng.normal(size=(k, n)) / np.sqrt(k)).astype(dtype)
         bias = rng.normal(size=n).astype(dtype)
         weights.append((kernel, bias))
-        value = plan.act(plan.dense(value, 1, kernel, bias), kind)
+        value = plan.act(plan.dense(value, 1, *numbers(plan, kernel, bias)), kind)
 
     def exact(x):
         for kernel, bias in weights:
@@ -146,7 +147,7 @@ def test_a_branch_keeps_the_unfused_product(isa, rng):
     """The activation of a product that something else reads later is a step of its own."""
     kernel = rng.normal(size=(6, 6)).astype(np.float32)
     plan = _kernels.Plan("float32", (6,))
-    product = plan.dense(0, 1, kernel)
+    product = plan.dense(0, 1, plan.weight(kernel))
     plan.act(product, "relu")
     plan.finish(product, (6,))
     x = rng.normal(size=(9, 6)).astype(np.float32)
@@ -169,7 +170,7 @@ def test_stacks_of_steps(data):
         step = data.draw(st.sampled_from(["dense", "relu", "permute", "softmax", "prelu", "flat"]))
         if step == "dense":
             kernel = rng.normal(size=(shape[-1], data.draw(st.integers(1, 20))))
-            value = plan.dense(value, int(np.prod(shape[:-1])), kernel)
+            value = plan.dense(value, int(np.prod(shape[:-1])), plan.weight(kernel))
             y = y @ kernel
         elif step == "relu":
             value = plan.act(value, "relu")
@@ -184,7 +185,7 @@ def test_stacks_of_steps(data):
             y /= y.sum(axis=-1, keepdims=True)
         elif step == "prelu":
             alpha = rng.normal(size=shape[-1])
-            value = plan.prelu(value, alpha)
+            value = plan.prelu(value, plan.weight(alpha))
             y = reference.prelu(y, alpha)
         else:
             y = y.reshape(batch, int(np.prod(shape)), 1)
@@ -254,9 +255,9 @@ def test_an_input_that_does_not_fit(rng):
 @pytest.mark.parametrize(
     "step",
     [
-        lambda plan: plan.dense(0, 1, np.zeros((7, 3), np.float32)),
-        lambda plan: plan.dense(0, 2**61, np.zeros((8, 3), np.float32)),
-        lambda plan: plan.dense(0, -1, np.zeros((8, 3), np.float32)),
+        lambda plan: plan.dense(0, 1, plan.weight(np.zeros((7, 3), np.float32))),
+        lambda plan: plan.dense(0, 2**61, plan.weight(np.zeros((8, 3), np.float32))),
+        lambda plan: plan.dense(0, -1, plan.weight(np.zeros((8, 3), np.float32))),
         lambda plan: plan.act(1, "relu"),
         lambda plan: plan.softmax(0, 3),
         lambda plan: plan.masking(0, -2, -4, 0.0),
@@ -308,7 +309,7 @@ def test_values_beyond_any_memory():
             plan.repeat(0, 8, times)
     empty = _kernels.Plan("float32", (0,))
     with pytest.raises(MemoryError):
-        empty.dense(0, 2**62, np.zeros((0, 4), np.float32))
+        empty.dense(0, 2**62, empty.weight(np.zeros((0, 4), np.float32)))
 
 
 def test_a_finished_plan_takes_no_more_steps():
@@ -324,7 +325,7 @@ def test_only_reals_are_computed(dtype):
     with pytest.raises(TypeError, match="computes float32 or float64"):
         plan.act(0, "relu")
     with pytest.raises(TypeError, match="computes float32 or float64"):
-        plan.dense(0, 1, np.zeros((8, 3), dtype))
+        plan.dense(0, 1, plan.weight(np.zeros((8, 3), dtype)))
 
 
 @pytest.mark.parametrize("dtype", ["O", "S3", "U2", "V12"])

@@ -41,11 +41,13 @@ cdef class Plan:
     cdef cnp.npy_intp _out_dims[32]
     cdef int _in_rank, _out_rank, _type_num, _streams, _words
     cdef bint _ready
+    cdef list _held  # the arrays of weights, until they are packed
     cdef double _ns, _out_bytes  # of a sample
 
     def __cinit__(self, dtype, tuple shape, str precision="highest"):
         self.dtype = np.dtype(dtype)
         self.in_shape = shape
+        self._held = []
         if len(shape) > 30:
             raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")
         self._words = _words(self.dtype)
@@ -86,10 +88,6 @@ cdef class Plan:
                              f"received {len(shape)} and {len(other)}")
         return len(shape)
 
-    cdef const void *_real(self, object array, ptrdiff_t size) except? NULL:
-        """The data of a C-contiguous array of the plan's dtype and of that size."""
-        return self._data(array, self._type_num, size)
-
     cdef const void *_data(self, object array, int type_num, ptrdiff_t size) except? NULL:
         """The data of a C-contiguous array of that type and size."""
         if not cnp.PyArray_CheckExact(array):
@@ -102,26 +100,31 @@ cdef class Plan:
                 f"received {array.dtype} of shape {array.shape}")
         return cnp.PyArray_DATA(a)
 
-    def dense(self, int x, ptrdiff_t positions, kernel, bias=None):
-        """x as (positions, k) times kernel (k, n) plus bias (n,)."""
+    def weight(self, array, bint vector=False):
+        """Takes a weight, a C-contiguous array of the plan's dtype or of int8: (k, n), or a vector, as
+        which one of more axes is taken if that is said. Returns its number, which the steps take.
+        The array must stay as it is until the plan is finished."""
         self._building(True)
-        cdef ptrdiff_t k = kernel.shape[0], n = kernel.shape[1]
-        cdef const void *b = NULL
-        if bias is not None:
-            b = self._real(bias, n)
-        return self._check(co_plan_dense(self._c, x, positions, k, n, self._real(kernel, k * n), b))
+        cdef ptrdiff_t n = array.size if vector or array.ndim < 2 else array.shape[array.ndim - 1]
+        cdef ptrdiff_t k = 1
+        if not vector and array.ndim > 1:
+            k = _product(array.shape[:array.ndim - 1])
+        cdef int item = 1 if array.dtype == np.int8 else self.dtype.itemsize
+        cdef int type_num = cnp.NPY_INT8 if item == 1 else self._type_num
+        cdef const void *data = self._data(array, type_num, k * n)
+        self._held.append(array)
+        return self._check(co_plan_weight(self._c, k, n, item, data))
 
-    def dense_int8(self, int x, ptrdiff_t positions, kernel, scale, bias=None):
-        """x as (positions, k), quantized row by row, times kernel (k, n) of int8, over both scales,
-        plus bias (n,). scale: what each of the n columns was multiplied by."""
+    def dense(self, int x, ptrdiff_t positions, int w, int bias=-1):
+        """x as (positions, k) times weight w (k, n) plus weight `bias` (n,), -1 for none."""
         self._building(True)
-        cdef ptrdiff_t k = kernel.shape[0], n = kernel.shape[1]
-        cdef const void *b = NULL
-        if bias is not None:
-            b = self._real(bias, n)
-        cdef const int8_t *w = <const int8_t *>self._data(kernel, cnp.NPY_INT8, k * n)
-        return self._check(co_plan_dense_int8(self._c, x, positions, k, n, w,
-                                              self._real(scale, n), b))
+        return self._check(co_plan_dense(self._c, x, positions, w, bias))
+
+    def dense_int8(self, int x, ptrdiff_t positions, int w, int scale, int bias=-1):
+        """x as (positions, k), quantized row by row, times weight w (k, n) of int8, over both scales,
+        plus weight `bias` (n,). scale: the weight that each of the n columns was multiplied by."""
+        self._building(True)
+        return self._check(co_plan_dense_int8(self._c, x, positions, w, scale, bias))
 
     def act(self, int x, str kind, double p=0.0, double q=0.0, double r=0.0):
         """An activation of csrc/activation.h, elementwise."""
@@ -134,11 +137,10 @@ cdef class Plan:
         self._building(True)
         return self._check(co_plan_softmax(self._c, x, n, log))
 
-    def prelu(self, int x, alpha):
-        """Parametric relu; alpha's elements repeat over x."""
+    def prelu(self, int x, int alpha):
+        """Parametric relu with weight `alpha`, a vector whose elements repeat over x."""
         self._building(True)
-        cdef ptrdiff_t n = alpha.size
-        return self._check(co_plan_prelu(self._c, x, n, self._real(alpha, n)))
+        return self._check(co_plan_prelu(self._c, x, alpha))
 
     def masking(self, int x, ptrdiff_t positions, ptrdiff_t n, double value):
         """x as (positions, n): the masked x, and the value of the mask."""
@@ -190,6 +192,7 @@ cdef class Plan:
                 or (mask >= 0 and _product(mask_shape) != co_plan_size(self._c, mask))):
             self._check(CO_BAD_PLAN)
         self._check(co_plan_finish(self._c, y, mask))
+        self._held = []
         self.out_shape = shape
         self.masked = mask >= 0
         self._mask_shape = mask_shape

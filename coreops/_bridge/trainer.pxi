@@ -126,17 +126,11 @@ cdef class TrainingPlan(Plan):
         co_plan_train(self._c, trainer._c)
         return self
 
-    def dense_weights(self, int x, ptrdiff_t positions, int kernel, int bias=-1):
-        """x as (positions, k) times weight `kernel` (k, n) plus weight `bias` (n,), -1 for none."""
+    def learning(self, int number):
+        """Takes a weight of the trainer. Returns its number among the plan's: see `weight`."""
         self._building(True)
-        self._trainer._known(kernel)
-        return self._check(co_plan_dense_weights(self._c, x, positions, kernel, bias))
-
-    def prelu_weights(self, int x, int alpha):
-        """Parametric relu with weight `alpha`, whose elements repeat over x."""
-        self._building(True)
-        self._trainer._known(alpha)
-        return self._check(co_plan_prelu_weights(self._c, x, alpha))
+        self._trainer._known(number)
+        return self._check(co_plan_learning(self._c, number))
 
     def penalty(self, int x, double l1, double l2):
         """The mean over the batch of l1 sum |x| + l2 sum x^2 is learnt from too."""

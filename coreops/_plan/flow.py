@@ -74,10 +74,13 @@ class Flow:
         self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
+        # The plan's numbers of weights, by what these are, which has to live until they are packed.
+        self._numbers: dict[Any, tuple[int, Any]] = {}
 
     def finish(self, y: Value, *, masked: bool = True) -> _kernels.Plan:
         """End the plan: y is its result, and so is y's mask if it is the plan's own."""
         mask = y.mask
+        self._numbers.clear()
         if not masked or mask is None or mask.id is None:
             return self.plan.finish(y.id, y.shape)
         return self.plan.finish(y.id, y.shape, mask.id, mask.shape)
@@ -94,36 +97,46 @@ class Flow:
             )
         return [(generator.seed, generator.next()) for generator in self.generators]
 
-    def _weight(self, weight: Any, dtype: np.dtype) -> np.ndarray:
+    def value_of(self, weight: Any, dtype: Any = None) -> np.ndarray:
+        """The value of a variable, on which the plan depends from now on, or of an array, in the
+        plan's type or in another."""
         version = getattr(weight, "version", None)
         if version is not None:
             self.read.append((weight, version))
             weight = weight.numpy()  # also where its uses are recorded
-        return np.ascontiguousarray(np.asarray(weight), dtype=dtype)
+        return np.ascontiguousarray(np.asarray(weight), dtype=dtype or self.plan.dtype)
+
+    def weight(self, weight: Any, *, vector: bool = False, dtype: Any = None) -> int:
+        """The plan's number of a variable, or of an array of constants, for the steps that take
+        it: (k, n), or a vector, as which one of more axes is taken if that is said. None: -1."""
+        if weight is None:
+            return -1
+        key = id(weight), vector
+        if key not in self._numbers:
+            number = self.plan.weight(self.value_of(weight, dtype), vector)
+            self._numbers[key] = number, weight
+        return self._numbers[key][0]
 
     def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:
         """x (..., k) @ kernel (k, n) + bias (n,), over the last axis: (..., n). scale: (n,), what
         the kernel was multiplied by and is divided by here."""
-        w = self._weight(kernel, x.dtype)
         if scale is not None:
-            w = w / self._weight(scale, x.dtype)
-        b = None if bias is None else self._weight(bias, x.dtype)
+            kernel = self.value_of(kernel) / self.value_of(scale)
+        w, b = self.weight(kernel), self.weight(bias)
         y = self.plan.dense(x.id, _prod(x.shape[:-1]), w, b)
-        return x._replace(id=y, shape=(*x.shape[:-1], w.shape[1]))
+        return x._replace(id=y, shape=(*x.shape[:-1], kernel.shape[1]))
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
         """x, quantized row by row, @ kernel (k, n) of int8 over both scales, + bias (n,). Raises
         ValueError for a k whose sums may not fit into 32 bits."""
-        w = self._weight(kernel, np.dtype(np.int8))
-        if len(w) > _kernels.INT8_DEPTH:
+        if kernel.shape[0] > _kernels.INT8_DEPTH:
             raise ValueError(
                 f"Layer '{self.layer}': sums of more than {_kernels.INT8_DEPTH} products of int8 "
-                f"may not fit into 32 bits. Received a kernel of shape {w.shape}"
+                f"may not fit into 32 bits. Received a kernel of shape {kernel.shape}"
             )
-        s = self._weight(scale, x.dtype)
-        b = None if bias is None else self._weight(bias, x.dtype)
+        w, s, b = self.weight(kernel, dtype=np.int8), self.weight(scale), self.weight(bias)
         y = self.plan.dense_int8(x.id, _prod(x.shape[:-1]), w, s, b)
-        return x._replace(id=y, shape=(*x.shape[:-1], w.shape[1]))
+        return x._replace(id=y, shape=(*x.shape[:-1], kernel.shape[1]))
 
     def activation(self, x: Value, fn: Callable[[Any], Any]) -> Value | Seam:
         """fn(x): a step if fn is one of ours, else a seam."""
@@ -157,14 +170,15 @@ class Flow:
         back = self._permute(soft, [order.index(a) for a in range(rank - 1)])
         return back._replace(mask=x.mask)
 
-    def prelu(self, x: Value, alpha: Any) -> Value:
+    def prelu(self, x: Value, alpha: Any) -> Value | Seam:
         """max(x, 0) + alpha * min(x, 0); alpha broadcasts to x."""
-        a = self._weight(alpha, x.dtype)
-        while a.ndim and a.shape[0] == 1:
-            a = a[0]
-        tail = x.shape[len(x.shape) - a.ndim :]
-        a = np.ascontiguousarray(np.broadcast_to(a, tail))
-        return x._replace(id=self.plan.prelu(x.id, a))
+        shape = alpha.shape
+        while shape and shape[0] == 1:
+            shape = shape[1:]
+        tail = x.shape[len(x.shape) - len(shape) :]
+        if shape != tail:
+            alpha = np.ascontiguousarray(np.broadcast_to(self.value_of(alpha).reshape(shape), tail))
+        return x._replace(id=self.plan.prelu(x.id, self.weight(alpha, vector=True)))
 
     def masking(self, x: Value, mask_value: float, source: str = "masking") -> Value:
         """Zeroes the time steps whose features all equal mask_value; they are the mask."""

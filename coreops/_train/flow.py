@@ -27,20 +27,19 @@ class TrainingFlow(Flow):
         self._chain = chain
         self.penalties: list[tuple[float, float]] = []
 
-    def _number(self, weight: Any, *, vector: bool = False) -> int:
+    def weight(self, weight: Any, *, vector: bool = False, dtype: Any = None) -> int:
         if not isinstance(weight, Variable):
-            raise NotImplementedError(
-                f"Layer '{self.layer}': only Variables can be trained. Received a weight of type "
-                f"{type(weight).__name__}"
-            )
-        return self._chain.number(weight, vector=vector)
+            return super().weight(weight, vector=vector, dtype=dtype)
+        key = id(weight), vector
+        if key not in self._numbers:
+            number = self.plan.learning(self._chain.number(weight, vector=vector))
+            self._numbers[key] = number, weight
+        return self._numbers[key][0]
 
     def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:
         if scale is not None:
             raise self._quantized()
-        w, b = self._number(kernel), -1 if bias is None else self._number(bias)
-        y = self.plan.dense_weights(x.id, int(np.prod(x.shape[:-1])), w, b)
-        return x._replace(id=y, shape=(*x.shape[:-1], kernel.shape[1]))
+        return super().dense(x, kernel, bias)
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
         raise self._quantized()
@@ -51,12 +50,12 @@ class TrainingFlow(Flow):
             "before it is quantized."
         )
 
-    def prelu(self, x: Value, alpha: Any) -> Value | Seam:  # type: ignore[override]
+    def prelu(self, x: Value, alpha: Any) -> Value | Seam:
         shape = alpha.shape
         while shape and shape[0] == 1:
             shape = shape[1:]
         if shape == x.shape[len(x.shape) - len(shape) :]:
-            return x._replace(id=self.plan.prelu_weights(x.id, self._number(alpha, vector=True)))
+            return super().prelu(x, alpha)
         return Seam(x, lambda array, mask: nn.relu(array) - alpha * nn.relu(-array))
 
     def softmax(self, x: Value, axis: int | Sequence[int] = -1, log: bool = False) -> Value | Seam:

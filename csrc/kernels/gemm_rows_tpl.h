@@ -1,6 +1,5 @@
 /* gemm_rows_tpl.h - some rows of c from panels of b: the register tiles, and the choice among them.
- * gemm_tpl.h includes it, and a template whose "reals" are something else may include it again,
- * with
+ * gemm_tpl.h includes it, and so may a template whose "reals" are something else, with
  *
  *   GEMM_NAME(x)         the names of what it defines
  *   GEMM_MAC(x, b, acc)  acc plus the products of x, the same in every lane, and b */
@@ -47,6 +46,7 @@ CO_INLINE void GEMM_NAME(tile)(const int mr, const int nv, const gemm_shape *s, 
 
 /* Few rows leave few accumulators to hide the latency of an fma behind: they take more
  * panels at once. */
+static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
 GEMM_UKR(1, 4 * GEMM_NV, _wide)
 GEMM_UKR(2, 2 * GEMM_NV, _wide)
 GEMM_UKR(3, 2 * GEMM_NV, _wide)

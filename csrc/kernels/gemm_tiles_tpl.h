@@ -1,5 +1,5 @@
 /* gemm_tiles_tpl.h - products of float32 from products of bfloat16 tiles. Needs tiles.h and
- * gemm_tpl.h, float only.
+ * gemm_tile_tpl.h, float only.
  *
  * A float is the sum of three bfloat16, each the nearest to what the ones before leave: 8 + 8 + 8
  * bits. Of the nine products of two such sums the six with i + j <= 2 are made, the others are
@@ -15,7 +15,7 @@
 #define COREOPS_GEMM_TILES_TPL_H
 
 #include "../simd/tiles.h"
-#include "gemm_tpl.h"
+#include "gemm_tile_tpl.h"
 
 #define TILES_SMALL 0x1p-48f
 
@@ -119,6 +119,7 @@ CO_INLINE int tiles_split(const int parts, ptrdiff_t k, const real *a, char *til
 /* What all the blocks of a call have in common, and what one of them still needs when its sums are
  * there. */
 typedef struct tiles_call {
+    const co_kernels *table;
     ptrdiff_t k, lda, ldc;
     real floor;
     co_act act; /* that a block is stored with */
@@ -136,8 +137,8 @@ typedef struct tiles_block {
  * caller shares out columns. */
 static void tiles_by_gemm(const tiles_block *b, ptrdiff_t first, ptrdiff_t rows) {
     const tiles_call *call = b->call;
-    gemm(rows, b->columns, call->k, b->a + first * call->lda, call->lda, b->panels, b->bias,
-         b->c + first * call->ldc, call->ldc, &call->act);
+    call->table->gemm(rows, b->columns, call->k, b->a + first * call->lda, call->lda, b->panels,
+                      b->bias, b->c + first * call->ldc, call->ldc, &call->act);
 }
 
 /* Its rows from `first` on, so many of them, as far as there are any. */
@@ -228,11 +229,16 @@ CO_INLINE void tiles_block_sums(t_file *t, const int parts, const tiles_block *b
         tiles_sums(t, parts, 0, 0, steps, a, b, last);
 }
 
-CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a,
-                          ptrdiff_t lda, const real *panels, const void *packed, const real *bias,
-                          real *c, ptrdiff_t ldc, const co_act *act, void *scratch) {
+CO_INLINE void tiles_gemm(const co_kernels *table, const int parts, ptrdiff_t m, ptrdiff_t n,
+                          ptrdiff_t k, const real *a, ptrdiff_t lda, const real *panels,
+                          const void *packed, const real *bias, real *c, ptrdiff_t ldc,
+                          const co_act *act, void *scratch) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const tiles_call call = {k, lda, ldc, act->kind == CO_ACT_RELU ? 0 : -REAL_INF,
+    const tiles_call call = {table,
+                             k,
+                             lda,
+                             ldc,
+                             act->kind == CO_ACT_RELU ? 0 : -REAL_INF,
                              in_tile ? *act : (co_act){CO_ACT_LINEAR, 0, 0, 0}};
     const ptrdiff_t steps = tiles_up(k, TILE_K) / TILE_K, strip = tiles_strip(parts, k);
     tiles_scratch *own = scratch;
@@ -267,8 +273,9 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
     t_end(t);
     tiles_finish(&last, 0, TB);
     for (ptrdiff_t i = 0; i < m; i++)
-        if (small[i]) gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, &call.act);
-    if (!in_tile) gemm_activate(m, n, c, ldc, act);
+        if (small[i])
+            table->gemm(1, n, k, a + i * lda, lda, panels, bias, c + i * ldc, ldc, &call.act);
+    if (!in_tile) gemm_activate_by(table, m, n, c, ldc, act);
 }
 
 /* Rows of a block: as many as keep their parts in half of an L2 of 2 MiB, so that the weights come
@@ -295,11 +302,11 @@ CO_INLINE void tiles_gemm(const int parts, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k
     static ptrdiff_t tiles_scratch_##precision(ptrdiff_t m, ptrdiff_t k) {                         \
         return tiles_scratch_bytes(parts, m, k);                                                   \
     }                                                                                              \
-    static void tiles_run_##precision(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a,        \
-                                      ptrdiff_t lda, const void *panels, const void *packed,       \
-                                      const void *bias, void *c, ptrdiff_t ldc, const co_act *act, \
-                                      void *scratch) {                                             \
-        tiles_gemm(parts, m, n, k, a, lda, panels, packed, bias, c, ldc, act, scratch);            \
+    static void tiles_run_##precision(const co_kernels *table, ptrdiff_t m, ptrdiff_t n,           \
+                                      ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
+                                      const void *panels, const void *packed, const void *bias,    \
+                                      void *c, ptrdiff_t ldc, const co_act *act, void *scratch) {  \
+        tiles_gemm(table, parts, m, n, k, a, lda, panels, packed, bias, c, ldc, act, scratch);     \
     }                                                                                              \
     static const co_matmul tiles_##precision = {.name = "amx-bf16x" #parts,                        \
                                                 .rows = fewest,                                    \

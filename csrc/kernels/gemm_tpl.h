@@ -1,28 +1,10 @@
-/* gemm_tpl.h - c = act(a * b + bias) on packed panels of b. Needs vec.h, vact, and
- *
- *   GEMM_MR  rows of the register tile
- *   GEMM_NR  its columns, a multiple of VL: the width of a panel
- *
- * Every element of c is one sum over k in order, whatever tile it falls in, so
- * the tiles may be chosen for speed alone. */
+/* gemm_tpl.h - c = act(a * b + bias) on packed panels of b. Every element of c is one sum over k in
+ * order, whatever tile it falls in, so the tiles may be chosen for speed alone. */
 #ifndef COREOPS_GEMM_TPL_H
 #define COREOPS_GEMM_TPL_H
 
 #include "activation_tpl.h"
-
-#define GEMM_NV (GEMM_NR / VL) /* vectors across a panel */
-
-/* One row of a against b is as fast as b arrives: prefetching 512 bytes ahead gained 18% out of
- * L3 and lost nothing out of L2. GEMM_LINE is the vectors of a panel in one cache line. */
-#define GEMM_AHEAD (512 / (ptrdiff_t)sizeof(real))
-#define GEMM_LINE (VL * sizeof(real) < 64 ? GEMM_NV : 1)
-
-/* What a tile needs beside its own place. */
-typedef struct gemm_shape {
-    ptrdiff_t k, lda, ldc;
-    ptrdiff_t panel; /* from one panel of b to the next */
-    real floor;      /* 0 for relu, else -inf */
-} gemm_shape;
+#include "gemm_tile_tpl.h"
 
 static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, void *packed) {
     const real *br = b;
@@ -34,47 +16,6 @@ static void gemm_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, vo
                 v_store(p + v * VL, lanes ? v_load_tail(br + i * ldb + col, lanes) : V(0));
             }
 }
-
-/* The tiles below are inlined with constant mr and nv: mr rows by nv vectors, which may be a
- * part of a panel or several panels; n <= nv VL of the columns exist, all if whole. */
-typedef vreal gemm_acc[GEMM_MR][4 * GEMM_NV];
-
-CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const gemm_shape *s,
-                           ptrdiff_t n, gemm_acc acc, const real *bias, real *c) {
-    const vreal floor = v_set1(s->floor);
-    CO_UNROLL
-    for (int v = 0; v < nv; v++) {
-        const ptrdiff_t lanes = whole ? VL : v_lanes(n - v * VL);
-        vreal shift = V(-0.0);
-        if (bias) shift = whole ? v_load(bias + v * VL) : v_load_tail(bias + v * VL, lanes);
-        CO_UNROLL
-        for (int i = 0; i < mr; i++) {
-            const vreal y = v_max(floor, v_add(acc[i][v], shift));
-            real *at = c + i * s->ldc + v * VL;
-            if (whole)
-                v_store(at, y);
-            else
-                v_store_tail(at, y, lanes);
-        }
-    }
-}
-
-typedef void gemm_ukr(const gemm_shape *s, ptrdiff_t n, const real *a, const real *b,
-                      const real *bias, real *c);
-
-#if GEMM_MR == 4
-#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4)
-#elif GEMM_MR == 6
-#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6)
-#elif GEMM_MR == 8
-#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
-#elif GEMM_MR == 14
-#define GEMM_EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#else
-#error "list the row counts of this GEMM_MR"
-#endif
-static const int gemm_wide_columns[] = {4 * GEMM_NR, 2 * GEMM_NR, 2 * GEMM_NR};
-#define GEMM_WIDE_ROWS 3
 
 #define GEMM_NAME(x) gemm_##x
 #define GEMM_MAC(x, b, acc) v_fma(x, b, acc)
@@ -92,9 +33,6 @@ static ptrdiff_t gemm_tall(ptrdiff_t n, ptrdiff_t lda) {
     const ptrdiff_t most = n <= VL ? GEMM_NARROW_ROWS : meet ? GEMM_ROWS_OF_A_SET : GEMM_MR;
     return most < GEMM_MR ? most : GEMM_MR;
 }
-
-/* Bytes of b that stay in L2 while the rows of a go by. */
-#define GEMM_NC_BYTES (128 * 1024)
 
 /* Rows of n of c, activated. */
 static void gemm_activate(ptrdiff_t m, ptrdiff_t n, real *c, ptrdiff_t ldc, const co_act *act) {

@@ -1,5 +1,5 @@
 /* qgemm_tpl.h - c = act((q(a) * b) / scale + bias): rows of reals, quantized on the fly, by int8
- * weights. Needs dot.h, and gemm_tpl.h for the sizes of the register tile.
+ * weights. Needs dot.h and gemm_tile_tpl.h.
  *
  * Integer sums are exact in any order, and the operations on reals around them are those of Keras,
  * each rounded by itself: the result before the activation is the same on every tier. */
@@ -7,7 +7,7 @@
 #define COREOPS_QGEMM_TPL_H
 
 #include "../simd/dot.h"
-#include "gemm_tpl.h"
+#include "gemm_tile_tpl.h"
 
 #define QGEMM_NR (GEMM_NV * DL)                             /* columns of a panel */
 #define QGEMM_START (QGEMM_NR * (ptrdiff_t)sizeof(int32_t)) /* bytes of what its sums start at */
@@ -175,9 +175,9 @@ CO_INLINE void qgemm_finish(ptrdiff_t mr, ptrdiff_t lanes, const int32_t *sums, 
 }
 
 /* What came out of a tile: mr rows of n columns, width apart. */
-static void qgemm_scale(ptrdiff_t mr, ptrdiff_t n, const int32_t *sums, ptrdiff_t width,
-                        const real *row_scale, const real *scale, const real *bias, real *c,
-                        ptrdiff_t ldc, const co_act *act) {
+static void qgemm_scale(const co_kernels *table, ptrdiff_t mr, ptrdiff_t n, const int32_t *sums,
+                        ptrdiff_t width, const real *row_scale, const real *scale, const real *bias,
+                        real *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const vreal floor = v_set1(act->kind == CO_ACT_RELU ? 0 : -REAL_INF);
     ptrdiff_t j = 0;
@@ -187,16 +187,17 @@ static void qgemm_scale(ptrdiff_t mr, ptrdiff_t n, const int32_t *sums, ptrdiff_
     if (j < n)
         qgemm_finish(mr, n - j, sums + j, width, row_scale, v_load_tail(scale + j, n - j),
                      bias ? v_load_tail(bias + j, n - j) : V(-0.0), c + j, ldc, floor);
-    for (ptrdiff_t i = 0; !in_tile && i < mr; i++) vact(n, c + i * ldc, c + i * ldc, act);
+    if (!in_tile) gemm_activate_by(table, mr, n, c, ldc, act);
 }
 
 #ifdef QGEMM_TILES
 /* At least QGEMM_TILES rows by tiles, which read the same panels: 2 by 2 of sums, T4 and T5 from a,
  * T6 and T7 from b. The last rows of the last block are what lies in scratch, and are not stored.
  */
-static void qgemm_by_tiles(ptrdiff_t m, ptrdiff_t n, const qgemm_shape *s, const dact *q,
-                           const char *panel, const real *row_scale, const real *scale,
-                           const real *bias, real *c, ptrdiff_t ldc, const co_act *act) {
+static void qgemm_by_tiles(const co_kernels *table, ptrdiff_t m, ptrdiff_t n, const qgemm_shape *s,
+                           const dact *q, const char *panel, const real *row_scale,
+                           const real *scale, const real *bias, real *c, ptrdiff_t ldc,
+                           const co_act *act) {
     t_file tiles, *t = &tiles;
     t_begin(t);
     for (ptrdiff_t j = 0; j < n; j += QGEMM_NR, panel += s->panel)
@@ -224,7 +225,7 @@ static void qgemm_by_tiles(ptrdiff_t m, ptrdiff_t n, const qgemm_shape *s, const
             t_store(t, 1, sums[0] + TILE_ROWS, sizeof *sums);
             t_store(t, 2, sums[TILE_ROWS], sizeof *sums);
             t_store(t, 3, sums[TILE_ROWS] + TILE_ROWS, sizeof *sums);
-            qgemm_scale(m - i < QGEMM_ROWS ? m - i : QGEMM_ROWS,
+            qgemm_scale(table, m - i < QGEMM_ROWS ? m - i : QGEMM_ROWS,
                         n - j < QGEMM_NR ? n - j : QGEMM_NR, sums[0], QGEMM_NR, row_scale + i,
                         scale + j, bias ? bias + j : NULL, c + i * ldc + j, ldc, act);
         }
@@ -232,9 +233,9 @@ static void qgemm_by_tiles(ptrdiff_t m, ptrdiff_t n, const qgemm_shape *s, const
 }
 #endif
 
-static void qgemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                  const void *packed, const void *scale, const void *bias, void *c, ptrdiff_t ldc,
-                  const co_act *act, void *scratch) {
+static void qgemm(const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a,
+                  ptrdiff_t lda, const void *packed, const void *scale, const void *bias, void *c,
+                  ptrdiff_t ldc, const co_act *act, void *scratch) {
     const qgemm_shape s = {qgemm_groups(k), qgemm_panel(k), qgemm_stride(k)};
     dact *q = scratch;
     real *row_scale = (real *)(void *)(q + (m + QGEMM_ROWS) * s.lda);
@@ -243,7 +244,7 @@ static void qgemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_
 
 #ifdef QGEMM_TILES
     if (m >= QGEMM_TILES) {
-        qgemm_by_tiles(m, n, &s, q, packed, row_scale, scale, bias, c, ldc, act);
+        qgemm_by_tiles(table, m, n, &s, q, packed, row_scale, scale, bias, c, ldc, act);
         return;
     }
 #endif
@@ -271,7 +272,7 @@ static void qgemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_
                 }
                 ukr(&s, q + i * s.lda, (const char *)packed + j / QGEMM_NR * s.panel, sums);
                 const ptrdiff_t columns = end - j < width ? end - j : width;
-                qgemm_scale(mr, columns, sums, width, row_scale + i, (const real *)scale + j,
+                qgemm_scale(table, mr, columns, sums, width, row_scale + i, (const real *)scale + j,
                             bias ? (const real *)bias + j : NULL, (real *)c + i * ldc + j, ldc,
                             act);
             }

@@ -1,0 +1,128 @@
+/* weights.c - the weights of a plan, in the forms that kernels take. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+static int add_weight(co_plan *plan, co_weights weight) {
+    co_weights *weights =
+        realloc(plan->weights, (size_t)(plan->n_weights + 1) * sizeof *plan->weights);
+    if (!weights) return CO_NO_MEMORY;
+    plan->weights = weights;
+    weights[plan->n_weights] = weight;
+    atomic_init(&weights[plan->n_weights].packed, NULL);
+    return plan->n_weights++;
+}
+
+int co_plan_weight(co_plan *plan, ptrdiff_t k, ptrdiff_t n, int item_bytes, const void *data) {
+    if (k < 0 || n < 0 || (item_bytes != 1 && item_bytes != plan->item_bytes)) return CO_BAD_PLAN;
+    /* a wide bound on what panels, with sums of int8 ones, take */
+    const ptrdiff_t most = CO_MOST_BYTES / plan->item_bytes;
+    if (n > most / 64 || co_product(k + 64, n + 64) > most) return CO_NO_MEMORY;
+    return add_weight(
+        plan, (co_weights){.k = k, .n = n, .number = -1, .item_bytes = item_bytes, .data = data});
+}
+
+int co_plan_learning(co_plan *plan, int number) {
+    ptrdiff_t k;
+    const ptrdiff_t n = co_trainer_size(plan->trainer, number, &k);
+    return add_weight(
+        plan, (co_weights){.k = k, .n = n, .number = number, .item_bytes = plan->item_bytes});
+}
+
+int co_is_weight(const co_plan *plan, int w, int item_bytes) {
+    return w >= 0 && w < plan->n_weights && plan->weights[w].item_bytes == item_bytes;
+}
+
+int co_is_vector(const co_plan *plan, int w, ptrdiff_t n) {
+    return w == -1 || (co_is_weight(plan, w, plan->item_bytes) && plan->weights[w].k == 1 &&
+                       plan->weights[w].n == n);
+}
+
+const void *co_weight_data(co_plan *plan, int w) {
+    co_weights *weight = &plan->weights[w];
+    if (weight->number >= 0) return co_trainer_data(plan->trainer, weight->number);
+    const size_t bytes = (size_t)(weight->k * weight->n * weight->item_bytes);
+    if (weight->copy) return weight->copy;
+    weight->copy = malloc(bytes ? bytes : 1);
+    if (weight->copy && bytes) memcpy(weight->copy, weight->data, bytes);
+    return weight->copy;
+}
+
+/* At least so many bytes of whole lines. */
+static void *lines(ptrdiff_t bytes) {
+    return aligned_alloc(CO_LINE, ((size_t)bytes / CO_LINE + 1) * CO_LINE);
+}
+
+static ptrdiff_t panel_bytes(const co_plan *plan, const co_weights *weight) {
+    const ptrdiff_t nr = plan->kernels->gemm_nr;
+    return (weight->n + nr - 1) / nr * nr * weight->k * weight->item_bytes;
+}
+
+const void *co_weight_panels(co_plan *plan, int w) {
+    co_weights *weight = &plan->weights[w];
+    const co_kernels *kernels = plan->kernels;
+    if (weight->number >= 0) return co_trainer_panels(plan->trainer, weight->number);
+    if (weight->panels) return weight->panels;
+    if (weight->item_bytes == 1) {
+        weight->panels = lines(kernels->qgemm_bytes(weight->k, weight->n));
+        if (weight->panels)
+            kernels->qgemm_pack(weight->k, weight->n, weight->data, weight->n, weight->panels);
+    } else {
+        weight->panels = lines(panel_bytes(plan, weight));
+        if (weight->panels)
+            kernels->gemm_pack(weight->k, weight->n, weight->data, weight->n, weight->panels);
+    }
+    return weight->panels;
+}
+
+const void *co_weight_dots(co_plan *plan, int w) {
+    co_weights *weight = &plan->weights[w];
+    if (weight->dots) return weight->dots;
+    weight->dots = lines(panel_bytes(plan, weight));
+    if (weight->dots)
+        plan->kernels->dots_pack(weight->k, weight->n, weight->data, weight->n, weight->dots);
+    return weight->dots;
+}
+
+const void *co_weight_turned(co_plan *plan, int w) {
+    co_weights *weight = &plan->weights[w];
+    const co_kernels *kernels = plan->kernels;
+    const ptrdiff_t nr = kernels->gemm_nr, k = weight->k, n = weight->n, item = weight->item_bytes;
+    if (weight->number >= 0) return co_trainer_turned(plan->trainer, weight->number);
+    if (weight->turned) return weight->turned;
+    const ptrdiff_t bytes = (k + nr - 1) / nr * nr * n * item;
+    weight->turned = lines(bytes);
+    if (!weight->turned) return NULL;
+    memset(weight->turned, 0, (size_t)bytes); /* columns that are missing stay zero */
+    for (ptrdiff_t i = 0; i < k; i += nr) {
+        const co_planes planes = {
+            .m = k - i < nr ? k - i : nr, .n = n, .ldx = n, .ldy = nr, .count = 1};
+        const char *x = (const char *)weight->data + i * n * item;
+        char *y = (char *)weight->turned + i * n * item;
+        if (item == 4)
+            kernels->transpose_x32(&planes, x, y, 0);
+        else
+            kernels->transpose_x64(&planes, x, y, 0);
+    }
+    return weight->turned;
+}
+
+int co_weight_learns(const co_plan *plan, int w) {
+    return w >= 0 && plan->trainer && co_trainer_learns(plan->trainer, plan->weights[w].number);
+}
+
+void co_weights_finish(co_plan *plan) {
+    for (int w = 0; w < plan->n_weights; w++) plan->weights[w].data = NULL;
+}
+
+void co_weights_free(co_plan *plan) {
+    for (int w = 0; w < plan->n_weights; w++) {
+        free(plan->weights[w].copy);
+        free(plan->weights[w].panels);
+        free(plan->weights[w].turned);
+        free(plan->weights[w].dots);
+        free(atomic_load(&plan->weights[w].packed));
+    }
+    free(plan->weights);
+}

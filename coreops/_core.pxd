@@ -1,7 +1,7 @@
 """The C core as Cython sees it: csrc/dispatch.h, parallel.h, coreops.h and update.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 
 
 cdef extern from "update.h" nogil:
@@ -77,10 +77,10 @@ cdef extern from "dispatch.h":
         void (*max_over)(ptrdiff_t, ptrdiff_t, const void *, void *) noexcept nogil
         void (*max_over_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *,
                               void *) noexcept nogil
-        void (*gather)(ptrdiff_t, ptrdiff_t, const int32_t *, const void *, void *,
+        void (*gather)(ptrdiff_t, ptrdiff_t, const void *, const void *, void *,
                        uint8_t *) noexcept nogil
-        int (*within)(ptrdiff_t, const int32_t *, ptrdiff_t) noexcept nogil
-        void (*scatter_add)(ptrdiff_t, ptrdiff_t, const int32_t *, const void *, ptrdiff_t,
+        int (*within)(ptrdiff_t, const void *, ptrdiff_t) noexcept nogil
+        void (*scatter_add)(ptrdiff_t, ptrdiff_t, const void *, const void *, ptrdiff_t,
                             ptrdiff_t, ptrdiff_t, void *, ptrdiff_t) noexcept nogil
         void (*gauss)(ptrdiff_t, const void *, void *, co_stream, uint64_t, double,
                       int) noexcept nogil
@@ -105,7 +105,7 @@ cdef extern from "coreops.h" nogil:
     ctypedef struct co_plan:
         pass
     ctypedef enum co_status:
-        CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
+        CO_OK, CO_NO_MEMORY, CO_BAD_PLAN, CO_NO_ROW
     ctypedef enum co_precision:
         CO_HIGHEST, CO_HIGH, CO_MEDIUM
     enum: CO_BUFFERS, CO_BATCH_INVARIANT, CO_QGEMM_DEPTH
@@ -125,6 +125,12 @@ cdef extern from "coreops.h" nogil:
     int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
     int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
     int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
+    int co_plan_affine(co_plan *, int, ptrdiff_t, int, int, int)
+    int co_plan_layer_norm(co_plan *, int, ptrdiff_t, double, int, int)
+    int co_plan_embedding(co_plan *, int, int, int *)
+    int co_plan_gauss(co_plan *, int, double, int, int)
+    int co_plan_mean_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, int)
+    int co_plan_max_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)

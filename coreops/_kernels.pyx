@@ -6,7 +6,7 @@ cimport cython
 from libc.math cimport HUGE_VAL
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 cimport numpy as cnp

@@ -192,15 +192,17 @@ typedef struct co_planes {
     KERNEL(max_over, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y))                     \
     KERNEL(max_over_grad, void,                                                                    \
            (ptrdiff_t m, ptrdiff_t n, const void *x, const void *y, const void *dy, void *dx))     \
-    /* y[i,:] = table[index[i],:], rows of n, and mask[i] = index[i] != 0 unless mask is NULL. */  \
-    KERNEL(gather, void,                                                                           \
-           (ptrdiff_t m, ptrdiff_t n, const int32_t *index, const void *table, void *y,            \
-            uint8_t *mask))                                                                        \
-    /* Whether 0 <= index[i] < limit for all i < m. */                                             \
-    KERNEL(within, int, (ptrdiff_t m, const int32_t *index, ptrdiff_t limit))                      \
+    /* y[i,:] = table[index[i],:], rows of n, and mask[i] = index[i] != 0 unless mask is NULL. A   \
+     * number of a row is a real, without what it has behind the point. */                         \
+    KERNEL(                                                                                        \
+        gather, void,                                                                              \
+        (ptrdiff_t m, ptrdiff_t n, const void *index, const void *table, void *y, uint8_t *mask))  \
+    /* Whether index[i], without what it has behind the point, is in 0 .. limit - 1 for all        \
+     * i < m. */                                                                                   \
+    KERNEL(within, int, (ptrdiff_t m, const void *index, ptrdiff_t limit))                         \
     /* y[index[i] - first,:] += x[i,:], i in order, where that is one of y's rows. */              \
     KERNEL(scatter_add, void,                                                                      \
-           (ptrdiff_t m, ptrdiff_t n, const int32_t *index, const void *x, ptrdiff_t ldx,          \
+           (ptrdiff_t m, ptrdiff_t n, const void *index, const void *x, ptrdiff_t ldx,             \
             ptrdiff_t first, ptrdiff_t rows, void *y, ptrdiff_t ldy))                              \
     /* Inverted dropout of the elements start .. start + n - 1 of a stream: y[i] = scale *         \
      * x[i] where word(start + i) >= threshold, else 0. threshold <= 2^32. The word of an          \

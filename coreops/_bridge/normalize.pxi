@@ -1,5 +1,68 @@
-# Normalisation, rows by number, normal noise and pools of whole arrays, one kernel call each; and
-# what batch normalisation does with a whole batch.
+# Normalisation, rows by number, normal noise and global pools: the steps of plans, the kernels on
+# whole arrays, and what batch normalisation does with a whole batch.
+
+# ------------------------------------------------------------------------------------------ steps
+
+def plan_affine(Plan plan not None, int x, ptrdiff_t run, int scale, int center=-1, int shift=-1):
+    """x as (..., n, run): (x - center) * scale + shift, weights of n elements, or -1."""
+    plan._building(True)
+    return plan._check(co_plan_affine(plan._c, x, run, scale, center, shift))
+
+
+def plan_layer_norm(Plan plan not None, int x, ptrdiff_t n, double epsilon, int gamma=-1,
+                    int beta=-1):
+    """Each run of n with mean 0 and variance 1, times weight gamma plus weight beta."""
+    plan._building(True)
+    return plan._check(co_plan_layer_norm(plan._c, x, n, epsilon, gamma, beta))
+
+
+def plan_embedding(Plan plan not None, int x, int weight, cnp.ndarray table, bint masked, str name):
+    """The rows of a weight whose numbers an input of the plan has, and the value of the mask of those
+    that are not 0, -1 if it is not wanted. table: the weight's array; name: the layer's, for the
+    IndexError of a run with a number that is no row's."""
+    plan._building(True)
+    cdef int mask = -1
+    y = plan._check(co_plan_embedding(plan._c, x, weight, &mask if masked else NULL))
+    plan._tables.append((name, x, table))
+    return y, mask
+
+
+def plan_gauss(Plan plan not None, int x, double deviation, bint times=False):
+    """x plus normal noise from the next stream of `run`, or times 1 plus it."""
+    plan._building(True)
+    y = plan._check(co_plan_gauss(plan._c, x, deviation, times, plan._streams))
+    plan._streams += 1
+    return y
+
+
+def plan_mean_over(Plan plan not None, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n,
+                   int mask=-1):
+    """x as (count, m, n) to (count, n), the mean of the m, of those that the mask keeps."""
+    plan._building(True)
+    return plan._check(co_plan_mean_over(plan._c, x, count, m, n, mask))
+
+
+def plan_max_over(Plan plan not None, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n):
+    """x as (count, m, n) to (count, n), the maximum of the m."""
+    plan._building(True)
+    return plan._check(co_plan_max_over(plan._c, x, count, m, n))
+
+
+cdef object _no_row(Plan plan, ptrdiff_t batch, const void *x):
+    """What an IndexError says."""
+    cdef cnp.npy_intp size = batch * _product(plan.in_shape)
+    cdef cnp.ndarray given = cnp.PyArray_SimpleNewFromData(1, &size, plan._type_num, <void *>x)
+    names = []
+    for name, value, table in plan._tables:
+        limit = table.shape[0]
+        names.append(f"Layer '{name}' takes numbers from 0 to {limit - 1}.")
+        outside = given[~((given > -1) & (given < limit))]
+        if value == 0 and outside.size:
+            return f"{names[len(names) - 1]} Received: {outside[0]:.9g}"
+    return " ".join(names)
+
+
+# ------------------------------------------------------------------------------------- whole arrays
 
 cdef const void *_vector(str name, object array, object dtype, ptrdiff_t n) except? NULL:
     """The data of n reals, or NULL for None."""
@@ -163,12 +226,12 @@ def max_over_gradient(cnp.ndarray x not None, cnp.ndarray y not None, cnp.ndarra
 # ------------------------------------------------------------------------------- rows by number
 
 def gather(cnp.ndarray table not None, cnp.ndarray index not None):
-    """The rows of a table that an int32 array names, and where it is not 0. Raises IndexError for a
-    number that the table has no row for."""
+    """The rows of a table whose numbers an array of its type has, and where these are not 0. Raises
+    IndexError for a number that the table has no row for."""
     cdef const co_kernels *kernels = _kernels_of("gather", table, ())
-    _check_fit("an index", index, np.int32, (<object>index).shape)
+    _check_fit("an index", index, table.dtype, (<object>index).shape)
     cdef ptrdiff_t m = index.size, n = _last("gather", table), limit = table.shape[0]
-    cdef const int32_t *i = <const int32_t *>cnp.PyArray_DATA(index)
+    cdef const void *i = cnp.PyArray_DATA(index)
     if not kernels.within(m, i, limit):
         raise IndexError(f"expected numbers from 0 to {limit - 1}")
     cdef cnp.ndarray y = np.empty((*(<object>index).shape, n), table.dtype)
@@ -184,13 +247,13 @@ def scatter_add(cnp.ndarray index not None, cnp.ndarray x not None, cnp.ndarray 
     """y[index[i] - first] += x[i], i in order, where y has that row."""
     cdef const co_kernels *kernels = _kernels_of("scatter_add", x, ())
     cdef ptrdiff_t m = index.size, n = _last("scatter_add", x), rows = y.shape[0]
-    _check_fit("an index", index, np.int32, (m,))
+    _check_fit("an index", index, x.dtype, (m,))
     _check_fit("rows", x, x.dtype, (m, n))
     _check_fit("a sum", y, x.dtype, (rows, n))
     _check_writeable("scatter_add", y)
     with nogil:
-        kernels.scatter_add(m, n, <const int32_t *>cnp.PyArray_DATA(index), cnp.PyArray_DATA(x), n,
-                            first, rows, cnp.PyArray_DATA(y), n)
+        kernels.scatter_add(m, n, cnp.PyArray_DATA(index), cnp.PyArray_DATA(x), n, first, rows,
+                            cnp.PyArray_DATA(y), n)
 
 
 # ------------------------------------------------------------------------------------------- noise

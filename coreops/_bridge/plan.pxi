@@ -42,12 +42,13 @@ cdef class Plan:
     cdef int _in_rank, _out_rank, _type_num, _streams, _words
     cdef bint _ready
     cdef list _held  # the arrays of weights, until they are packed
+    cdef list _tables  # of embeddings: the layer, its operand, its table
     cdef double _ns, _out_bytes  # of a sample
 
     def __cinit__(self, dtype, tuple shape, str precision="highest"):
         self.dtype = np.dtype(dtype)
         self.in_shape = shape
-        self._held = []
+        self._held, self._tables = [], []
         if len(shape) > 30:
             raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")
         self._words = _words(self.dtype)
@@ -266,6 +267,8 @@ cdef class Plan:
         else:
             with nogil:
                 status = co_plan_run(self._c, batch, buffers, streams, how)
+        if status == CO_NO_ROW:
+            raise IndexError(_no_row(self, batch, buffers[0]))
         if status != CO_OK:
             raise MemoryError(f"no memory for the scratch of a batch of {batch}")
         return 0

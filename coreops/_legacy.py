@@ -28,10 +28,21 @@ _WEIGHT_NAMES = {
 # class -> old keyword -> new keyword
 RENAMED: dict[str, dict[str, str]] = {
     "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
+    "AlphaDropout": {"p": "rate"},
+    "BatchNormalization": {"beta_init": "beta_initializer", "gamma_init": "gamma_initializer"},
     "Dropout": {"p": "rate"},
+    "Embedding": {
+        "init": "embeddings_initializer",
+        "W_regularizer": "embeddings_regularizer",
+        "W_constraint": "embeddings_constraint",
+    },
+    "GaussianDropout": {"p": "rate"},
+    "GaussianNoise": {"sigma": "stddev"},
     "InputLayer": {"input_shape": "shape", "batch_input_shape": "batch_shape"},
     "LeakyReLU": {"alpha": "negative_slope"},
     "PReLU": {"init": "alpha_initializer"},
+    "SpatialDropout1D": {"p": "rate"},
+    "SpatialDropout2D": {"p": "rate"},
 }
 
 

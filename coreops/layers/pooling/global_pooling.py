@@ -79,6 +79,12 @@ class GlobalAveragePooling1D(_GlobalPooling):
         self.supports_masking = True
 
     def emit(self, flow: Any, x: Any) -> Any:
+        steps = x.shape[1 if self.data_format == "channels_first" else 0]
+        if x.mask is not None and x.mask.shape != (steps,):
+            raise ValueError(
+                f"Layer '{self.name}': expected a mask of {steps} steps. Received one of shape "
+                f"{(None, *x.mask.shape)}"
+            )
         if x.mask is not None and x.mask.id is None:
             return _plan.Seam(x, self._of_masked)
         return super().emit(flow, x)

@@ -61,6 +61,7 @@ include "_bridge/recurrent.pxi"
 include "_bridge/window.pxi"
 include "_bridge/inspect.pxi"
 include "_bridge/gradients.pxi"
+include "_bridge/normalize.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
 

@@ -58,6 +58,8 @@ class Flow:
     """Builds one plan. training: whether the layers behave as in training. precision: the least
     that products of float32 keep. plan: an empty one to build on, by default a new one."""
 
+    trains = False
+
     def __init__(
         self,
         shape: tuple[int, ...],
@@ -100,6 +102,14 @@ class Flow:
                 f"{self.batch_reason} asks for a batch of {self.batch}, received {batch}"
             )
         return [(generator.seed, generator.next()) for generator in self.generators]
+
+    def is_stale(self) -> bool:
+        """Whether a variable has changed since it was packed."""
+        return any(variable.version != version for variable, version in self.read)
+
+    def learns(self, weight: Any) -> bool:
+        """Whether it is one of the variables that the plan gives gradients for."""
+        return False
 
     def value_of(self, weight: Any, dtype: Any = None) -> np.ndarray:
         """The value of a variable, on which the plan depends from now on, or of an array, in the

@@ -77,7 +77,7 @@ class Segment(NamedTuple):
 
     def is_stale(self) -> bool:
         """Whether a weight has changed since it was packed."""
-        return any(variable.version != version for variable, version in self.flow.read)
+        return self.flow.is_stale()
 
 
 class Program:

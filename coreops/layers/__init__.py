@@ -16,17 +16,36 @@ from .convolutional import (
     SeparableConv2D,
 )
 from .core.dense import Dense
+from .core.einsum_dense import EinsumDense
 from .core.identity import Identity
 from .core.input_layer import Input, InputLayer
 from .core.lambda_layer import Lambda
 from .core.masking import Masking
+from .embedding import Embedding
 from .input_spec import InputSpec
 from .layer import Layer
-from .pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
+from .noise import (
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
+from .normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
+from .pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from .regularization import ActivityRegularization, Dropout
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
-from .rnn import GRU, LSTM, Bidirectional, SimpleRNN, TimeDistributed
 from .resizing import UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from .rnn import GRU, LSTM, Bidirectional, SimpleRNN, TimeDistributed
 
 # Other names that Keras has for them.
 Convolution1D = Conv1D
@@ -40,11 +59,13 @@ __all__ = [
     "LSTM",
     "Activation",
     "ActivityRegularization",
-    "Bidirectional",
+    "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
+    "BatchNormalization",
+    "Bidirectional",
     "Conv1D",
     "Conv2D",
     "Convolution1D",
@@ -53,31 +74,44 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Normalization",
     "PReLU",
     "Permute",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
-    "SimpleRNN",
-    "Softmax",
-    "TimeDistributed",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
@@ -91,6 +125,9 @@ __all__ = [
 for _layer in (
     *(Activation, ActivityRegularization, Dense, Dropout, ELU, Flatten, Identity, InputLayer),
     *(Bidirectional, GRU, LSTM, SimpleRNN, TimeDistributed),
+    *(AlphaDropout, BatchNormalization, EinsumDense, Embedding, GaussianDropout, GaussianNoise),
+    *(GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D),
+    *(LayerNormalization, Normalization, Rescaling, SpatialDropout1D, SpatialDropout2D),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
     *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
 ):

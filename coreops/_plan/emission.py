@@ -142,7 +142,12 @@ def _emit(
         taken = {ref: value._replace(mask=None) for ref, value in taken.items()}
     flow.layer = layer.name
     args, kwargs = call.filled(taken)
-    return layer.emit(flow, *args, **kwargs)
+    made = layer.emit(flow, *args, **kwargs)
+    last = made.x if isinstance(made, Seam) else made
+    ids = [value.id for value in ([last] if isinstance(last, Value) else last)]
+    if max(ids) > max(value.id for value in taken.values()):
+        flow.marks.append((layer.name, max(ids)))
+    return made
 
 
 def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:

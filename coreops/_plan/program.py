@@ -49,9 +49,20 @@ class Segment(NamedTuple):
     training: bool  # how it behaves
     next: int  # the first call after it
 
+    def steps(self) -> list[tuple[str, list[str], float]]:
+        """Kind, layers and estimated nanoseconds of a sample, of each step. A step that took others
+        in is that of several layers; a layer may have several, or none."""
+        rows: list[tuple[str, list[str], float]] = []
+        marks = list(self.flow.marks)
+        for kind, value, ns in _kernels.plan_steps(self.plan):
+            ended = [name for name, last in marks if last <= value]
+            marks = marks[len(ended) :]
+            rows.append((kind, ended or [name for name, _ in marks[:1]], ns))
+        return rows
+
     def is_stale(self) -> bool:
         """Whether a weight has changed since it was packed."""
-        return any(variable.version != version for variable, version in self.flow.read)
+        return self.flow.is_stale()
 
 
 class Program:
@@ -107,6 +118,10 @@ class Program:
             found[0] = out, mask
         return found
 
+    def segments(self) -> list[Segment]:
+        """What has been compiled, in the order of running it where it is for one input."""
+        return list(self._segments.values())
+
     @property
     def outputs(self) -> tuple[Ref, ...]:
         """What comes out, as the graph numbers it."""
@@ -134,9 +149,11 @@ class Program:
         return segment if fits else None
 
     def single_plan(self, *arrays: np.ndarray) -> _kernels.Plan | None:
-        """The plan of that segment, if it takes a batch of any size."""
+        """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
         segment = self.single_segment(*arrays)
-        return segment.plan if segment is not None and segment.flow.batch is None else None
+        if segment is None or segment.plan is None:
+            return None
+        return segment.plan if segment.flow.batch == _kernels.plan_batch(segment.plan) else None
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:
         """Run one of the program's segments on arrays whose samples have its shapes; what it gives is
@@ -185,17 +202,20 @@ class Program:
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
             kinds_of = dict(zip(self._live[index], kinds, strict=True))
-            segment = self._compile(index, kinds_of, precision)
+            segment = self._compile(index, kinds_of, precision, known)
             for oldest in list(self._segments)[: 1 - _MOST_SEGMENTS]:
                 self._segments.pop(oldest, None)
             self._segments[key] = segment
         return segment
 
-    def _compile(self, index: int, kinds: dict[Ref, Kind], precision: str) -> Segment:
+    def _compile(
+        self, index: int, kinds: dict[Ref, Kind], precision: str, known: dict[Ref, Item]
+    ) -> Segment:
         first = self._graph.calls[index]
         dtype = plan_dtype(first, [kinds[ref][1] for ref in first.inputs])
         shape = kinds[first.inputs[0]][0]
         flow = Flow(shape, dtype, training=self._training, precision=precision)
+        flow.rows = len(known[first.inputs[0]][0])
         made = emit_calls(
             self._graph, index, kinds, flow, self._mask_policy, observed if self._observe else None
         )

@@ -159,6 +159,10 @@ class Chain:
                 self.teach(variable, found)
         return found
 
+    def learns(self, variable: Any) -> bool:
+        """Whether it is one of the variables that learn."""
+        return id(variable) in self._learning
+
     def teach(self, variable: Variable, number: int) -> None:
         """Let a weight learn: here, only its gradient is asked for."""
         self.trainer.teach(number, self.gradient(variable))
@@ -190,8 +194,10 @@ class Chain:
             x, mask = known[ref]
             kinds[ref] = x.shape[1:], x.dtype, None if mask is None else mask.shape[1:]
         part = self._parts.get(index)
-        if part is not None and part.kinds != kinds:
-            raise Reshaped
+        if part is not None:
+            stale = any(way.flow.is_stale() for way in part.ways.values())
+            if part.kinds != kinds or stale:
+                raise Reshaped
         if part is None:
             flow, made = self._emit(index, None, kinds)
             part = Part(index, made.next, kinds, made, {})
@@ -218,7 +224,7 @@ class Chain:
         }
         plan, results = flow.finish_all(values, set())
         y = None if plan is None else flow.first
-        if plan is None and (flow.penalties or flow.learns):  # for its own sake
+        if plan is None and (flow.penalties or flow.ends):  # for its own sake
             y = next(iter(made.values.values()))._replace(mask=None)
             flow.finish(y, masked=False)
         self._packed = None
@@ -409,7 +415,8 @@ def remember(chains: dict[Any, Any], key: Any, chain: Any) -> None:
 
 
 class Reshaped(Exception):
-    """Data of another shape than a part was compiled for came out of a seam."""
+    """Data of another shape than a part was compiled for came out of a seam, or a variable that
+    does not learn has changed since."""
 
 
 def add_to(gradients: dict[_plan.Ref, np.ndarray], ref: _plan.Ref, part: np.ndarray) -> None:

@@ -105,12 +105,21 @@ class TrainingStep:
                 chain = LearningChain(self.graph, learners, self._mask_policy)
             batch = Batch(_several(y), _several(sample_weight))
             try:
-                made = self._step(chain, dict(known), batch, update)
+                made = self._finished(chain, dict(known), batch, update)
             except Reshaped:
                 chain = LearningChain(self.graph, learners, self._mask_policy)
-                made = self._step(chain, known, batch, update)
+                made = self._finished(chain, known, batch, update)
             remember(self._chains, key, chain)
             return made
+
+    def _finished(self, chain: LearningChain, known: Known, batch: Batch, update: bool) -> Made:
+        """A step, and then what its layers have left to do, such as to move averages on."""
+        with _plan.deferring() as updates:
+            made = self._step(chain, known, batch, update)
+        if update and math.isfinite(made[0]):
+            for one in updates:
+                one()
+        return made
 
     def _ready(self) -> Learners:
         """Return the variables with the optimizer's state, held by the workspace."""

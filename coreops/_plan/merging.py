@@ -54,8 +54,10 @@ def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
     shape = list(first.shape)
     shape[axis] = sum(x.shape[axis] for x in values)
     if len(values) == 1 or not _prod(shape):
-        return first._replace(shape=tuple(shape), mask=None) if len(values) == 1 else _empty(
-            flow, values, tuple(shape)
+        return (
+            first._replace(shape=tuple(shape), mask=None)
+            if len(values) == 1
+            else _empty(flow, values, tuple(shape))
         )
     ids = [x.id for x in values if x.size]
     made = _kernels.plan_concatenate(flow.plan, ids, _prod(shape[:axis]))

@@ -97,10 +97,11 @@ class Program:
         masks: Sequence[np.ndarray | None] | None = None,
         out: np.ndarray | None = None,
     ) -> list[Item]:
-        """arrays: with a batch axis, in any layout; masks: of their time steps. Returns what comes out,
-        each with its mask; out: None, or where to put it if it is one array."""
+        """arrays: with a batch axis, in any layout; masks: of their time steps. Returns what comes
+        out, each with its mask; out: None, or where to put it if it is one array."""
         graph = self._graph
-        known = dict(zip(graph.inputs, zip(arrays, masks or [None] * len(arrays), strict=True)))
+        items = zip(arrays, masks or [None] * len(arrays), strict=True)
+        known = dict(zip(graph.inputs, items, strict=True))
         index, end = 0, len(graph.calls)
         while index < end:
             segment = self._segment(index, known)
@@ -156,8 +157,8 @@ class Program:
         return segment.plan if segment.flow.batch == _kernels.plan_batch(segment.plan) else None
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:
-        """Run one of the program's segments on arrays whose samples have its shapes; what it gives is
-        added to `known`. out: where to put its only result."""
+        """Run one of the program's segments on arrays whose samples have its shapes; what it gives
+        is added to `known`. out: where to put its only result."""
         made: list[Any] = []
         if segment.plan is not None:
             arrays = segment.flow.gather(known)

@@ -119,9 +119,7 @@ class Compiled:
                 self.judged, self.each(y), y_pred, self.each(weight), strict=True
             )
         ]
-        total = sum(
-            value * judged.weight for value, judged in zip(found, self.judged, strict=True)
-        )
+        total = sum(value * judged.weight for value, judged in zip(found, self.judged, strict=True))
         return total, found
 
     def each(self, arrays: Perhaps) -> Sequence[Any]:
@@ -204,8 +202,8 @@ def _each(
 ) -> list[Any]:
     """Return what an argument of `compile` says for each output.
 
-    shared: one that is no list or dict is for all of them. listed: for the one output of a model, it is
-    a list.
+    shared: one that is no list or dict is for all of them. listed: for the one output of a model,
+    it is a list.
     """
     if len(names) < 2:
         return [value if listed else _one(value, what)]

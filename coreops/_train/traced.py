@@ -10,7 +10,9 @@ from .. import _kernels, _plan, _tape
 from .._symbolic import leaves
 from .._variables import Variable
 from ..layers.running import _likeness
-from .chain import Chain, Known, Passed, Reshaped, remember
+from .chain import Chain
+from .parts import Passed, Reshaped, remember
+from .way import Known
 from .workspace import Workspace, aligned
 
 if TYPE_CHECKING:
@@ -70,9 +72,7 @@ class TracedChain(Chain):
         """Return the outputs with their masks, and what `vjp` needs."""
         self.copies.renew()
         passed: list[Passed] = []
-        known: Known = dict(
-            zip(self.graph.inputs, zip(arrays, masks, strict=True), strict=True)
-        )
+        known: Known = dict(zip(self.graph.inputs, zip(arrays, masks, strict=True), strict=True))
         index = 0
         while index < self.length:
             part = self.part(index, known)
@@ -153,8 +153,8 @@ def call_traced(
     inputs = [*given, *(leaf for _, leaf in recorded)]
     if len(found) > 1:
         raise NotImplementedError(
-            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a user's "
-            "function is not supported."
+            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a "
+            "user's function is not supported."
         )
     (ref,) = chain.graph.outputs
     y, mask = found[0]

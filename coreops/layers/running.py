@@ -21,7 +21,9 @@ class Running(LayerState):
         def _adapt(self, array: Any) -> Any: ...
 
     _several = False  # it takes a list of arrays
-    _call_arguments: tuple[str, ...] = ()  # arrays that a layer without a Python `call` takes by name
+    _call_arguments: tuple[
+        str, ...
+    ] = ()  # arrays that a layer without a Python `call` takes by name
     _wraps_output = False  # what comes out is in a dict, though it be one array
     _output_count = 1  # arrays that a call gives, where no symbolic one told
     _attach = staticmethod(_plan.KerasArray.attach)  # of the fast path

@@ -33,9 +33,7 @@ def python_seam(
     flat = leaves((args, kwargs))
     values = [x for x in flat if isinstance(x, _plan.Value)]
     if len(args) == 1 and isinstance(args[0], _plan.Value) and not kwargs:
-        return _plan.Seam(
-            args[0], lambda array, mask: layer._run((array,), mask, training, {})
-        )
+        return _plan.Seam(args[0], lambda array, mask: layer._run((array,), mask, training, {}))
 
     def run(arrays: list[Any], masks: list[Any]) -> Any:
         items = iter(zip(arrays, masks, strict=True))

@@ -92,9 +92,7 @@ class Compilable(Layer):
                 "compile: `steps_per_execution` must be a positive int. "
                 f"Received: {steps_per_execution!r}"
             )
-        made = Compiled(
-            optimizer, loss, loss_weights, metrics, weighted_metrics, self._output_keys
-        )
+        made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, self._output_keys)
         if jit_compile == "auto":
             jit_compile = not run_eagerly
         self._compilation = made

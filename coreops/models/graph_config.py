@@ -120,9 +120,7 @@ def describe(config: Mapping[str, Any]) -> Described:
         for key, (args, kwargs) in calls.items()
         if key[0] not in dropped
     }
-    ends = {
-        key: _read_ends(config[key], nested) for key in ("input_layers", "output_layers")
-    }
+    ends = {key: _read_ends(config[key], nested) for key in ("input_layers", "output_layers")}
     sources = {name for name, entry in entries.items() if entry["class_name"] == "InputLayer"}
     order = _in_order(calls, sources, list(entries))
     return Described(order, ends["input_layers"], ends["output_layers"], frozenset(dropped))
@@ -197,7 +195,8 @@ def _read_ends(value: Any, nested: set[str]) -> Any:
 def _mask_makers(
     calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]], operations: set[str]
 ) -> set[str]:
-    """Return the operations that make nothing but masks for layers: ours find them by themselves."""
+    """Return the operations that make nothing but masks for layers: ours find them by
+    themselves."""
     makers = set(operations)
     while True:
         used = {

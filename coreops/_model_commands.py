@@ -54,29 +54,33 @@ def describe(path: str) -> None:
     """Print a model's layers, and the steps, the scratch and the estimated cost of its plans."""
     model = load(path)
     model.summary()
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple):
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
         print("\nno plan: the shape of the input is not known")
         return
-    sample = tuple(_UNKNOWN if size is None else size for size in shape[1:])
-    x = np.zeros((shape[0] or 1, *sample), getattr(model.inputs[0], "dtype", None))
-    segments = _segments(model, x)
-    if None in shape[1:]:
+    samples = [tuple(_UNKNOWN if n is None else n for n in x.shape[1:]) for x in inputs]
+    arrays = [
+        np.zeros((x.shape[0] or 1, *sample), x.dtype)
+        for x, sample in zip(inputs, samples, strict=True)
+    ]
+    segments = _segments(model, arrays)
+    if any(None in x.shape[1:] for x in inputs):
         print(f"\nopen sizes of the input are taken as {_UNKNOWN}", end="")
     for number, segment in enumerate(segments, 1):
         print("\n" + "\n".join(_plan_table(segment, number, len(segments))))
 
 
-def _segments(model: Any, x: np.ndarray) -> list[Segment]:
-    """Return the plans that a call on x goes through, and the seams between them."""
+def _segments(model: Any, arrays: list[np.ndarray]) -> list[Segment]:
+    """Return the plans that a call on arrays goes through, and the seams between them."""
     program = model._program(training=False, observe=False)
-    program(model._adapt(x))
-    return program.segments()
+    program(model._adapt_all(arrays))
+    return [segment for segment in program.segments() if segment.plan is not None]
 
 
 def _plan_table(segment: Segment, number: int, of: int) -> list[str]:
     """Return the lines that describe one plan."""
     plan = segment.plan
+    assert plan is not None
     title = "Plan" if of == 1 else f"Plan {number} of {of}"
     lines = [
         f"{title}: {plan.in_shape} -> {plan.out_shape}, {_time(plan.cost_ns)} a sample on one "

@@ -10,16 +10,18 @@ from .eager import (
     apply_softmax,
     softmax_gradient,
 )
-from .emission import emit_calls, masks_of, observed, refuse_mask, run_seam
-from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
+from .emission import Emitted, emit_calls, masks_of, observed, refuse_mask, run_seam
+from .flow import Flow
 from .graph import Call, Graph, Ref, chain
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
 from .recurrent import Cell, Place, Run, ones, recurrent
+from .values import Item, Kind, Mask, Result, Seam, Value
 
 __all__ = [
     "Call",
     "Cell",
+    "Emitted",
     "Flow",
     "Graph",
     "Item",

@@ -10,8 +10,9 @@ import numpy as np
 
 from .. import config
 from .._symbolic import leaves, map_structure
-from .flow import Flow, Item, Kind, Seam, Value
+from .flow import Flow
 from .graph import Call, Graph, Ref
+from .values import Item, Kind, Seam, Value
 
 if TYPE_CHECKING:
 
@@ -84,7 +85,7 @@ def emit_calls(
         index += 1
         if isinstance(made, Seam):
             many = not isinstance(made.x, Value)
-            taken = _entered(made.x if many else [made.x], values)
+            taken = _entered([made.x] if isinstance(made.x, Value) else made.x, values)
             return Emitted(
                 values, made.fn, many, taken, call.outputs, flow.training, call.layer, index
             )

@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import _kernels, config
 from .emission import emit_calls, observed, plan_dtype, run_seam
-from .flow import Flow, Item, Kind, Result
+from .flow import Flow
 from .graph import Graph, Ref
+from .values import Item, Kind, Result
 
 _MOST_SEGMENTS = 32  # that a program keeps: each shape of input has a copy of the packed weights
 _scope = threading.local()
@@ -54,7 +55,7 @@ class Segment(NamedTuple):
         in is that of several layers; a layer may have several, or none."""
         rows: list[tuple[str, list[str], float]] = []
         marks = list(self.flow.marks)
-        for kind, value, ns in _kernels.plan_steps(self.plan):
+        for kind, value, ns in _kernels.plan_steps(self.plan) if self.plan else ():
             ended = [name for name, last in marks if last <= value]
             marks = marks[len(ended) :]
             rows.append((kind, ended or [name for name, _ in marks[:1]], ns))

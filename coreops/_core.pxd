@@ -111,6 +111,8 @@ cdef extern from "coreops.h" nogil:
     enum: CO_BUFFERS, CO_BATCH_INVARIANT, CO_QGEMM_DEPTH
     ctypedef struct co_how:
         int threads, flags
+    ctypedef struct co_window:
+        ptrdiff_t h, w, c, kh, kw, sh, sw, dh, dw, top, left, oh, ow
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
     int co_plan_weight(co_plan *, ptrdiff_t, ptrdiff_t, int, const void *)
@@ -125,6 +127,24 @@ cdef extern from "coreops.h" nogil:
     int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
     int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
     int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
+    ctypedef enum co_cell_kind:
+        CO_LSTM, CO_GRU, CO_GRU_BEFORE, CO_SIMPLE
+    ctypedef struct co_cell:
+        co_cell_kind kind
+        co_act a, s
+    ctypedef struct co_rnn:
+        co_cell cell
+        ptrdiff_t u, steps
+        int sequences, backwards, in_order, zeros
+        ptrdiff_t width, at
+        void *h
+        void *c
+    int co_plan_recurrent(co_plan *, int, const co_rnn *, int, int, int, int, int, int, int, int *)
+    int co_plan_fill(co_plan *, ptrdiff_t, double)
+    int co_plan_conv(co_plan *, int, const co_window *, ptrdiff_t, int, int)
+    int co_plan_depthwise(co_plan *, int, const co_window *, int, int)
+    int co_plan_pool(co_plan *, int, const co_window *, int)
+    int co_plan_pad(co_plan *, int, const co_window *)
     int co_plan_affine(co_plan *, int, ptrdiff_t, int, int, int)
     int co_plan_layer_norm(co_plan *, int, ptrdiff_t, double, int, int)
     int co_plan_embedding(co_plan *, int, int, int *)
@@ -134,6 +154,7 @@ cdef extern from "coreops.h" nogil:
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)
+    const char *co_plan_step(const co_plan *, int, int *, double *)
     ptrdiff_t co_plan_arena(const co_plan *, ptrdiff_t)
     co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, co_how)
 

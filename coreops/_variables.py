@@ -174,6 +174,21 @@ class Variable:
             source.push(self)
         return value
 
+    def adopt(self, value: np.ndarray) -> None:
+        """Replace the value by an array that nobody will write to any more: without a copy, where
+        it is what the variable holds.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
+        own = self._value
+        fits = (value.shape, value.dtype) == (own.shape, own.dtype)
+        fits = fits and value.flags.c_contiguous and value.flags.aligned
+        if fits and self._source is None:
+            self._replace(value)
+        else:
+            self.assign(value)
+
     def _replace(self, value: np.ndarray) -> None:
         """Let an array, which is nobody else's, be the value."""
         value.flags.writeable = False

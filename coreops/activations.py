@@ -89,7 +89,10 @@ def gelu(x: Any, approximate: bool = False) -> np.ndarray:
 
 
 def legacy_hard_sigmoid(x: Any) -> np.ndarray:
-    """min(max(x / 5 + 1 / 2, 0), 1): what files older than Keras 3 mean by "hard_sigmoid"."""
+    """min(max(x / 5 + 1 / 2, 0), 1): what files older than Keras 3 mean by "hard_sigmoid".
+
+    It has a name of its own in configs, which Keras 3, where no function is like it, refuses.
+    """
     return activation(x, "ramp", 0.2, 0.5)
 
 
@@ -131,7 +134,7 @@ _STEPS: dict[Callable, tuple] = {
 }
 
 for _function in (*_STEPS, glu, sparsemax, threshold):
-    if _function not in (nn.relu, nn.gelu, legacy_hard_sigmoid):
+    if _function not in (nn.relu, nn.gelu):
         registry.add("activations", _function)
 registry.add("activations", silu, "swish")
 registry.add("activations", hard_silu, "hard_swish")
@@ -167,8 +170,6 @@ def get(identifier: Any) -> Callable:
 
 def serialize(activation: Callable) -> str | dict[str, Any]:
     """Return the name of one of our activations, the config of any other callable."""
-    if activation is legacy_hard_sigmoid:
-        return "hard_sigmoid"
     if registry.known("activations").get(getattr(activation, "__name__", "")) is activation:
         return activation.__name__
     config = objects.serialize_keras_object(activation)

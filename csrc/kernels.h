@@ -23,8 +23,10 @@
 #include <stdint.h>
 
 #include "activation.h"
+#include "cell.h"
 #include "loss.h"
 #include "update.h"
+#include "window.h"
 
 typedef struct co_kernels co_kernels;
 
@@ -81,6 +83,12 @@ typedef struct co_planes {
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* The same where row i of a is in strips: k elements each, strip s at a + i * lda + at[s],    \
+     * and at[0] is 0. b is strips * k by n. Rows of a may overlap. */                             \
+    KERNEL(gemm_strips, void,                                                                      \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at, ptrdiff_t k,          \
+            const void *a, ptrdiff_t lda, const void *packed, const void *bias, void *c,           \
+            ptrdiff_t ldc, const co_act *act))                                                     \
     /* A product of few columns, by sums along k: lane l of VL takes the k that leave l, and the   \
      * lanes are added pairwise. Whether it suits depends on k and n alone, so a row has the same  \
      * bits in any batch. As gemm otherwise; packed: what gemm_pack may write. */                  \
@@ -90,6 +98,38 @@ typedef struct co_planes {
     KERNEL(dots, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* A row of tiles of a convolution of 3 by 3 with stride 1 (winograd_tpl.h): tile t of 4 by 4  \
+     * results reads 6 by 6 pixels of c channels, in rows ldx apart, from x + 4 * t * c on. Number \
+     * i of 36 of its channels goes to v + i * plane + t * c. */                                   \
+    KERNEL(winograd_in, void,                                                                      \
+           (ptrdiff_t tiles, ptrdiff_t c, const void *x, ptrdiff_t ldx, void *v, ptrdiff_t plane)) \
+    /* And back, from n sums for each of the 36 numbers, to `columns` results in each of `rows` <= \
+     * 4 rows, ldy apart, plus bias[n] (NULL for none), at least 0 if relu. Returns whether any is \
+     * not finite, in the first channels, where all are if pixels or what they became are not. */  \
+    KERNEL(winograd_out, int,                                                                      \
+           (ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n, const void *m, ptrdiff_t plane,        \
+            const void *bias, void *y, ptrdiff_t ldy, int relu))                                   \
+    /* Windows over an image of one sample (window.h). `rows` rows of the result from row `first`  \
+     * on, which y points to; the largest pixel of each window, NaN if one is; or their mean.      \
+     * Padding counts for nothing, and no window is all padding. */                                \
+    KERNEL(maxpool, void,                                                                          \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, void *y))          \
+    KERNEL(avgpool, void,                                                                          \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, void *y))          \
+    /* Their gradients, of a whole image; of equal largest pixels the first one has it. */         \
+    KERNEL(maxpool_grad, void, (const co_window *s, const void *x, const void *dy, void *dx))      \
+    KERNEL(avgpool_grad, void, (const co_window *s, const void *dy, void *dx))                     \
+    /* The windows of all results side by side, (oh, ow, kh, kw, channels), of the channels from x \
+     * on, padding being 0; and each added to its pixel. */                                        \
+    KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
+    KERNEL(col2im, void, (const co_window *s, ptrdiff_t channels, const void *columns, void *x))   \
+    /* Each channel's convolution with its own w[kh,kw,c], in the order of w, plus bias[c] (NULL   \
+     * for none). Then the gradients of the image and of w. */                                     \
+    KERNEL(depthwise, void,                                                                        \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
+            const void *bias, void *y))                                                            \
+    KERNEL(depthwise_grad, void, (const co_window *s, const void *dy, const void *w, void *dx))    \
+    KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \
      * columns, j a multiple of qgemm_nr, are a prefix. packed: 64-byte aligned.                   \
      * k <= CO_QGEMM_DEPTH. */                                                                     \
@@ -235,6 +275,17 @@ typedef struct co_planes {
     KERNEL(copy_rows, void,                                                                        \
            (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy,        \
             int stream))                                                                           \
+    /* A step of m rows of a recurrent cell of u units; reset and reset_back are the parts of a    \
+     * GRU that resets before its product. cell.h says what they do with their operands. */        \
+    KERNEL(cell, void, (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))  \
+    KERNEL(cell_reset, void,                                                                       \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))              \
+    /* y[i] = x[i] * factors[i] */                                                                 \
+    KERNEL(cell_weigh, void, (ptrdiff_t n, const void *x, const void *factors, void *y))           \
+    KERNEL(cell_back, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_back *back))              \
+    KERNEL(cell_reset_back, void,                                                                  \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_back *back))              \
     /* One step of a prepared rule over n elements of a weight, as update.h says: w and its slots  \
      * change, g does not. An element's result depends on that element alone. slots: those of its  \
      * kind and what the rule gathers and averages in, of n reals each. */                         \

@@ -192,13 +192,19 @@ static inline ptrdiff_t co_product(ptrdiff_t a, ptrdiff_t b) {
 }
 
 /* steps/: what kinds know of each other. */
-/* Lets a dense step without an activation have that of the step. Returns whether it did. */
+/* Lets a product, or a convolution, without an activation have that of the step, or weights that do
+ * what the affine step does, too. Returns whether it did. */
 int co_dense_takes_act(co_step *before, const co_step *act);
-/* Lets it, without an activation too, have weights that are those of both. */
-int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *step);
-/* The weights of a product w[k,n] with a bias, -1 for none, that the affine step follows: they are
+int co_conv_takes_act(co_step *before, const co_step *act);
+int co_depthwise_takes_act(co_step *before, const co_step *act);
+int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+int co_conv_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+int co_depthwise_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+/* The weights of a product with n columns and its bias (-1: none) that the affine step follows are
  * replaced by new ones that do both. Returns whether they were. */
-int co_affine_fold(co_plan *plan, const co_step *step, int *w, int *bias);
+int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int *bias);
+/* Whether it is a product by a weight of reals, and nothing else. */
+int co_step_is_dense(const co_step *step);
 /* Whether it is that activation, or the softmax of runs of n. */
 int co_step_is_act(const co_step *step, int kind);
 int co_step_is_softmax(const co_step *step, ptrdiff_t n);

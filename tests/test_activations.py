@@ -280,7 +280,8 @@ def test_the_old_hard_sigmoid():
     x = np.linspace(-4, 4, 33, dtype=np.float32)
     expected = np.clip(0.2 * x.astype(np.float64) + 0.5, 0, 1)
     assert np.all(np.abs(activations.legacy_hard_sigmoid(x) - expected) <= bound(expected, "f4"))
-    assert activations.serialize(activations.legacy_hard_sigmoid) == "hard_sigmoid"
+    assert activations.serialize(activations.legacy_hard_sigmoid) == "legacy_hard_sigmoid"
+    assert activations.get("legacy_hard_sigmoid") is activations.legacy_hard_sigmoid
     assert activations.get("hard_sigmoid") is activations.hard_sigmoid
     assert activations.step_of(activations.legacy_hard_sigmoid) == ("act", "ramp", 0.2, 0.5, 0.0)
 

@@ -20,12 +20,16 @@ from .program import (
     python_scope,
     refuse_mask,
 )
+from .recurrent import Cell, Place, Run, ones, recurrent
 
 __all__ = [
+    "Cell",
     "Flow",
     "KerasArray",
     "Mask",
+    "Place",
     "Program",
+    "Run",
     "Seam",
     "Value",
     "activation_gradient",
@@ -44,8 +48,10 @@ __all__ = [
     "layer_norm",
     "mask_of",
     "observed",
+    "ones",
     "pool",
     "python_scope",
+    "recurrent",
     "refuse_mask",
     "softmax_gradient",
 ]

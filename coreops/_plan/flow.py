@@ -72,12 +72,16 @@ class Flow:
         self.training = training
         self.plan = _kernels.Plan(dtype, shape, precision) if plan is None else plan
         self.layer = ""  # the name of the layer that is emitting
+        self.marks: list[tuple[str, int]] = []  # of layers that made values, and the last one
+        self.rows: int | None = None  # of the array that it is made for, if there is one already
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
         # The plan's numbers of weights, by what these are, which has to live until they are packed.
         self._numbers: dict[Any, tuple[int, Any]] = {}
+        # What images.to_first has turned, by its result: to_last takes it from here.
+        self.turned: dict[int, Value] = {}
 
     def finish(self, y: Value, *, masked: bool = True) -> _kernels.Plan:
         """End the plan: y is its result, and so is y's mask if it is the plan's own."""

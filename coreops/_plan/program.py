@@ -64,6 +64,17 @@ class Segment(NamedTuple):
     seam: Any  # None, or what a Seam runs
     next: int  # the first layer after it
 
+    def steps(self) -> list[tuple[str, list[str], float]]:
+        """Kind, layers and estimated nanoseconds of a sample, of each step. A step that took others
+        in is that of several layers; a layer may have several, or none."""
+        rows: list[tuple[str, list[str], float]] = []
+        marks = list(self.flow.marks)
+        for kind, value, ns in _kernels.plan_steps(self.plan):
+            ended = [name for name, last in marks if last <= value]
+            marks = marks[len(ended) :]
+            rows.append((kind, ended or [name for name, _ in marks[:1]], ns))
+        return rows
+
     def is_stale(self) -> bool:
         """Whether a weight has changed since it was packed."""
         return self.flow.is_stale()
@@ -114,6 +125,10 @@ class Program:
             y = out
         return y, mask
 
+    def segments(self) -> list[Segment]:
+        """What has been compiled, in the order of running it where it is for one input."""
+        return list(self._segments.values())
+
     def single_segment(self, x: np.ndarray) -> Segment | None:
         """The one segment that is the whole program for arrays such as x, if there is one and
         nothing of Python's in it."""
@@ -122,9 +137,11 @@ class Program:
         return segment if whole and segment.dtype == x.dtype else None
 
     def single_plan(self, x: np.ndarray) -> _kernels.Plan | None:
-        """The plan of that segment, if it takes a batch of any size."""
+        """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
         segment = self.single_segment(x)
-        return segment.plan if segment is not None and segment.flow.batch is None else None
+        if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
+            return None
+        return segment.plan
 
     def run(
         self, segment: Segment, x: np.ndarray, mask: np.ndarray | None, out: np.ndarray | None
@@ -161,6 +178,7 @@ class Program:
         if index < len(self._leaves):
             dtype = _wanted_dtype(self._leaves[index], dtype)
         flow = Flow(x.shape[1:], dtype, training=self._training, precision=precision)
+        flow.rows = len(x)
         incoming = None if mask is None else Mask(None, mask.shape[1:], "the input")
         value = Value(0, x.shape[1:], dtype, incoming)
         seam = None
@@ -188,7 +206,11 @@ def emit_layer(layer: Leaf, flow: Flow, x: Value, mask_policy: str | None) -> Va
         refuse_mask(layer, x.mask.source, mask_policy)
         x = x._replace(mask=None)
     flow.layer = layer.name
-    return layer.emit(flow, x)
+    made = layer.emit(flow, x)
+    last = (made.x if isinstance(made, Seam) else made).id
+    if last != x.id:
+        flow.marks.append((layer.name, last))
+    return made
 
 
 def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:

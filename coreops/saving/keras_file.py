@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .archive import read_archive, regular_file
+from .archive import HDF5_MAGIC, read_archive, regular_file
 from .errors import ModelFileError
+from .hdf5 import damage, need_h5py
+from .legacy_config import modern_model
+from .legacy_read import open_legacy
+from .legacy_training import modern_compile
 from .rebuild import rebuild
+from .tensors import read_tensors
 from .training import compile_as_saved, restore_optimizer
-from .weights import fill, need_h5py, open_weights
+from .weights import fill, open_weights
 
 _LEGACY = (".h5", ".hdf5")
+_TENSORS = ".safetensors"
+_READ = (".keras", *_LEGACY, _TENSORS)
 
 
 def load_model(
@@ -22,12 +29,15 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """Load a model that Keras 3 saved as a `.keras` file.
+    """Load a model that Keras saved, a `.keras` file of Keras 2 or 3 or a whole-model `.h5` file of
+    any version; or a `.safetensors` file that `save_model` wrote, whose weights stay in the file
+    until they are used, mapped into memory.
 
-    Loading executes, imports and opens nothing that the file names. A file that needs a layer,
-    option or function that is neither ours nor in `custom_objects` is refused, in one message that
-    lists all of them. Masks behave as in Keras: one that reaches a layer which cannot take it is
-    dropped with a warning.
+    What files older than Keras 3 say is understood as it was meant then: their `hard_sigmoid` is
+    `activations.legacy_hard_sigmoid`. Loading executes, imports and opens nothing that the file
+    names. A file that needs a layer, option or function that is neither ours nor in
+    `custom_objects` is refused, in one message that lists all of them. Masks behave as in Keras:
+    one that reaches a layer which cannot take it is dropped with a warning.
 
     Args:
         filepath: path of the file.
@@ -43,9 +53,9 @@ def load_model(
         A `Sequential`, or a model of the class in `custom_objects`, with the weights of the file.
 
     Raises:
-        ImportError: h5py is missing (`pip install 'coreops[keras]'`).
+        ImportError: h5py is missing (`pip install 'coreops[keras]'`); `.safetensors` does without.
         ModelFileNotFoundError: no such file (a ValueError and a FileNotFoundError).
-        ModelFileError: not a Keras 3 file, damaged, or unsupported parts (a ValueError).
+        ModelFileError: not a file of Keras, damaged, or unsupported parts (a ValueError).
 
     Example:
 
@@ -54,42 +64,91 @@ def load_model(
     """
     path = regular_file(filepath)
     _refuse_other_formats(path)
+    custom = custom_objects or {}
+    if path.suffix == _TENSORS:
+        tensors = read_tensors(path)
+        if tensors.config is None:
+            raise ModelFileError(
+                f"{path} holds weights alone: build the model and call `model.load_weights(path)`."
+            )
+        return _finish(tensors.config, tensors.weights, custom, compile, path)
+    if _is_legacy(path):
+        with open_legacy(path.read_bytes(), str(path)) as file:
+            return _finish(file.entry, file.weights, custom, compile, path)
     archive = read_archive(path)
     need_h5py()
     if archive.weights is None:
         raise ModelFileError(f"{path} holds no model.weights.h5.")
-    custom = custom_objects or {}
+    entry = archive.config
+    if archive.version < 3:
+        with damage(f"{path}, config.json"):
+            training = modern_compile(entry.get("compile_config"))
+            entry = {**modern_model(entry), "compile_config": training}
     with open_weights(archive.weights, f"{path}, model.weights.h5") as groups:
-        model = rebuild(archive.config, groups, custom, str(path))
-        if compile:
-            compile_as_saved(model, archive.config, custom, str(path))
-            restore_optimizer(model, groups, str(path))
+        return _finish(entry, groups, custom, compile, path)
+
+
+def _finish(entry: Any, weights: Any, custom: Mapping[str, Any], compile: bool, path: Path) -> Any:
+    model = rebuild(entry, weights, custom, str(path))
+    if compile:
+        compile_as_saved(model, entry, custom, str(path))
+        restore_optimizer(model, weights, str(path))
     return model
 
 
-def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-    """Read the weights of a `.weights.h5` or `.keras` file into a built model.
+def _is_legacy(path: Path) -> bool:
+    """Whether a file is a whole-model HDF5 file; before 2.12, Keras wrote such as `.keras` too."""
+    if path.suffix in _LEGACY:
+        return True
+    with path.open("rb") as file:
+        return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
 
-    Objects are matched as in Keras 3: by class and by their order within it, not by name. Nothing
-    is changed unless every variable fits. The optimizer of a compiled model gets the state that
-    the file has, if it is built and the file has one.
+
+def load_weights(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    *,
+    by_name: bool = False,
+) -> None:
+    """Read the weights of a `.weights.h5`, `.keras`, `.safetensors` or legacy `.h5` file into a
+    built model.
+
+    Objects are matched as in Keras 3: by class and by their order within it, not by name; those of
+    a legacy file by the order of the layers that have weights. Nothing is changed unless every
+    variable fits. The optimizer of a compiled model gets the state that the file has, if it is
+    built and the file has one.
 
     Args:
         model: the model.
         filepath: path of the file.
         skip_mismatch: leave layers that do not fit as they are, with a warning.
+        by_name: of a legacy file, take the weights of layers whose names the model has.
 
     Raises:
         ImportError: h5py is missing (`pip install 'coreops[keras]'`).
         ModelFileNotFoundError: no such file.
         ModelFileError: damaged or foreign file, or weights that do not fit: one message that lists
             all layers concerned.
+        ValueError: `by_name` for a file that is not legacy.
     """
     path = regular_file(filepath)
+    if not path.name.endswith(".weights.h5"):
+        _refuse_other_formats(path)
+        if _is_legacy(path):
+            with open_legacy(path.read_bytes(), str(path), weights_only=True) as file:
+                options = {"skip_mismatch": skip_mismatch, "by_name": by_name}
+                file.weights.fill(model, str(path), **options)
+                restore_optimizer(model, file.weights, str(path))
+            return
+    if by_name:
+        raise ValueError(f"by_name=True goes with legacy .h5 files only. Received: {str(path)!r}")
+    if path.suffix == _TENSORS:
+        fill(model, read_tensors(path).weights, str(path), skip_mismatch=skip_mismatch)
+        return
     if path.name.endswith(".weights.h5"):
         data: bytes | None = path.read_bytes()
     else:
-        _refuse_other_formats(path)
         data = read_archive(path).weights
     if data is None:
         raise ModelFileError(f"{path} holds no model.weights.h5.")
@@ -103,13 +162,8 @@ def _refuse_other_formats(path: Path) -> None:
         raise ModelFileError(
             f"{path} holds weights alone: build the model and call `model.load_weights(path)`."
         )
-    if path.suffix in _LEGACY:
+    if path.suffix not in _READ:
         raise ModelFileError(
-            f"{path} is in Keras' legacy HDF5 format, which coreops does not read yet. Load it "
-            "with Keras 3 and save it again: `model.save('name.keras')`."
-        )
-    if path.suffix != ".keras":
-        raise ModelFileError(
-            f"{path} has the extension {path.suffix!r}; a Keras 3 model file ends in '.keras', a "
-            "weights file in '.weights.h5'."
+            f"{path} has the extension {path.suffix!r}; a model file ends in one of "
+            f"{list(_READ)}, a weights file in '.weights.h5'."
         )

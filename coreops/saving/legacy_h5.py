@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .hdf5 import need_h5py
 from .serialize import map_layers
-from .weights import need_h5py
 
 _ATTRIBUTE_LIMIT = 64_512  # bytes; HDF5 keeps an attribute in a header of 64 KiB
 

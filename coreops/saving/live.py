@@ -33,6 +33,7 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> S
             has an Input but no weights yet.
     """
     from .rebuild import rebuild
+    from .weights import Groups
 
     if not all(hasattr(model, name) for name in ("layers", "_trainable_variables", "get_config")):
         raise TypeError(f"Expected a Keras 3 model. Received: {type(model).__name__}")
@@ -40,7 +41,7 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> S
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of lambdas, which we take as they are
-            entry, groups = _entry(model, custom), dict(_groups(model, ""))
+            entry, groups = _entry(model, custom), Groups(_groups(model, ""))
     except NotImplementedError as error:  # a subclass of keras.Model that says nothing of itself
         raise ValueError(
             f"Keras model {model.name!r} has no config to rebuild it from: {error}"
@@ -101,8 +102,8 @@ def _with_functions(
 
 def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
     """Yield (path in a weights file, variables) for a Keras layer and all below it."""
+    from .hdf5 import Stored
     from .paths import ClassCounter
-    from .weights import Stored
 
     own = [*layer._trainable_variables, *layer._non_trainable_variables]
     if getattr(layer, "quantization_mode", None) is not None:  # a file has another order

@@ -19,14 +19,17 @@ from ..models import Model, Sequential
 from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
+from .legacy_weights import NameLists
 from .paths import walk
-from .weights import Groups, fill
+from .weights import Groups, Pool
 
 MAX_SAMPLE_VALUES = 1 << 28
 MAX_TRIED_VALUES = 1 << 22  # of a sample on which a model with a Python `call` is tried
 
 
-def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what: str) -> Any:
+def rebuild(
+    entry: Any, groups: Groups | NameLists, custom_objects: Mapping[str, Any], what: str
+) -> Any:
     """Return the model that `entry` describes, with the variables of `groups`.
 
     Args:
@@ -48,7 +51,7 @@ def rebuild(entry: Any, groups: Groups, custom_objects: Mapping[str, Any], what:
         raise ModelFileError(f"{what}: {error}") from error.__cause__
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
         raise ModelFileError(f"{what}: no valid model: {shorten_text(error)}") from error
-    fill(model, groups, what)
+    groups.fill(model, what)
     return model
 
 
@@ -99,7 +102,7 @@ def _check_size(model: Any, part: Any) -> None:
 
 
 @contextmanager
-def _lent(paths: list[tuple[str, Any]], groups: Groups) -> Iterator[None]:
+def _lent(paths: list[tuple[str, Any]], groups: Groups | NameLists) -> Iterator[None]:
     """While a model is built, let its layers create only weights that are stored for them.
 
     So a config can ask for no more memory than the file has values, and no initializer runs.
@@ -108,7 +111,7 @@ def _lent(paths: list[tuple[str, Any]], groups: Groups) -> Iterator[None]:
     try:
         for root, top in paths:
             for path, layer in walk(top, root):
-                layer.__dict__["add_weight"] = _weight_maker(layer, groups.get(path, []))
+                layer.__dict__["add_weight"] = _weight_maker(layer, groups.pool(path))
                 lent.append(layer)
         yield
     finally:
@@ -116,17 +119,14 @@ def _lent(paths: list[tuple[str, Any]], groups: Groups) -> Iterator[None]:
             layer.__dict__.pop("add_weight", None)
 
 
-def _weight_maker(layer: Any, stored: list[Any]) -> Any:
-    shapes = [variable.shape for variable in stored]
-
+def _weight_maker(layer: Any, pool: Pool) -> Any:
     def add_weight(shape: Any = None, initializer: Any = None, *args: Any, **options: Any) -> Any:
         wanted = () if shape is None else tuple(shape)
-        if wanted not in shapes:
+        if not pool.take(wanted):
             raise ModelFileError(
                 f"layer {layer.name!r} ({type(layer).__name__}) needs a weight of shape {wanted}; "
-                f"the shapes stored for it are {[variable.shape for variable in stored]}."
+                f"the shapes stored for it that are left are {pool}."
             )
-        shapes.remove(wanted)
         return type(layer).add_weight(layer, shape, _blank, *args, **options)
 
     return add_weight

@@ -16,12 +16,16 @@ from typing import Any
 
 from ..models import Model, Sequential
 from .atomic import replacing
+from .hdf5 import need_h5py
 from .legacy_h5 import legacy_file
 from .paths import walk
 from .serialize import map_layers, serialize_keras_object
-from .weights import need_h5py
+from .tensors import write_tensors
 
 KERAS_VERSION = "3.15.1"  # whose form of the formats is written
+_NOT_BUILT = (
+    "Model '{}' is not built and has no weights to save: build it first, by calling it on data."
+)
 
 
 def save_model(
@@ -34,13 +38,15 @@ def save_model(
     """Save a model as a `.keras` file: configuration, weights and the optimizer's state.
 
     Keras 3 and `load_model` read it. Under a name that ends in ".h5" or ".hdf5" the file is of
-    Keras' legacy format, which Keras reads and `load_model` does not. A process that is killed at
-    any moment leaves the old or the new file, whole. The code of functions is not saved: who loads
-    a `Lambda` or a custom layer brings it along as `custom_objects`.
+    Keras' legacy format, which both read too. Under one that ends in ".safetensors" it is for
+    deployment: configuration and weights alone, which `load_model` maps into memory without h5py.
+    A process that is killed at any moment leaves the old or the new file, whole. The code of
+    functions is not saved: who loads a `Lambda` or a custom layer brings it along as
+    `custom_objects`.
 
     Args:
         model: the model. One that is not built is saved without weights, with a warning.
-        filepath: path of the file, ending in ".keras" (or ".h5", ".hdf5").
+        filepath: path of the file, ending in ".keras" (or ".h5", ".hdf5", ".safetensors").
         overwrite: whether an existing file may be replaced.
         include_optimizer: whether the optimizer, its state, the loss and the metrics of a compiled
             model are saved.
@@ -48,7 +54,7 @@ def save_model(
     Raises:
         ImportError: h5py is missing (`pip install 'coreops[keras]'`).
         ValueError: another extension, an existing file with `overwrite=False`, a layer that occurs
-            twice in a Sequential.
+            twice in a Sequential, a model that is not built as ".safetensors".
         TypeError: something in a layer's config cannot be written as JSON.
         NotImplementedError: a custom layer or model without `get_config()`.
         OSError: the file cannot be written, as `replacing` says.
@@ -57,13 +63,17 @@ def save_model(
 
         coreops.saving.save_model(model, "classifier.keras")
     """
-    path = _path(filepath, (".keras", ".h5", ".hdf5"), overwrite)
+    path = _path(filepath, (".keras", ".h5", ".hdf5", ".safetensors"), overwrite)
     if path.name.endswith(".weights.h5"):
         raise ValueError(
             "A file that ends in '.weights.h5' holds weights alone: call `save_weights`. "
             f"Received: filepath={str(path)!r}"
         )
-    need_h5py("Writing")
+    tensors = path.suffix == ".safetensors"
+    if tensors and not model.built:
+        raise ValueError(_NOT_BUILT.format(model.name))
+    if not tensors:
+        need_h5py("Writing")
     if not model.built:
         warnings.warn(
             f"Model '{model.name}' is not built: it is saved without weights. Build it first, by "
@@ -72,8 +82,12 @@ def save_model(
         )
     _refuse_shared_layers(model)
     config = serialize_keras_object(model)
-    if not include_optimizer:
+    if tensors or not include_optimizer:
         config = _uncompiled(config)
+    if tensors:
+        with replacing(path) as file:
+            write_tensors(file, model, config)
+        return
     if path.suffix != ".keras":
         _write(path, legacy_file(model, config, KERAS_VERSION))
         return
@@ -108,10 +122,7 @@ def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool
     path = _path(filepath, (".weights.h5",), overwrite)
     need_h5py("Writing")
     if not model.built:
-        raise ValueError(
-            f"Model '{model.name}' is not built and has no weights to save: build it first, by "
-            "calling it on data."
-        )
+        raise ValueError(_NOT_BUILT.format(model.name))
     _write(path, weights_file(model))
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from . import registry
 from .draft import holds_model, plain
 from .errors import shorten_text
-from .weights import Groups, Stored
+from .hdf5 import Stored
+from .legacy_weights import NameLists
+from .weights import Groups
 
 MAX_METRIC_VALUES = 1 << 22  # that the metrics of a file may keep, all together
 
@@ -54,17 +56,26 @@ def compile_as_saved(
         )
 
 
-def restore_optimizer(model: Any, groups: Groups, what: str) -> None:
+def restore_optimizer(model: Any, groups: Groups | NameLists, what: str) -> None:
     """Give the optimizer of a compiled model the state that a file has, if it has one.
 
     A state that does not fit is left out with a warning. So is, as in Keras, any state while the
     optimizer is not built: who compiles anew and loads weights keeps the new learning rate.
     """
     optimizer = getattr(model, "optimizer", None)
-    stored = groups.get("optimizer")
-    if optimizer is None or not stored:
+    stored = groups.optimizer
+    if optimizer is None or stored == []:
+        return
+    if stored is None:
+        warnings.warn(
+            f"{what}: the state of the optimizer is left out; its order is of before Keras 2.11.",
+            stacklevel=3,
+        )
         return
     fault = None
+    if len(stored) + 1 == len(optimizer.variables):  # Keras 2 kept no learning rate
+        rate = optimizer.variables[1]
+        stored = [stored[0], Stored(rate.shape, np.dtype(rate.dtype), rate.numpy), *stored[1:]]
     wanted = [(tuple(v.shape), _is_integer(v.dtype)) for v in optimizer.variables]
     if not optimizer.built:
         fault = "is not built: call `model.optimizer.build(model.trainable_variables)` first"

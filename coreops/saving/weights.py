@@ -1,187 +1,86 @@
-"""Weights as Keras stores them: HDF5 groups `<object>/vars` with datasets "0", "1", ...
-
-The HDF5 library is h5py, imported when a file is opened. It would follow links into other files and
-believe any size that a file declares; so the whole tree is checked before one value is read.
-"""
+"""Weights as Keras stores them: HDF5 groups `<object>/vars` with datasets "0", "1", ..."""
 
 from __future__ import annotations
 
-import io
-import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .archive import HDF5_MAGIC
 from .errors import ModelFileError, shorten
+from .hdf5 import Stored, damage, open_tree
 from .paths import walk
 
-if TYPE_CHECKING:
-    import h5py
-
-MAX_OBJECTS = 200_000
-MAX_DEPTH = 64
-MAX_NAME = 1_000
-_ITEM_SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "V": (2,)}
+_EARLY = "_layer_checkpoint_dependencies/"  # what Keras 2.12 called the list of layers
 
 
-class Stored(NamedTuple):
-    """One stored variable, known by its shape before its values are read."""
+class Pool:
+    """The shapes of stored variables for which layers that are being built may create weights."""
 
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    read: Callable[[], np.ndarray]
+    def __init__(self, shapes: Iterable[tuple[int, ...]]) -> None:
+        self.left = Counter(shapes)
+
+    def take(self, shape: tuple[int, ...]) -> bool:
+        """Whether there is a variable of the shape that is not yet taken; it is now."""
+        present = self.left[shape] > 0
+        self.left[shape] -= present
+        return present
+
+    def __str__(self) -> str:
+        shapes = list(self.left.elements()) if self.left.total() < 10 else list(self.left)[:10]
+        return shorten(shapes, 200)
 
 
-Groups = Mapping[str, list[Stored]]
-"""Path of an object, "layers/dense_1", to its variables in order."""
+class Groups(dict[str, list[Stored]]):
+    """Path of an object, "layers/dense_1", to its variables in order."""
 
+    @property
+    def optimizer(self) -> list[Stored]:
+        """The state of the model's optimizer."""
+        return self.get("optimizer", [])
 
-def need_h5py(doing: str = "Reading") -> Any:
-    """Import h5py, or raise the ImportError that says how to install it."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError(
-            f"{doing} Keras' model files needs h5py: pip install 'coreops[keras]'"
-        ) from error
-    return h5py
+    def pool(self, path: str) -> Pool:
+        """Return what the layer with a path may create."""
+        return Pool(variable.shape for variable in self.get(path, []))
+
+    def fill(self, model: Any, what: str) -> None:
+        """Put the variables into a built model."""
+        fill(model, self, what)
 
 
 @contextmanager
 def open_weights(data: bytes, what: str) -> Iterator[Groups]:
-    """Open an HDF5 file held in memory; its variables can be read inside the `with` block.
-
-    Args:
-        data: the whole file.
-        what: names the source in messages.
-
-    Raises:
-        ImportError: h5py is missing.
-        ModelFileError: not HDF5, damaged, or with anything that Keras does not write: links,
-            cycles, external or virtual storage, chunks, filters, foreign types, sizes beyond the
-            file's.
-    """
-    if not data.startswith(HDF5_MAGIC):
-        raise ModelFileError(f"{what} is not an HDF5 file.")
-    h5py = need_h5py()
-    with _damage(what):
-        file = h5py.File(io.BytesIO(data), "r")
-    with file:
-        with _damage(what):
-            groups = _Scan(h5py, len(data)).run(file)
+    """Open an HDF5 file of weights held in memory; its variables can be read inside the `with`
+    block. The arguments and errors are those of `hdf5.open_tree`."""
+    with open_tree(data, what) as tree:
+        with damage(what):
+            groups = grouped(tree.datasets)
         yield groups
 
 
-@contextmanager
-def _damage(what: str) -> Iterator[None]:
-    """Turn what h5py raises on a broken file into one class of error that names the file."""
-    try:
-        yield
-    except ModelFileError as error:
-        raise ModelFileError(f"{what}: {error}") from error.__cause__
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError, OverflowError) as error:
-        raise ModelFileError(f"{what} is a damaged HDF5 file: {shorten(str(error))}") from error
+def grouped(datasets: dict[str, Stored]) -> Groups:
+    """Return the variables of every object, in the order of their numbers.
 
-
-class _Scan:
-    """One walk over a file's tree: refuses what is not plain, collects the variables."""
-
-    def __init__(self, h5py: Any, budget: int) -> None:
-        self.h5py = h5py
-        self.file_size = self.budget = budget
-        self.seen: set[int] = set()
-        self.found: dict[str, dict[int, Stored]] = {}
-
-    def run(self, root: h5py.File) -> Groups:
-        """Return the variables of every object, in the order of their numbers."""
-        pending = [("", root, 0)]
-        while pending:
-            path, group, depth = pending.pop()
-            self.visit(group, path, depth)
-            for name in group:
-                child_path = f"{path}/{name}" if path else name
-                child = self.child(group, name, child_path)
-                if isinstance(child, self.h5py.Group):
-                    pending.append((child_path, child, depth + 1))
-                else:
-                    self.visit(child, child_path, depth + 1)
-                    self.dataset(child, child_path)
-        return {path: _in_order(path, numbered) for path, numbered in self.found.items()}
-
-    def visit(self, obj: Any, path: str, depth: int) -> None:
-        """Count an object; each may be reached once only, so no hard link can form a cycle."""
-        address = self.h5py.h5o.get_info(obj.id).addr
-        if address in self.seen:
-            raise ModelFileError(f"{shorten(path)} is linked from two places.")
-        self.seen.add(address)
-        if len(self.seen) > MAX_OBJECTS:
-            raise ModelFileError(f"more than {MAX_OBJECTS:,} groups and datasets.")
-        if depth > MAX_DEPTH:
-            raise ModelFileError(f"groups are nested more than {MAX_DEPTH} deep.")
-
-    def child(self, group: h5py.Group, name: str, path: str) -> Any:
-        """Return what a hard link leads to; all other links are refused unopened."""
-        if len(name) > MAX_NAME:
-            raise ModelFileError(f"the name {shorten(name)} is too long.")
-        link = group.get(name, getlink=True)
-        if not isinstance(link, self.h5py.HardLink):
-            raise ModelFileError(f"{shorten(path)} is a {type(link).__name__}, not stored data.")
-        kind = group.get(name, getclass=True)
-        if kind not in (self.h5py.Group, self.h5py.Dataset):
-            raise ModelFileError(f"{shorten(path)} is neither a group nor a dataset.")
-        return group[name]
-
-    def dataset(self, dataset: h5py.Dataset, path: str) -> None:
-        """Refuse a dataset that is not plain numbers inside this file, else note it."""
-        where = shorten(path)
-        creation = dataset.id.get_create_plist()
-        if creation.get_external_count():
-            raise ModelFileError(f"{where} keeps its values in another file.")
-        layouts = (self.h5py.h5d.CONTIGUOUS, self.h5py.h5d.COMPACT)
-        if creation.get_layout() not in layouts or creation.get_nfilters():
-            raise ModelFileError(
-                f"{where} is chunked, compressed or virtual, which Keras does not write."
-            )
-        classes = (self.h5py.h5t.INTEGER, self.h5py.h5t.FLOAT, self.h5py.h5t.OPAQUE)
-        if dataset.id.get_type().get_class() not in classes:
-            raise ModelFileError(f"{where} does not hold numbers.")
-        dtype, shape = dataset.dtype, dataset.shape
-        if shape is None or dtype.itemsize not in _ITEM_SIZES.get(dtype.kind, ()):
-            raise ModelFileError(f"{where} has the unknown type {shorten(str(dtype))}.")
-        size = math.prod(shape) * dtype.itemsize
-        self.budget -= size
-        if self.budget < 0:
-            raise ModelFileError(
-                f"{where} declares shape {shorten(shape)}: more bytes than the file has."
-            )
-        offset = dataset.id.get_offset()
-        past_end = offset is not None and offset + size > self.file_size
-        if dataset.id.get_storage_size() != size or past_end:
-            raise ModelFileError(f"{where} of shape {shorten(shape)} is not wholly stored.")
-        owner, _, number = path.rpartition("/")
-        if owner.endswith("/vars") and number.isascii() and number.isdigit() and len(number) < 7:
-            numbered = self.found.setdefault(owner.removesuffix("/vars"), {})
-            numbered[int(number)] = Stored(tuple(map(int, shape)), dtype, lambda: _values(dataset))
+    Raises:
+        ModelFileError: the variables of an object are not numbered 0, 1, 2, ...
+    """
+    found: dict[str, dict[int, Stored]] = {}
+    for path, stored in datasets.items():
+        owner, _, number = path.replace(_EARLY, "layers/").rpartition("/")
+        numeric = number.isascii() and number.isdigit() and len(number) < 7
+        if numeric and (owner == "vars" or owner.endswith("/vars")):
+            owner = owner.removesuffix("vars").removesuffix("/")
+            found.setdefault(owner, {})[int(number)] = stored
+    return Groups((path, _in_order(path, numbered)) for path, numbered in found.items())
 
 
 def _in_order(path: str, numbered: dict[int, Stored]) -> list[Stored]:
     if sorted(numbered) != list(range(len(numbered))):
         raise ModelFileError(f"{shorten(path)}/vars is not numbered 0, 1, 2, ...")
     return [numbered[number] for number in range(len(numbered))]
-
-
-def _values(dataset: h5py.Dataset) -> np.ndarray:
-    """Read a dataset; bfloat16 (two opaque bytes) becomes float32, exactly."""
-    with _damage(f"dataset {dataset.name}"):
-        values = np.asarray(dataset[()])
-    if values.dtype.kind == "V":
-        bits = np.frombuffer(values.tobytes(), "<u2").astype(np.uint32) << 16
-        return bits.view(np.float32).reshape(values.shape)
-    return values
 
 
 # --- weights into a model ---------------------------------------------------------------------
@@ -249,4 +148,4 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
             raise ModelFileError(message)
         warnings.warn(message, stacklevel=3)
     for variable, values in fitting:
-        variable.assign(values.read())
+        variable.adopt(values.read())

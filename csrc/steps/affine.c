@@ -83,12 +83,13 @@ static void set_real(void *data, ptrdiff_t i, int item, double value) {
 }
 
 /* After x w + bias: x (w scale) + ((bias - center) scale + shift). */
-int co_affine_fold(co_plan *plan, const co_step *step, int *w, int *bias) {
+int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int *bias) {
     const co_affine *own = step->u.own;
     const int item = plan->item_bytes;
-    const ptrdiff_t k = plan->weights[*w].k, n = plan->weights[*w].n;
-    if (plan->trainer || step->kind != &affine || own->run != 1 || own->n != n) return 0;
-    const int scaled = co_plan_own_weight(plan, k, n), shifted = co_plan_own_weight(plan, 1, n);
+    const ptrdiff_t k = plan->weights[*w].k, columns = plan->weights[*w].n;
+    if (plan->trainer || own->run != 1 || own->n != n) return 0;
+    const int scaled = co_plan_own_weight(plan, k, columns);
+    const int shifted = co_plan_own_weight(plan, 1, n);
     if (scaled < 0 || shifted < 0) return 0;
     const co_weights *from = plan->weights;
     const void *scale = from[step->w[SCALE]].data;
@@ -98,14 +99,17 @@ int co_affine_fold(co_plan *plan, const co_step *step, int *w, int *bias) {
         const double t = step->w[SHIFT] < 0 ? 0 : real_at(from[step->w[SHIFT]].data, j, item);
         set_real(from[shifted].copy, j, item, (b - c) * real_at(scale, j, item) + t);
     }
-    plan->kernels->affine(k, n, 1, from[*w].data, NULL, scale, NULL, from[scaled].copy);
+    plan->kernels->affine(n ? k * columns / n : 0, n, 1, from[*w].data, NULL, scale, NULL,
+                          from[scaled].copy);
     *w = scaled;
     *bias = shifted;
     return 1;
 }
 
 static int join(co_plan *plan, co_step *before, const co_step *step) {
-    if (!co_dense_takes_affine(plan, before, step)) return 0;
+    if (!co_dense_takes_affine(plan, before, step) && !co_conv_takes_affine(plan, before, step) &&
+        !co_depthwise_takes_affine(plan, before, step))
+        return 0;
     free(step->u.own);
     return 1;
 }

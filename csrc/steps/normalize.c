@@ -6,10 +6,10 @@
 
 static const co_kind layer_norm, layer_norm_grad, gamma_grad;
 
-typedef struct co_rows {
+typedef struct co_layer_norm {
     ptrdiff_t n;
     double epsilon;
-} co_rows;
+} co_layer_norm;
 
 enum { GAMMA, BETA }; /* of a step's weights */
 
@@ -20,9 +20,9 @@ int co_plan_layer_norm(co_plan *plan, int x, ptrdiff_t n, double epsilon, int ga
     if (positions < 0) return (int)positions;
     if (!co_is_vector(plan, gamma, n) || !co_is_vector(plan, beta, n)) return CO_BAD_PLAN;
     co_step step = co_step_of(&layer_norm, x, positions);
-    co_rows *own = malloc(sizeof *own);
+    co_layer_norm *own = malloc(sizeof *own);
     if (!own) return CO_NO_MEMORY;
-    *own = (co_rows){n, epsilon};
+    *own = (co_layer_norm){n, epsilon};
     step.u.own = own;
     step.w[GAMMA] = gamma;
     step.w[BETA] = beta;
@@ -39,7 +39,7 @@ static co_status pack(co_plan *plan, co_step *step) {
 
 static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                 ptrdiff_t units) {
-    const co_rows *own = step->u.own;
+    const co_layer_norm *own = step->u.own;
     job->plan->kernels->layer_norm(co_positions(job, step, units), own->n,
                                    co_locate(job, arena, step->in[0], first), step->form[GAMMA],
                                    step->form[BETA], own->epsilon,
@@ -48,7 +48,7 @@ static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
 
 static void run_grad(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                      ptrdiff_t units) {
-    const co_rows *own = step->u.own;
+    const co_layer_norm *own = step->u.own;
     char *made = co_locate(job, arena, step->out[0], first);
     const int to_x = step->kind == &layer_norm_grad;
     job->plan->kernels->layer_norm_grad(
@@ -58,7 +58,7 @@ static void run_grad(const co_job *job, const co_step *step, char *arena, ptrdif
 }
 
 static void back(co_backward *back, const co_step *step) {
-    const co_rows *own = step->u.own;
+    const co_layer_norm *own = step->u.own;
     const int dy = back->gradient[step->out[0]];
     if (co_weight_learns(back->plan, step->w[GAMMA])) {
         co_step to = *step;

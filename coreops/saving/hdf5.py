@@ -1,0 +1,185 @@
+"""HDF5 files from others: what is in them, checked before one value is read.
+
+The library is h5py, imported when a file is opened. It would follow links into other files and
+believe any size that a file declares; so the whole tree is walked first, and what Keras never
+writes is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .archive import HDF5_MAGIC
+from .attributes import Attributes
+from .errors import ModelFileError, shorten
+
+if TYPE_CHECKING:
+    import h5py
+
+MAX_OBJECTS = 200_000
+MAX_DEPTH = 64
+MAX_NAME = 1_000
+_ITEM_SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "V": (2,)}
+
+
+class Stored(NamedTuple):
+    """One stored variable, known by its shape before its values are read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], np.ndarray]
+
+
+class Tree(NamedTuple):
+    """What an HDF5 file holds."""
+
+    datasets: dict[str, Stored]
+    """Path of a dataset, "layers/dense/vars/0", to what it holds."""
+    groups: dict[str, int]
+    """Path of a group, "" for the first, to the place of its header in the file."""
+    attributes: Attributes
+
+
+def need_h5py(doing: str = "Reading") -> Any:
+    """Import h5py, or raise the ImportError that says how to install it."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(
+            f"{doing} Keras' model files needs h5py: pip install 'coreops[keras]'"
+        ) from error
+    return h5py
+
+
+@contextmanager
+def open_tree(data: bytes, what: str) -> Iterator[Tree]:
+    """Open an HDF5 file held in memory; its datasets can be read inside the `with` block.
+
+    Args:
+        data: the whole file.
+        what: names the source in messages.
+
+    Raises:
+        ImportError: h5py is missing.
+        ModelFileError: not HDF5, damaged, or with anything that Keras does not write: links,
+            cycles, external or virtual storage, chunks, filters, foreign types, sizes beyond the
+            file's.
+    """
+    if not data.startswith(HDF5_MAGIC):
+        raise ModelFileError(f"{what} is not an HDF5 file.")
+    h5py = need_h5py()
+    with damage(what):
+        file = h5py.File(io.BytesIO(data), "r")
+    with file:
+        with damage(what):
+            tree = _Scan(h5py, data).run(file)
+        yield tree
+
+
+@contextmanager
+def damage(what: str) -> Iterator[None]:
+    """Turn what h5py raises on a broken file into one class of error that names the file."""
+    try:
+        yield
+    except ModelFileError as error:
+        raise ModelFileError(f"{what}: {error}") from error.__cause__
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(f"{what} is a damaged HDF5 file: {shorten(str(error))}") from error
+
+
+class _Scan:
+    """One walk over a file's tree: refuses what is not plain, notes the rest."""
+
+    def __init__(self, h5py: Any, data: bytes) -> None:
+        self.h5py = h5py
+        self.file_size = self.budget = len(data)
+        self.seen: set[int] = set()
+        self.tree = Tree({}, {}, Attributes(data))
+
+    def run(self, root: h5py.File) -> Tree:
+        """Return what there is below the root."""
+        pending = [("", root, 0)]
+        while pending:
+            path, group, depth = pending.pop()
+            self.tree.groups[path] = self.visit(group, path, depth)
+            for name in group:
+                child_path = f"{path}/{name}" if path else name
+                child = self.child(group, name, child_path)
+                if isinstance(child, self.h5py.Group):
+                    pending.append((child_path, child, depth + 1))
+                else:
+                    self.visit(child, child_path, depth + 1)
+                    self.dataset(child, child_path)
+        return self.tree
+
+    def visit(self, obj: Any, path: str, depth: int) -> int:
+        """Count an object; each may be reached once only, so no hard link can form a cycle."""
+        address = self.h5py.h5o.get_info(obj.id).addr
+        if address in self.seen:
+            raise ModelFileError(f"{shorten(path)} is linked from two places.")
+        self.seen.add(address)
+        if len(self.seen) > MAX_OBJECTS:
+            raise ModelFileError(f"more than {MAX_OBJECTS:,} groups and datasets.")
+        if depth > MAX_DEPTH:
+            raise ModelFileError(f"groups are nested more than {MAX_DEPTH} deep.")
+        return address
+
+    def child(self, group: h5py.Group, name: str, path: str) -> Any:
+        """Return what a hard link leads to; all other links are refused unopened."""
+        if len(name) > MAX_NAME:
+            raise ModelFileError(f"the name {shorten(name)} is too long.")
+        link = group.get(name, getlink=True)
+        if not isinstance(link, self.h5py.HardLink):
+            raise ModelFileError(f"{shorten(path)} is a {type(link).__name__}, not stored data.")
+        kind = group.get(name, getclass=True)
+        if kind not in (self.h5py.Group, self.h5py.Dataset):
+            raise ModelFileError(f"{shorten(path)} is neither a group nor a dataset.")
+        return group[name]
+
+    def dataset(self, dataset: h5py.Dataset, path: str) -> None:
+        """Refuse a dataset that is not plain numbers inside this file, else note it."""
+        where = shorten(path)
+        creation = dataset.id.get_create_plist()
+        if creation.get_external_count():
+            raise ModelFileError(f"{where} keeps its values in another file.")
+        layouts = (self.h5py.h5d.CONTIGUOUS, self.h5py.h5d.COMPACT)
+        if creation.get_layout() not in layouts or creation.get_nfilters():
+            raise ModelFileError(
+                f"{where} is chunked, compressed or virtual, which Keras does not write."
+            )
+        classes = (self.h5py.h5t.INTEGER, self.h5py.h5t.FLOAT, self.h5py.h5t.OPAQUE)
+        if dataset.id.get_type().get_class() not in classes:
+            raise ModelFileError(f"{where} does not hold numbers.")
+        dtype, shape = dataset.dtype, dataset.shape
+        if shape is None or dtype.itemsize not in _ITEM_SIZES.get(dtype.kind, ()):
+            raise ModelFileError(f"{where} has the unknown type {shorten(str(dtype))}.")
+        size = math.prod(shape) * dtype.itemsize
+        self.budget -= size
+        if self.budget < 0:
+            raise ModelFileError(
+                f"{where} declares shape {shorten(shape)}: more bytes than the file has."
+            )
+        offset = dataset.id.get_offset()
+        past_end = offset is not None and offset + size > self.file_size
+        if dataset.id.get_storage_size() != size or past_end:
+            raise ModelFileError(f"{where} of shape {shorten(shape)} is not wholly stored.")
+        self.tree.datasets[path] = Stored(tuple(map(int, shape)), dtype, lambda: _values(dataset))
+
+
+def _values(dataset: h5py.Dataset) -> np.ndarray:
+    """Read a dataset; bfloat16 (two opaque bytes) becomes float32, exactly."""
+    with damage(f"dataset {dataset.name}"):
+        values = np.asarray(dataset[()])
+    return widened(values) if values.dtype.kind == "V" else values
+
+
+def widened(values: np.ndarray) -> np.ndarray:
+    """Return values of bfloat16, held as two bytes each, as float32."""
+    bits = np.frombuffer(values.tobytes(), "<u2").astype(np.uint32) << 16
+    return bits.view(np.float32).reshape(values.shape)

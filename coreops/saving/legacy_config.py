@@ -1,0 +1,292 @@
+"""Configs of Keras 1 and 2, translated into those of Keras 3: the loader knows no others.
+
+Everything here is a function of configs alone: nothing is made, looked up or allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import _legacy
+from .errors import ModelFileError, shorten
+from .legacy_graph import modern_graph
+
+MAX_NESTING = 20
+_MODELS = ("Sequential", "Functional", "Model")
+_INNER = ("layer", "forward_layer", "backward_layer", "cell")  # where wrappers keep layers
+
+CLASSES = {
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "CuDNNLSTM": "LSTM",
+    "CuDNNGRU": "GRU",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "LSTMV2": "LSTM",
+    "GRUV2": "GRU",
+}
+_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell", "RNN")
+_CONVOLUTIONS = ("Conv1D", "Conv2D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D")
+_POOLINGS = tuple(f"{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2))
+
+# What Keras 2 wrote of the first layer of a model, of the way in which it computed, and of where
+# the code of a Lambda came from. Other keys with no effect are left out by the loader itself.
+_DROPPED = {
+    "": ("batch_input_shape", "input_dtype", "create_input"),
+    "Embedding": ("input_length", "dropout"),
+    "Lambda": ("function_type", "module", "output_shape_type", "output_shape_module"),
+    "BatchNormalization": ("renorm", "fused", "virtual_batch_size", "adjustment", "mode"),
+    **dict.fromkeys(_RECURRENT, ("implementation", "consume_less", "input_dim", "input_length")),
+    **dict.fromkeys(_CONVOLUTIONS, ("input_dim", "input_length")),
+    "Dense": ("input_dim",),
+}
+# Some of these mean something where they are not what is given here.
+_ONLY = {
+    "time_major": (False, None),
+    "mode": (0, None),
+    "renorm": (False, None),
+    "dropout": (0, 0.0, None),
+}
+_RECURRENT_NAMES = {
+    "output_dim": "units",
+    "init": "kernel_initializer",
+    "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation",
+    "W_regularizer": "kernel_regularizer",
+    "U_regularizer": "recurrent_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+}
+_POOLING_NAMES = {"pool_length": "pool_size", "stride": "strides", "border_mode": "padding"}
+_CONVOLUTION_NAMES = {
+    **_legacy.RENAMED["Dense"],
+    "nb_filter": "filters",
+    "filter_length": "kernel_size",
+    "border_mode": "padding",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "atrous_rate": "dilation_rate",
+}
+# class -> old keyword -> new keyword, beyond those that the layers themselves still take
+_RENAMED = {
+    **dict.fromkeys(_RECURRENT, _RECURRENT_NAMES),
+    **dict.fromkeys(_CONVOLUTIONS, _CONVOLUTION_NAMES),
+    **dict.fromkeys(_POOLINGS, _POOLING_NAMES),
+    "Embedding": {
+        "init": "embeddings_initializer",
+        "W_regularizer": "embeddings_regularizer",
+        "W_constraint": "embeddings_constraint",
+    },
+    "BatchNormalization": {
+        "beta_init": "beta_initializer",
+        "gamma_init": "gamma_initializer",
+    },
+    "ActivityRegularization": {},
+    "SpatialDropout1D": {"p": "rate"},
+    "SpatialDropout2D": {"p": "rate"},
+    "GaussianDropout": {"p": "rate"},
+    "GaussianNoise": {"sigma": "stddev"},
+}
+_DATA_FORMATS = {"tf": "channels_last", "th": "channels_first"}
+_REGULARIZERS = {"WeightRegularizer": "L1L2", "ActivityRegularizer": "L1L2"}
+
+
+def modern_model(entry: Any) -> dict[str, Any]:
+    """Return a serialised model of Keras 1 or 2 in the form of Keras 3.
+
+    Args:
+        entry: {"class_name", "config", ...} from an untrusted file.
+
+    Raises:
+        ModelFileError: what Keras 3 has no words for, or no serialised model.
+    """
+    if not _is_entry(entry):
+        raise ModelFileError(f"{shorten(entry, 60)} is not a serialised model.")
+    return _layer(entry, 0)
+
+
+def _is_entry(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("class_name"), str)
+        and isinstance(value.get("config"), (dict, list))
+    )
+
+
+def _layer(entry: dict[str, Any], depth: int) -> dict[str, Any]:
+    """Return a serialised layer or model."""
+    if depth > MAX_NESTING:
+        raise ModelFileError(f"models are nested more than {MAX_NESTING} deep.")
+    class_name, config = entry["class_name"], entry["config"]
+    if class_name in _MODELS and _is_of_keras(entry):
+        return _model(entry, depth)
+    if not isinstance(config, dict):
+        return entry
+    class_name = CLASSES.get(class_name, class_name)
+    renamed = {**_legacy.RENAMED.get(class_name, {}), **_RENAMED.get(class_name, {})}
+    config = {renamed.get(key, key): value for key, value in config.items()}
+    for key in ("", class_name):
+        for name in _DROPPED.get(key, ()):
+            value = config.pop(name, None)
+            _refuse_meaning(entry, name, value)
+    _refuse_meaning(entry, "time_major", config.pop("time_major", None))
+    config = {key: _value(key, value) for key, value in config.items()}
+    change = _CHANGES.get(class_name)
+    if change is not None:
+        change(config, entry["class_name"])
+    for key in _INNER:
+        if _is_entry(config.get(key)):
+            config[key] = _layer(config[key], depth + 1)
+    if isinstance(config.get("cells"), list):
+        cells = config["cells"]
+        config["cells"] = [_layer(cell, depth + 1) if _is_entry(cell) else cell for cell in cells]
+    return {**entry, "class_name": class_name, "config": config}
+
+
+def _is_of_keras(entry: dict[str, Any]) -> bool:
+    module = entry.get("module") or "keras"
+    return isinstance(module, str) and module.partition(".")[0] in ("keras", "tf_keras")
+
+
+def _refuse_meaning(entry: dict[str, Any], name: str, value: Any) -> None:
+    if name in _ONLY and value not in _ONLY[name]:
+        raise ModelFileError(
+            f"{shorten(entry['class_name'], 60)}: the option {name}={shorten(value, 60)} of old "
+            "versions of Keras is not available here."
+        )
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+
+def _model(entry: dict[str, Any], depth: int) -> dict[str, Any]:
+    config = entry["config"]
+    if isinstance(config, list):  # a Sequential before Keras 2.2.3
+        config = {"layers": config}
+    layers = config.get("layers")
+    if not isinstance(layers, list):
+        raise ModelFileError("a model's `layers` is not a list.")
+    functional = entry["class_name"] != "Sequential"
+    if not functional:
+        layers = _with_input(layers)
+    layers = [_layer(layer, depth + 1) if _is_entry(layer) else layer for layer in layers]
+    config = {"name": None, **config, "layers": layers}
+    if functional:
+        config = modern_graph(config)
+    elif config["name"] is None:
+        config["name"] = "sequential"
+    kept = {key: value for key, value in entry.items() if key not in ("registered_name", "module")}
+    class_name = "Functional" if functional else "Sequential"
+    return {**kept, "module": "keras", "class_name": class_name, "config": config}
+
+
+def _with_input(layers: list[Any]) -> list[Any]:
+    """Return the layers of a Sequential with the InputLayer that its first one stands for."""
+    first: Any = layers[0] if layers else None
+    if not _is_entry(first) or not isinstance(first["config"], dict):
+        return layers
+    config = first["config"]
+    shape = config.get("batch_input_shape")
+    if shape is None or first["class_name"] == "InputLayer":
+        return layers
+    name = f"{config.get('name')}_input"
+    made = {"name": name, "batch_input_shape": shape, "dtype": config.get("input_dtype")}
+    if made["dtype"] is None:
+        made["dtype"] = config.get("dtype", "float32")
+    return [{"class_name": "InputLayer", "config": made}, *layers]
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def _value(key: str, value: Any) -> Any:
+    """Return the value of an option."""
+    if key in ("activation", "recurrent_activation"):
+        return _activation(value)
+    if key.endswith(("_regularizer", "_constraint", "_initializer")):
+        return _named(value)
+    if key == "data_format" and isinstance(value, str):
+        return _DATA_FORMATS.get(value, value)
+    return value
+
+
+def _activation(value: Any) -> Any:
+    """Return an activation; what was hard_sigmoid before Keras 3 is another function there."""
+    name = value
+    if isinstance(value, dict) and isinstance(value.get("config"), str):
+        name = value["config"]  # a function by name
+    return "legacy_hard_sigmoid" if name == "hard_sigmoid" else value
+
+
+def _named(value: Any) -> Any:
+    """Return an initializer, regularizer or constraint."""
+    if not isinstance(value, dict):
+        return value
+    if "class_name" not in value and isinstance(value.get("name"), str):  # Keras 1
+        config = {key: item for key, item in value.items() if key != "name"}
+        if "m" in config:
+            config["max_value"] = config.pop("m")
+        name = value["name"]
+        return {"class_name": _REGULARIZERS.get(name, name), "config": config}
+    inner = value.get("config")
+    if isinstance(inner, dict) and "dtype" in inner:  # of TensorFlow 1
+        return {**value, "config": {key: item for key, item in inner.items() if key != "dtype"}}
+    return value
+
+
+# --- single classes -------------------------------------------------------------------------------
+
+
+def _input_layer(config: dict[str, Any], class_name: str) -> None:
+    if "batch_shape" not in config and "shape" not in config:
+        raise ModelFileError(f"{class_name} without a shape.")
+
+
+def _lstm(config: dict[str, Any], class_name: str) -> None:
+    forget = config.pop("forget_bias_init", None)
+    if forget is not None:
+        config["unit_forget_bias"] = forget in ("one", "ones")
+    if class_name.startswith("CuDNN"):
+        config["recurrent_activation"] = "sigmoid"
+
+
+def _gru(config: dict[str, Any], class_name: str) -> None:
+    if class_name.startswith("CuDNN"):
+        config["recurrent_activation"] = "sigmoid"
+        config["reset_after"] = True
+    config.setdefault("reset_after", False)  # there was no other before it had a name
+
+
+def _batch_normalization(config: dict[str, Any], class_name: str) -> None:
+    axis = config.get("axis")
+    if isinstance(axis, list) and len(axis) == 1:
+        config["axis"] = axis[0]
+
+
+def _convolution(config: dict[str, Any], class_name: str) -> None:
+    rows, columns = config.pop("nb_row", None), config.pop("nb_col", None)
+    if rows is not None or columns is not None:
+        config["kernel_size"] = [rows, columns]
+    _ordered(config, class_name)
+
+
+def _ordered(config: dict[str, Any], class_name: str) -> None:
+    ordering = config.pop("dim_ordering", None)
+    if ordering not in (None, "default"):
+        config["data_format"] = _DATA_FORMATS.get(str(ordering), ordering)
+
+
+_CHANGES: dict[str, Callable[[dict[str, Any], str], None]] = {
+    "InputLayer": _input_layer,
+    "LSTM": _lstm,
+    "GRU": _gru,
+    "GRUCell": _gru,
+    "BatchNormalization": _batch_normalization,
+    "Flatten": _ordered,
+    **dict.fromkeys(_CONVOLUTIONS, _convolution),
+    **dict.fromkeys((*_POOLINGS, "ZeroPadding2D", "UpSampling2D", "SpatialDropout2D"), _ordered),
+    **dict.fromkeys(("GlobalMaxPooling2D", "GlobalAveragePooling2D"), _ordered),
+}

@@ -1,0 +1,414 @@
+"""Files of Keras 1 and 2, against what Keras itself computed; and the legacy files of Keras 3."""
+
+import io
+import json
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from keras_cases import FILES, h5py, refuse  # noqa: F401 - fixture
+
+import coreops
+from coreops.saving import load_model, load_weights, registry
+from coreops.saving.errors import ModelFileError
+from coreops.saving.legacy_config import modern_model
+
+pytestmark = pytest.mark.usefixtures("h5py")
+
+with zipfile.ZipFile(FILES.parent / "legacy_files.zip") as archive:
+    MEMBERS = {name: archive.read(name) for name in archive.namelist()}
+RECORDS = np.load(io.BytesIO(MEMBERS["expected.npz"]))
+NAMES = sorted({key.partition("/")[0] for key in RECORDS.files})
+GRAPHS = {"branches", "shared", "initial_state", "model_in_model"}
+
+
+def square(x):
+    return x * x
+
+
+def arrays(name, kind):
+    """The inputs (x) or outputs (y) of a case."""
+    return [RECORDS[key] for key in sorted(RECORDS.files) if key.startswith(f"{name}/{kind}")]
+
+
+def missing(config):
+    """Layers of a config that coreops does not have."""
+    if isinstance(config, list):
+        return {name for part in config for name in missing(part)}
+    if not isinstance(config, dict):
+        return set()
+    found = {name for part in config.values() for name in missing(part)}
+    name = config.get("class_name")
+    if (
+        "config" in config
+        and isinstance(config["config"], dict)
+        and "trainable" in config["config"]
+    ):
+        found |= {name} - registry.known("layers").keys() - {"Functional", "Sequential"}
+    return found
+
+
+def config_of(name):
+    with zipfile.ZipFile(io.BytesIO(MEMBERS[f"{name}.keras"])) as archive:
+        return json.loads(archive.read("config.json"))
+
+
+def member(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(MEMBERS[name])
+    return path
+
+
+def load(path, **options):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*the state of the optimizer")
+        return load_model(path, custom_objects={"squared": square}, **options)
+
+
+def assert_equal_outputs(model, name):
+    inputs, wanted = arrays(name, "x"), arrays(name, "y")
+    outputs = model(inputs[0] if len(inputs) == 1 else inputs)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    for output, y in zip(outputs, wanted, strict=True):
+        bound = 1e-12 if y.dtype == np.float64 else 1e-5
+        np.testing.assert_allclose(output, y, rtol=bound, atol=bound * max(1, np.abs(y).max()))
+
+
+def skip_without_layers(name):
+    absent = missing(config_of(name))
+    if absent:
+        pytest.skip(f"no {', '.join(sorted(absent))} yet")
+
+
+# --- Keras 2 --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_keras_2(name, suffix, tmp_path):
+    skip_without_layers(name)
+    model = load(member(tmp_path, f"{name}.{suffix}"))
+    assert_equal_outputs(model, name)
+
+
+@pytest.mark.parametrize("name", ["dense", "nested", "lstm", "normalized", "branches"])
+@pytest.mark.parametrize("kind", ["h5", "weights-only.h5"])
+def test_load_weights(name, kind, tmp_path):
+    skip_without_layers(name)
+    model = load(member(tmp_path, f"{name}.keras"), compile=False)
+    for variable in model.weights:
+        variable.assign(np.zeros(variable.shape))
+    path = tmp_path / f"{name}.weights-only.h5"
+    path.write_bytes(MEMBERS[f"{name}.{kind}"])
+    model.load_weights(path)
+    assert_equal_outputs(model, name)
+
+
+def test_old_hard_sigmoid(tmp_path):
+    """0.2 x + 0.5 and not x / 6 + 0.5: Keras 3 itself reads such a file wrongly."""
+    model = load(member(tmp_path, "hard_sigmoid.h5"))
+    x = np.array([[1.0, -1.0, 2.0, 0.5]], np.float32)
+    first = model.layers[0]
+    np.testing.assert_allclose(
+        first(x), np.clip(0.2 * (x @ first.kernel.value + first.bias.value) + 0.5, 0, 1), rtol=1e-6
+    )
+    model.save(tmp_path / "again.keras")  # it keeps its meaning in a file of Keras 3's form
+    assert_equal_outputs(load_model(tmp_path / "again.keras"), "hard_sigmoid")
+
+
+def test_compiled_as_it_was(tmp_path):
+    for suffix in ("h5", "keras"):
+        model = load(member(tmp_path, f"dense.{suffix}"))
+        assert type(model.optimizer).__name__ == "Adam"
+        assert int(model.optimizer.iterations) == 2
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+        assert np.abs(model.optimizer.variables[2].numpy()).max() > 0
+        x = arrays("dense", "x")[0]
+        model.fit(x, np.eye(2)[[0, 1, 0]], verbose=0)
+        model = load(member(tmp_path, f"losses_as_objects.{suffix}"))
+        assert model.optimizer.momentum == 0.9
+        assert model.loss.get_config()["from_logits"] is True
+
+
+def test_optimizer_in_an_old_order_begins_anew(tmp_path):
+    path = member(tmp_path, "legacy_optimizer.h5")
+    with pytest.warns(UserWarning, match=r"before Keras 2\.11"):
+        model = load_model(path)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    assert int(model.optimizer.iterations) == 0
+    model.fit(np.ones((2, 4)), np.ones((2, 3)), verbose=0)
+
+
+def test_code_of_a_lambda_is_refused(tmp_path):
+    for suffix in ("h5", "keras"):
+        path = member(tmp_path, f"named_lambda.{suffix}")
+        refuse(path, "custom_objects={'squared': function}")
+        refuse(path, "never run", safe_mode=False)
+
+
+def test_hdf5_under_the_name_of_an_archive(tmp_path):
+    """What tf.keras before 2.12 wrote for `model.save("m.keras")`."""
+    path = tmp_path / "m.keras"
+    path.write_bytes(MEMBERS["dense.h5"])
+    assert_equal_outputs(load(path), "dense")
+
+
+def test_weights_by_name(tmp_path):
+    layers = coreops.layers
+    model = coreops.Sequential(
+        [coreops.Input((4,)), layers.Dense(5, name="dense"), layers.Dense(7, name="other")]
+    )
+    other = model.layers[1].get_weights()
+    path = member(tmp_path, "dense.weights-only.h5")
+    with pytest.raises(ModelFileError, match=r"'other' has variables \[\(5, 7\), \(7,\)\]"):
+        load_weights(model, path)
+    load_weights(model, path, by_name=True)
+    original = load(member(tmp_path, "dense.h5"))
+    np.testing.assert_array_equal(model.get_weights()[0], original.get_weights()[0])
+    np.testing.assert_array_equal(model.layers[1].get_weights()[0], other[0])
+    with pytest.warns(UserWarning, match="do not fit"):
+        load_weights(model, path, skip_mismatch=True)
+    model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(ValueError, match="legacy"):
+        load_weights(model, tmp_path / "m.weights.h5", by_name=True)
+
+
+def test_another_number_of_layers(tmp_path):
+    model = coreops.Sequential([coreops.Input((4,)), coreops.layers.Dense(5)])
+    with pytest.raises(ModelFileError, match="weights for 2 layers, the model has 1"):
+        load_weights(model, member(tmp_path, "dense.weights-only.h5"))
+    with pytest.raises(ModelFileError, match="load_weights"):
+        load_model(member(tmp_path, "dense.weights-only.h5"))
+
+
+# --- Keras 1 and the first versions of Keras 2 ----------------------------------------------------
+
+
+def write(h5py, path, layers, weights, version="1.2.2", backend="tensorflow"):  # noqa: F811
+    """A file in the form of Keras 1: names of a fixed length, lists as configs."""
+    config = {"class_name": "Sequential", "config": layers}
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = np.bytes_(version)
+        file.attrs["backend"] = np.bytes_(backend)
+        file.attrs["model_config"] = np.bytes_(json.dumps(config))
+        root = file.create_group("model_weights")
+        root.attrs["layer_names"] = np.array(list(weights), "S")
+        for name, values in weights.items():
+            group = root.create_group(name)
+            names = [f"{name}_{i}" for i in range(len(values))]
+            group.attrs["weight_names"] = np.array(names, "S") if names else np.zeros(0)
+            for key, value in zip(names, values, strict=True):
+                group[key] = value
+    return path
+
+
+def test_keras_1(h5py, rng, tmp_path):  # noqa: F811
+    kernel, bias = rng.normal(size=(4, 3)).astype("f4"), rng.normal(size=3).astype("f4")
+    layers = [
+        {
+            "class_name": "Dense",
+            "config": {
+                "name": "dense_1",
+                "trainable": True,
+                "batch_input_shape": [None, 4],
+                "input_dtype": "float32",
+                "input_dim": None,
+                "output_dim": 3,
+                "init": "glorot_uniform",
+                "activation": "hard_sigmoid",
+                "W_regularizer": {"name": "WeightRegularizer", "l1": 0.0, "l2": 0.01},
+                "b_regularizer": None,
+                "activity_regularizer": None,
+                "W_constraint": {"name": "MaxNorm", "m": 2, "axis": 0},
+                "b_constraint": None,
+                "bias": True,
+            },
+        },
+        {"class_name": "Dropout", "config": {"name": "dropout_1", "trainable": True, "p": 0.3}},
+    ]
+    weights = {"dense_1": [kernel, bias], "dropout_1": []}
+    model = load_model(write(h5py, tmp_path / "m.h5", layers, weights))
+    x = rng.normal(size=(5, 4)).astype("f4")
+    wanted = np.clip(0.2 * (x @ kernel + bias) + 0.5, 0, 1)
+    np.testing.assert_allclose(model(x), wanted, rtol=1e-5, atol=1e-6)
+    assert model.layers[0].kernel_regularizer.get_config()["l2"] == pytest.approx(0.01)
+    assert model.layers[0].kernel_constraint.max_value == 2
+    assert model.layers[1].rate == 0.3
+    assert model.input_shape == (None, 4)
+
+
+def fake(**configs):
+    """A Sequential of Keras 2 whose layers are given as class=config."""
+    layers = [
+        {"class_name": name, "config": {"name": name.lower(), **config}}
+        for name, config in configs.items()
+    ]
+    return {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+
+
+def translated(**configs):
+    """The configs after translation, by class."""
+    layers = modern_model(fake(**configs))["config"]["layers"]
+    return {layer["class_name"]: layer["config"] for layer in layers}
+
+
+def test_recurrent_configs():
+    made = translated(
+        LSTM={
+            "batch_input_shape": [None, 4, 3],
+            "output_dim": 5,
+            "inner_activation": "hard_sigmoid",
+            "inner_init": "orthogonal",
+            "forget_bias_init": "one",
+            "dropout_W": 0.1,
+            "dropout_U": 0.2,
+            "consume_less": "cpu",
+            "input_dim": 3,
+            "input_length": None,
+        },
+        GRU={"units": 2, "implementation": 1, "time_major": False},
+        SimpleRNN={"units": 2, "recurrent_activation": None},
+    )
+    assert made["InputLayer"] == {
+        "name": "lstm_input",
+        "batch_shape": [None, 4, 3],
+        "dtype": "float32",
+    }
+    assert made["LSTM"] == {
+        "name": "lstm",
+        "units": 5,
+        "recurrent_activation": "legacy_hard_sigmoid",
+        "recurrent_initializer": "orthogonal",
+        "unit_forget_bias": True,
+        "dropout": 0.1,
+        "recurrent_dropout": 0.2,
+    }
+    assert made["GRU"] == {"name": "gru", "units": 2, "reset_after": False}
+    with pytest.raises(ModelFileError, match="time_major=True"):
+        translated(LSTM={"units": 2, "time_major": True})
+
+
+def test_other_configs():
+    made = translated(
+        Convolution2D={
+            "nb_filter": 8,
+            "nb_row": 3,
+            "nb_col": 2,
+            "border_mode": "same",
+            "subsample": [2, 2],
+            "dim_ordering": "th",
+            "bias": False,
+            "init": "he_normal",
+        },
+        BatchNormalization={"axis": [3], "mode": 0, "gamma_init": "one"},
+        Embedding={"input_dim": 9, "output_dim": 4, "init": "uniform", "input_length": 7},
+        Bidirectional={
+            "layer": {"class_name": "CuDNNGRU", "config": {"units": 2, "name": "g"}},
+        },
+        LeakyReLU={"alpha": 0.2},
+        Lambda={"function": "relu", "function_type": "function", "module": "os"},
+    )
+    assert made["Conv2D"] == {
+        "name": "convolution2d",
+        "filters": 8,
+        "kernel_size": [3, 2],
+        "padding": "same",
+        "strides": [2, 2],
+        "data_format": "channels_first",
+        "use_bias": False,
+        "kernel_initializer": "he_normal",
+    }
+    assert made["BatchNormalization"]["axis"] == 3
+    assert made["BatchNormalization"]["gamma_initializer"] == "one"
+    assert "input_length" not in made["Embedding"]
+    assert made["Embedding"]["embeddings_initializer"] == "uniform"
+    inner = made["Bidirectional"]["layer"]
+    assert inner["class_name"] == "GRU"
+    assert inner["config"]["reset_after"] is True
+    assert made["LeakyReLU"] == {"name": "leakyrelu", "negative_slope": 0.2}
+    assert "module" not in made["Lambda"]
+    with pytest.raises(ModelFileError, match="renorm=True"):
+        translated(BatchNormalization={"renorm": True})
+
+
+def test_graph_configs():
+    """[layer, call, output, options] becomes the arguments of a call."""
+
+    def layer(name, class_name, nodes):
+        return {
+            "class_name": class_name,
+            "name": name,
+            "config": {"name": name},
+            "inbound_nodes": nodes,
+        }
+
+    entry = {
+        "class_name": "Model",
+        "config": {
+            "name": "m",
+            "layers": [
+                layer("a", "Add", [[["x", 0, 0, {}], ["y", 0, 0, {}]]]),
+                layer("b", "Dense", [[["a", 0, 0, {"training": False}]], [["x", 1, 0]]]),
+                layer("c", "GRU", [[["x", 0, 0, {"mask": ["a", 0, 0]}], ["y", 0, 0]]]),
+            ],
+            "input_layers": [["x", 0, 0]],
+            "output_layers": [["c", 0, 0]],
+        },
+    }
+    a, b, c = (part["inbound_nodes"] for part in modern_model(entry)["config"]["layers"])
+
+    def tensor(*history):
+        return {"class_name": "__keras_tensor__", "config": {"keras_history": list(history)}}
+
+    assert a == [{"args": [[tensor("x", 0, 0), tensor("y", 0, 0)]], "kwargs": {}}]
+    assert b[0] == {"args": [tensor("a", 0, 0)], "kwargs": {"training": False}}
+    assert b[1] == {"args": [tensor("x", 1, 0)], "kwargs": {}}
+    wanted = {"mask": tensor("a", 0, 0), "initial_state": [tensor("y", 0, 0)]}
+    assert c == [{"args": [tensor("x", 0, 0)], "kwargs": wanted}]
+
+
+# --- Keras 3's own legacy files -------------------------------------------------------------------
+
+
+def stack(K):
+    layers = K.layers
+    inner = K.Sequential([layers.Dense(4, "hard_sigmoid"), layers.PReLU()], name="inner")
+    return K.Sequential([K.Input((6,)), layers.Dense(5, "relu"), inner, layers.Dense(2)], name="s")
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore")
+def test_keras_3_legacy_file(keras, rng, tmp_path):
+    theirs = stack(keras)
+    theirs.compile("adam", "mse", metrics=["mae"])
+    theirs.save(tmp_path / "m.h5")
+    theirs.save_weights(tmp_path / "w.weights.h5")
+    ours = load_model(tmp_path / "m.h5")
+    x = rng.normal(size=(5, 6)).astype(np.float32)
+    np.testing.assert_allclose(ours(x), np.asarray(theirs(x)), rtol=1e-5, atol=1e-6)
+    assert type(ours.optimizer).__name__ == "Adam"
+    ours.fit(x, np.ones((5, 2)), verbose=0)
+
+
+def test_our_own_legacy_file(rng, tmp_path):
+    model = stack(coreops)
+    model.compile("adam", "mse")
+    x = rng.normal(size=(5, 6)).astype(np.float32)
+    model.fit(x, np.ones((5, 2)), verbose=0)
+    model.save(tmp_path / "m.hdf5")
+    twin = load_model(tmp_path / "m.hdf5")
+    np.testing.assert_array_equal(twin(x), model(x))
+    for ours, theirs in zip(model.optimizer.variables, twin.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    again = stack(coreops)
+    again.load_weights(tmp_path / "m.hdf5")
+    np.testing.assert_array_equal(again(x), model(x))
+
+
+def test_long_lists_of_names_are_in_parts(tmp_path):
+    layers = [coreops.layers.Dense(1, name=f"layer_{i:03}_" + "n" * 400) for i in range(200)]
+    model = coreops.Sequential([coreops.Input((1,)), *layers])
+    model.save(tmp_path / "m.h5")
+    x = np.ones((2, 1), np.float32)
+    np.testing.assert_array_equal(load_model(tmp_path / "m.h5")(x), model(x))

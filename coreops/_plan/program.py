@@ -129,18 +129,20 @@ class Program:
         """What has been compiled, in the order of running it where it is for one input."""
         return list(self._segments.values())
 
-    def single_segment(self, x: np.ndarray) -> Segment | None:
+    def single_segment(self, x: np.ndarray, *, cast: bool = False) -> Segment | None:
         """The one segment that is the whole program for arrays such as x, if there is one and
-        nothing of Python's in it."""
+        nothing of Python's in it. cast: also if it takes integers as reals."""
         segment = self._segment(0, x, None)
         whole = segment.next == len(self._leaves) and segment.seam is None
-        return segment if whole and segment.dtype == x.dtype else None
+        fits = segment.dtype == x.dtype or (cast and x.dtype.kind in "iu")
+        return segment if whole and fits else None
 
-    def single_plan(self, x: np.ndarray) -> _kernels.Plan | None:
+    def single_plan(self, x: np.ndarray, *, cast: bool = False) -> _kernels.Plan | None:
         """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
-        segment = self.single_segment(x)
+        segment = self.single_segment(x, cast=cast)
         if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
             return None
+        segment.plan.integers |= segment.dtype != x.dtype
         return segment.plan
 
     def run(

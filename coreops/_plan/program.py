@@ -133,9 +133,9 @@ class Program:
         """The same for a graph of one input and one output."""
         return self((x,), (mask,), out)[0]
 
-    def single_segment(self, *arrays: np.ndarray) -> Segment | None:
+    def single_segment(self, *arrays: np.ndarray, cast: bool = False) -> Segment | None:
         """The one segment that is the whole program for such arrays, if there is one and nothing
-        of Python's in it, and it takes them as they are."""
+        of Python's in it, and it takes them as they are, or with `cast` integers as reals."""
         if not self._graph.calls:
             return None
         known = {ref: (x, None) for ref, x in zip(self._graph.inputs, arrays, strict=True)}
@@ -144,15 +144,18 @@ class Program:
         if not whole or segment.plan is None:
             return None
         fits = segment.flow.inputs == [(ref, False) for ref in self._graph.inputs]
-        fits = fits and all(x.dtype == segment.plan.dtype for x in arrays)
+        dtype = segment.plan.dtype
+        fits = fits and all(x.dtype == dtype or (cast and x.dtype.kind in "iu") for x in arrays)
         fits = fits and not any(isinstance(result.at, Ref) for result in segment.results)
         return segment if fits else None
 
-    def single_plan(self, *arrays: np.ndarray) -> _kernels.Plan | None:
+    def single_plan(self, *arrays: np.ndarray, cast: bool = False) -> _kernels.Plan | None:
         """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
-        segment = self.single_segment(*arrays)
+        segment = self.single_segment(*arrays, cast=cast)
         if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
             return None
+        assert segment.plan is not None  # it would not be the whole
+        segment.plan.integers |= any(x.dtype != segment.plan.dtype for x in arrays)
         return segment.plan
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:

@@ -36,7 +36,10 @@ class _GlobalPooling(Layer):
                 f"{(None, *x.shape)}"
             )
         y = _plan.pool(flow, x, self._kind, channels_first=first)
-        return y._replace(shape=self.compute_output_shape((None, *x.shape))[1:])
+        if not self.keepdims:
+            return y
+        ones = (1,) * self._axes
+        return y._replace(shape=(*y.shape, *ones) if first else (*ones, *y.shape))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         ones = (1,) * (len(input_shape) - 2 if self.keepdims else 0)

@@ -239,4 +239,7 @@ def _copy(layer: Recurrent, direction: str, changes: dict[str, Any]) -> Recurren
     """A layer of the same configuration, named after the way that it goes."""
     config = {**layer.get_config(), **changes}
     config["name"] = f"{direction}_{layer.name.removeprefix(f'{direction}_')}"
-    return type(layer).from_config(config)
+    made = type(layer).from_config(config)
+    if layer.built:
+        made.build_from_config(layer.get_build_config())
+    return made

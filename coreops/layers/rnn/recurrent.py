@@ -78,9 +78,9 @@ class Recurrent(Layer):
         unroll: bool = False,
         activity_regularizer: Any = None,
         zero_output_for_mask: bool = False,
+        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
-        implementation = kwargs.pop("implementation", 2)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if implementation not in (0, 1, 2):
             raise ValueError(

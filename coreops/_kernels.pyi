@@ -109,6 +109,8 @@ class Plan(Steps):
         streams: Sequence[tuple[int, int]] = (),
     ) -> tuple[np.ndarray, np.ndarray | None]: ...
 
+def plan_steps(plan: Plan) -> list[tuple[str, int, float]]: ...
+
 @disjoint_base
 class Rule:
     @property

@@ -84,7 +84,7 @@ typedef struct co_planes {
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
     /* The same where row i of a is in strips: k elements each, strip s at a + i * lda + at[s],    \
-     * and at[0] is 0. b is strips * k by n. Rows of a may overlap. */                                       \
+     * and at[0] is 0. b is strips * k by n. Rows of a may overlap. */                             \
     KERNEL(gemm_strips, void,                                                                      \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at, ptrdiff_t k,          \
             const void *a, ptrdiff_t lda, const void *packed, const void *bias, void *c,           \
@@ -195,6 +195,55 @@ typedef struct co_planes {
      * after rounding to real. */                                                                  \
     KERNEL(masking, void,                                                                          \
            (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, uint8_t *mask, double value))        \
+    /* x as (m, n, run): y[i,c,j] = (x[i,c,j] - center[c]) * scale[c] + shift[c]; center and shift \
+     * may be NULL. */                                                                             \
+    KERNEL(affine, void,                                                                           \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const void *x, const void *center,            \
+            const void *scale, const void *shift, void *y))                                        \
+    /* Over the m contiguous rows of n whose mask is not 0 (NULL: all), with v = x - center (NULL: \
+     * x) and d = dy (NULL: v): sums[c] += sum of d[i,c] and products[c] += sum of v[i,c] d[i,c],  \
+     * 32 rows in reals and these in double, in order. */                                          \
+    KERNEL(channel_sums, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
+            const void *center, double *sums, double *products))                                   \
+    /* dx = a[c] dy, to which rows whose mask is not 0 (NULL: all) add b[c] (x - center[c]) +      \
+     * c[c]. */                                                                                    \
+    KERNEL(channel_grad, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
+            const void *center, const void *a, const void *b, const void *c, void *dx))            \
+    /* Each of m contiguous rows of n: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta,   \
+     * with the population variance. gamma and beta may be NULL. */                                \
+    KERNEL(layer_norm, void,                                                                       \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *gamma, const void *beta,          \
+            double epsilon, void *y))                                                              \
+    /* The gradients of layer_norm to x and, row by row, to gamma. gamma, dx and dgamma may be     \
+     * NULL, and dx may be dy. */                                                                  \
+    KERNEL(layer_norm_grad, void,                                                                  \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *gamma, const void *dy,            \
+            double epsilon, void *dx, void *dgamma))                                               \
+    /* y[j], the mean of x[i,j] over the i < m whose mask is not 0 (NULL: all), NaN where there is \
+     * none; and its gradient, 0 elsewhere. */                                                     \
+    KERNEL(mean_over, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, void *y))                \
+    KERNEL(mean_over_grad, void,                                                                   \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *dy, void *dx))              \
+    /* y[j], the largest x[i,j] of all i < m, NaN if one is, -inf for none; and its gradient, of   \
+     * which those that tie have equal shares. */                                                  \
+    KERNEL(max_over, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y))                     \
+    KERNEL(max_over_grad, void,                                                                    \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *y, const void *dy, void *dx))     \
+    /* y[i,:] = table[index[i],:], rows of n, and mask[i] = index[i] != 0 unless mask is NULL. A   \
+     * number of a row is a real, without what it has behind the point. */                         \
+    KERNEL(                                                                                        \
+        gather, void,                                                                              \
+        (ptrdiff_t m, ptrdiff_t n, const void *index, const void *table, void *y, uint8_t *mask))  \
+    /* Whether index[i], without what it has behind the point, is in 0 .. limit - 1 for all        \
+     * i < m. */                                                                                   \
+    KERNEL(within, int, (ptrdiff_t m, const void *index, ptrdiff_t limit))                         \
+    /* y[index[i] - first,:] += x[i,:], i in order, where that is one of y's rows. */              \
+    KERNEL(scatter_add, void,                                                                      \
+           (ptrdiff_t m, ptrdiff_t n, const void *index, const void *x, ptrdiff_t ldx,             \
+            ptrdiff_t first, ptrdiff_t rows, void *y, ptrdiff_t ldy))                              \
     /* Inverted dropout of the elements start .. start + n - 1 of a stream: y[i] = scale *         \
      * x[i] where word(start + i) >= threshold, else 0. threshold <= 2^32. The word of an          \
      * element is defined in philox.h and is the same on every tier. */                            \
@@ -208,6 +257,13 @@ typedef struct co_planes {
     KERNEL(keep, void,                                                                             \
            (ptrdiff_t n, const void *x, void *y, const uint32_t *words, uint64_t threshold,        \
             double scale))                                                                         \
+    /* With z the normals of elements start .. start + n - 1 of a stream: y[i] = x[i] + deviation  \
+     * * z[i], or with times != 0 x[i] * (1 + deviation * z[i]). A normal is made of two words of  \
+     * its group of 64 (gauss_tpl.h): these are the same on every tier, the normals but for their  \
+     * last places. */                                                                             \
+    KERNEL(gauss, void,                                                                            \
+           (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
+            double deviation, int times))                                                          \
     /* For each of the planes y[j * ldy + i] = x[i * ldx + j], i < m and j < n, elements of 1, 2,  \
      * 4 or 8 bytes, moved and not computed. Never in place; any alignment. x may be read          \
      * anywhere between its first and its last element, also between rows. */                      \

@@ -133,3 +133,10 @@ ptrdiff_t co_plan_size(const co_plan *plan, int value) {
 }
 
 double co_plan_cost(const co_plan *plan) { return plan->ns * (double)plan->units; }
+
+const char *co_plan_step(const co_plan *plan, int i, int *value, double *ns) {
+    if (i < 0 || i >= plan->n_steps) return NULL;
+    *value = plan->steps[i].out[0];
+    *ns = plan->steps[i].ns * (double)plan->units;
+    return plan->steps[i].kind->name;
+}

@@ -1,5 +1,5 @@
-"""Slow, readable twins of the steps of images, in NumPy and in float64. A window is csrc/window.h's:
-(h, w, c, kh, kw, sh, sw, dh, dw, top, left, oh, ow)."""
+"""Slow, readable twins of the steps of images, in NumPy and in float64. A window is that of
+csrc/window.h: (h, w, c, kh, kw, sh, sw, dh, dw, top, left, oh, ow)."""
 
 import numpy as np
 

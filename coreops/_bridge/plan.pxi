@@ -94,6 +94,8 @@ cdef class Plan(Steps):
         else:
             with nogil:
                 status = co_plan_run(self._c, batch, buffers, streams, how)
+        if status == CO_NO_ROW:
+            raise IndexError(_no_row(self, batch, buffers[0]))
         if status != CO_OK:
             raise MemoryError(f"no memory for the scratch of a batch of {batch}")
         return 0

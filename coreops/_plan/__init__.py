@@ -20,7 +20,7 @@ from .program import (
     python_scope,
     refuse_mask,
 )
-from .recurrent import Cell, Place, Run, ones, recurrent
+from .recurrent import Cell, Place, Run, ones, pick, recurrent
 
 __all__ = [
     "Cell",
@@ -49,6 +49,7 @@ __all__ = [
     "mask_of",
     "observed",
     "ones",
+    "pick",
     "pool",
     "python_scope",
     "recurrent",

@@ -9,44 +9,11 @@ import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
 from ..._symbolic import KerasTensor, Shape, leaves
-from ..._variables import Variable
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
 from .cells import RecurrentCell
-
-
-class State(Variable):
-    """A state that a stateful layer carries from call to call. Runs change it in place."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, shape: tuple[int, int], dtype: str, path: str) -> None:
-        super().__init__(np.zeros(shape, dtype), dtype=dtype, trainable=False, path=path)
-        self._share()
-
-    def _share(self) -> None:
-        self.array = np.array(self._value)
-        self._value = self.array.view()
-        self._value.flags.writeable = False
-
-    def numpy(self) -> np.ndarray:
-        """Return a copy of the state as it is now."""
-        return self.array.copy()
-
-    def assign(self, value: Any) -> np.ndarray:
-        value = np.asarray(value)
-        if value.shape != self.shape:
-            raise ValueError(
-                f"State '{self.path}': expected a value of shape {self.shape}. "
-                f"Received shape: {value.shape}"
-            )
-        self.array[...] = value
-        return self.numpy()
-
-    def __setstate__(self, state: Any) -> None:
-        super().__setstate__(state)
-        self._share()
+from .state import State
 
 
 def _of_cell(name: str) -> Any:
@@ -247,10 +214,8 @@ class Recurrent(Layer):
 
     def has_steps(self, flow: Any, x: _plan.Value) -> bool:
         """Whether the kernels can do what the layer does to x."""
-        rate, recurrent_rate = self.cell.drops if flow.training else (0.0, 0.0)
-        several = bool(rate and recurrent_rate) and self.cell.gates > 1  # noises of the input
         mask = x.mask is None or x.mask.id is not None or hasattr(flow, "mask_value")
-        return x.is_real and mask and not several and self.cell.step() is not None
+        return x.is_real and mask and self.cell.step() is not None
 
     def emit_steps(
         self,
@@ -283,8 +248,6 @@ class Recurrent(Layer):
         if recurrent_rate:
             ones = _plan.ones(flow, x, (cell.gates, self.units))
             factors = flow.dropout(ones, float(recurrent_rate), None, cell.seed_generator)
-        if rate:
-            x = flow.dropout(x, float(rate), (None, 1, None), cell.seed_generator)
         run = _plan.Run(
             self.return_sequences,
             self.go_backwards,
@@ -294,7 +257,7 @@ class Recurrent(Layer):
         )
         return _plan.recurrent(
             flow,
-            flow.dense(x, cell.kernel, cell.input_bias),
+            self._product(flow, x, float(rate), cell.gates if recurrent_rate else 1),
             step,
             run,
             mask=mask,
@@ -303,6 +266,20 @@ class Recurrent(Layer):
             place=place,
             ends=self.return_state,
         )
+
+    def _product(self, flow: Any, x: _plan.Value, rate: float, noises: int) -> _plan.Value:
+        """The input's product of all steps, with a noise for all gates or, as in Keras where the
+        state has noises too, for each."""
+        cell = self.cell
+
+        def product() -> _plan.Value:
+            noise = (None, 1, None)
+            y = flow.dropout(x, rate, noise, cell.seed_generator) if rate else x
+            return flow.dense(y, cell.kernel, cell.input_bias)
+
+        if not rate or noises == 1:
+            return product()
+        return _plan.pick(flow, [product() for _ in range(noises)], self.units)
 
     def _carried(self, flow: Any) -> list[np.ndarray]:
         batch = self.states[0].shape[0] if self.states else flow.rows

@@ -1,6 +1,7 @@
 """LSTM, GRU and SimpleRNN: against real Keras, and what they promise beyond."""
 
 import copy
+import itertools
 import json
 import pickle
 import warnings
@@ -20,8 +21,9 @@ each_class = pytest.mark.parametrize("name", CLASSES)
 
 
 def close(actual, expected, steps=8):
-    """float32 on both sides, some ten roundings of values below 1 in each step. Keras' NumPy backend
-    takes a part of float64 layers through float32: test_recurrent_kernels.py is stricter."""
+    """float32 on both sides, some ten roundings of values below 1 in each step. Keras' NumPy
+    backend takes a part of float64 layers through float32: test_recurrent_kernels.py is
+    stricter."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape
     assert actual.dtype == expected.dtype
@@ -264,7 +266,7 @@ def test_a_stateful_layer_goes_on(name, rng, masked):
 
 def _spans(steps):
     edges = sorted({0, *steps, 6})
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 @each_class
@@ -341,7 +343,7 @@ def test_rates(name, rng, rates):
 
 
 def test_old_spellings():
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="old spelling"):
         layer = layers.LSTM(
             output_dim=3,
             init="uniform",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
-from ..._symbolic import KerasTensor, Shape, leaves
+from ..._symbolic import KerasTensor, leaves
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
@@ -26,14 +26,22 @@ class Recurrent(Layer):
     integer_input = "cast"
     cell: RecurrentCell
 
-    for _name in (
-        *("units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer"),
-        *("bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer"),
-        *("kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout"),
-        *("recurrent_dropout",),
-    ):
-        locals()[_name] = _of_cell(_name)
-    del _name
+    states: list[State] | None
+
+    units = _of_cell("units")
+    activation = _of_cell("activation")
+    use_bias = _of_cell("use_bias")
+    kernel_initializer = _of_cell("kernel_initializer")
+    recurrent_initializer = _of_cell("recurrent_initializer")
+    bias_initializer = _of_cell("bias_initializer")
+    kernel_regularizer = _of_cell("kernel_regularizer")
+    recurrent_regularizer = _of_cell("recurrent_regularizer")
+    bias_regularizer = _of_cell("bias_regularizer")
+    kernel_constraint = _of_cell("kernel_constraint")
+    recurrent_constraint = _of_cell("recurrent_constraint")
+    bias_constraint = _of_cell("bias_constraint")
+    dropout = _of_cell("dropout")
+    recurrent_dropout = _of_cell("recurrent_dropout")
 
     def __init__(
         self,
@@ -69,7 +77,7 @@ class Recurrent(Layer):
 
     # --- building -----------------------------------------------------------------------------
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         if not isinstance(input_shape[0], (int, type(None))):  # with the states' shapes
             input_shape = input_shape[0]
         if not self.cell.built:
@@ -80,16 +88,17 @@ class Recurrent(Layer):
 
     def _carry(self, batch: int) -> list[State]:
         """Return the states of a stateful layer; those for a first batch of this size are made."""
-        if self.states is None:
+        states = self.states
+        if states is None:
             shape, path = (batch, self.units), f"{self.name}/rnn_state"
-            made = [State(shape, self.compute_dtype, path) for _ in range(self.cell.states)]
-            self.__dict__["states"] = made
-        if self.states[0].shape[0] != batch:
+            states = [State(shape, self.compute_dtype, path) for _ in range(self.cell.states)]
+            self.__dict__["states"] = states
+        if states[0].shape[0] != batch:
             raise ValueError(
                 f"Layer '{self.name}' is stateful: its batches must have the size "
-                f"{self.states[0].shape[0]} of its states. Received a batch of {batch}"
+                f"{states[0].shape[0]} of its states. Received a batch of {batch}"
             )
-        return self.states
+        return states
 
     def reset_state(self) -> None:
         """Set the states of a stateful layer to zero."""

@@ -289,3 +289,28 @@ def plan_conv(
 def plan_depthwise(plan: Plan, x: int, window: tuple[int, ...], w: int, bias: int = -1) -> int: ...
 def plan_pool(plan: Plan, x: int, window: tuple[int, ...], average: bool) -> int: ...
 def plan_pad(plan: Plan, x: int, window: tuple[int, ...]) -> int: ...
+def plan_recurrent(
+    plan: Plan,
+    z: int,
+    kind: str,
+    a: tuple,
+    s: tuple,
+    shape: tuple[int, int],
+    r: int,
+    biases: int = -1,
+    *,
+    sequences: bool = False,
+    backwards: bool = False,
+    in_order: bool = False,
+    zeros: bool = False,
+    mask: int = -1,
+    h0: int = -1,
+    c0: int = -1,
+    factors: int = -1,
+    place: tuple[int, int, int] | None = None,
+    states: list[np.ndarray] | None = None,
+    ends: bool = False,
+) -> Any: ...
+def plan_fill(plan: Plan, size: int, value: float) -> int: ...
+def plan_pick(plan: Plan, values: list[int], u: int) -> int: ...
+def plan_batch(plan: Plan) -> int | None: ...

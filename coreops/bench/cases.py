@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Shape = tuple[int, ...]
-Weights = list[tuple[np.ndarray, np.ndarray]]
+Weights = list[tuple[np.ndarray, ...]]
 
 
 class Adam(NamedTuple):
@@ -60,9 +60,17 @@ class Dropout:
     rate: float
 
 
+@dataclass(frozen=True)
+class LSTM:
+    """As Keras has it; steps that a Masking before it has found are skipped. Its weights are three:
+    the kernel, the recurrent kernel, the bias."""
+
+    units: int
+
+
 # A further kind of layer is one more class here, a branch in `Case.walk` and in exact.py, and a
 # method in those peers that have it; the others leave its cases out by themselves.
-Step = Dense | Activation | Permute | Masking | Dropout
+Step = Dense | Activation | Permute | Masking | Dropout | LSTM
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,8 @@ class Case:
                 shape = (*shape[:-1], step.units)
             elif isinstance(step, Permute):
                 shape = (shape[0], *(shape[d] for d in step.dims))
+            elif isinstance(step, LSTM):
+                shape = (shape[0], step.units)
             yield step, before, shape
 
     @property
@@ -108,11 +118,13 @@ class Case:
     def flops(self) -> int:
         """Multiplications and additions of the products; nothing else is counted. In training
         each product has two more: for the gradients of its weights and of its input."""
-        return (3 if self.training else 1) * sum(
-            2 * math.prod(before) * step.units
-            for step, before, _ in self.walk()
-            if isinstance(step, Dense)
-        )
+        products = 0
+        for step, before, _ in self.walk():
+            if isinstance(step, Dense):
+                products += 2 * math.prod(before) * step.units
+            elif isinstance(step, LSTM):
+                products += 8 * math.prod(before[:2]) * (before[2] + step.units) * step.units
+        return (3 if self.training else 1) * products
 
     @property
     def needed_flops(self) -> int:
@@ -125,11 +137,13 @@ class Case:
     @property
     def weight_bytes(self) -> int:
         """The bytes of all kernels and biases in float32."""
-        return sum(
-            4 * (before[-1] + 1) * step.units
-            for step, before, _ in self.walk()
-            if isinstance(step, Dense)
-        )
+        reals = 0
+        for step, before, _ in self.walk():
+            if isinstance(step, Dense):
+                reals += (before[-1] + 1) * step.units
+            elif isinstance(step, LSTM):
+                reals += (before[-1] + step.units + 1) * 4 * step.units
+        return 4 * reals
 
     @property
     def bytes(self) -> int:
@@ -159,12 +173,19 @@ class Case:
         x = rng.standard_normal(self.shape, dtype=np.float32)
         if any(isinstance(step, Masking) for step in self.steps):
             x[rng.random(self.shape[:-1]) < 0.3] = 0
-        weights = []
+
+        def matrix(k: int, n: int) -> np.ndarray:
+            return rng.standard_normal((k, n), dtype=np.float32) / np.float32(math.sqrt(k))
+
+        weights: Weights = []
         for step, before, _ in self.walk():
             if isinstance(step, Dense):
-                kernel = rng.standard_normal((before[-1], step.units), dtype=np.float32)
-                bias = rng.standard_normal(step.units, dtype=np.float32)
-                weights.append((kernel / np.float32(math.sqrt(before[-1])), bias))
+                kernel = matrix(before[-1], step.units)
+                weights.append((kernel, rng.standard_normal(step.units, dtype=np.float32)))
+            elif isinstance(step, LSTM):
+                kernel, recurrent = (matrix(k, 4 * step.units) for k in (before[-1], step.units))
+                bias = rng.standard_normal(4 * step.units, dtype=np.float32)
+                weights.append((kernel, recurrent, bias))
         return x, weights
 
 
@@ -200,6 +221,12 @@ def _permute(shape: Shape, dims: Shape) -> Case:
     order = "0" + "".join(map(str, dims))
     name = f"permute {'x'.join(map(str, shape))} to {order}"
     return Case(name, "permute", shape, (Permute(dims),))
+
+
+def _lstm(units: int, shape: Shape, *after: Step, masked: bool = False) -> Case:
+    steps = (*([Masking()] if masked else []), LSTM(units), *after)
+    mode = "masking, " if masked else ""
+    return Case(f"{mode}lstm {units} {'x'.join(map(str, shape))}", "lstm", shape, steps)
 
 
 def _one(group: str, name: str, shape: Shape, *steps: Step) -> Case:
@@ -249,6 +276,11 @@ def all_cases() -> list[Case]:
         Case(
             "masking, dense 32 tanh 256x50x16", "mlp", (256, 50, 16), (Masking(), Dense(32, "tanh"))
         ),
+        _lstm(32, (1, 20, 8), Dense(1), masked=True),
+        _lstm(64, (1, 50, 32)),
+        _lstm(64, (1, 50, 32), masked=True),
+        _lstm(128, (32, 100, 64)),
+        _lstm(128, (32, 100, 64), masked=True),
         *(
             _permute(shape, dims)
             for shape, dims in [

@@ -121,8 +121,8 @@ class Bidirectional(Layer):
     @property
     def states(self) -> list[Any] | None:
         """The states of both layers, if they are stateful and have any."""
-        found = [layer.states for layer in self._pair]
-        return None if None in found else [*found[0], *found[1]]
+        forward, backward = (layer.states for layer in self._pair)
+        return None if forward is None or backward is None else [*forward, *backward]
 
     def reset_state(self) -> None:
         """Set the states of both layers to zero.
@@ -239,4 +239,6 @@ def _copy(layer: Recurrent, direction: str, changes: dict[str, Any]) -> Recurren
     """A layer of the same configuration, named after the way that it goes."""
     config = {**layer.get_config(), **changes}
     config["name"] = f"{direction}_{layer.name.removeprefix(f'{direction}_')}"
-    return type(layer).from_config(config)
+    made: Any = type(layer).from_config(config)
+    made.build_from_config(layer.get_build_config() or {})
+    return made

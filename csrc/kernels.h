@@ -84,7 +84,7 @@ typedef struct co_planes {
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
     /* The same where row i of a is in strips: k elements each, strip s at a + i * lda + at[s],    \
-     * and at[0] is 0. b is strips * k by n. Rows of a may overlap. */                                       \
+     * and at[0] is 0. b is strips * k by n. Rows of a may overlap. */                             \
     KERNEL(gemm_strips, void,                                                                      \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at, ptrdiff_t k,          \
             const void *a, ptrdiff_t lda, const void *packed, const void *bias, void *c,           \
@@ -124,10 +124,10 @@ typedef struct co_planes {
     KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
     KERNEL(col2im, void, (const co_window *s, ptrdiff_t channels, const void *columns, void *x))   \
     /* Each channel's convolution with its own w[kh,kw,c], in the order of w, plus bias[c] (NULL   \
-     * for none). Then the gradients of the image and of w. */                                     \
+     * for none), at least 0 if relu. Then the gradients of the image and of w. */                 \
     KERNEL(depthwise, void,                                                                        \
            (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
-            const void *bias, void *y))                                                            \
+            const void *bias, void *y, int relu))                                                  \
     KERNEL(depthwise_grad, void, (const co_window *s, const void *dy, const void *w, void *dx))    \
     KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \

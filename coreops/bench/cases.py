@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Shape = tuple[int, ...]
+from .images import Conv, Depthwise, Flatten, Image, Pool, Shape, kernel_shape, shape_after
+
 Weights = list[tuple[np.ndarray, np.ndarray]]
 
 
@@ -62,7 +63,7 @@ class Dropout:
 
 # A further kind of layer is one more class here, a branch in `Case.walk` and in exact.py, and a
 # method in those peers that have it; the others leave its cases out by themselves.
-Step = Dense | Activation | Permute | Masking | Dropout
+Step = Dense | Activation | Permute | Masking | Dropout | Image
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,17 @@ class Case:
                 shape = (*shape[:-1], step.units)
             elif isinstance(step, Permute):
                 shape = (shape[0], *(shape[d] for d in step.dims))
+            elif isinstance(step, Image):
+                shape = shape_after(step, shape)
             yield step, before, shape
+
+    def kernels(self) -> Iterator[tuple[Shape, int]]:
+        """Yield the shape of each step's kernel, and how often each of its elements is used."""
+        for step, before, after in self.walk():
+            if isinstance(step, Dense):
+                yield (before[-1], step.units), math.prod(before[:-1])
+            elif isinstance(step, Image) and (shape := kernel_shape(step, before)) is not None:
+                yield shape, math.prod(after[:-1])
 
     @property
     def out_shape(self) -> Shape:
@@ -108,11 +119,8 @@ class Case:
     def flops(self) -> int:
         """Multiplications and additions of the products; nothing else is counted. In training
         each product has two more: for the gradients of its weights and of its input."""
-        return (3 if self.training else 1) * sum(
-            2 * math.prod(before) * step.units
-            for step, before, _ in self.walk()
-            if isinstance(step, Dense)
-        )
+        products = sum(2 * math.prod(shape) * times for shape, times in self.kernels())
+        return (3 if self.training else 1) * products
 
     @property
     def needed_flops(self) -> int:
@@ -125,11 +133,7 @@ class Case:
     @property
     def weight_bytes(self) -> int:
         """The bytes of all kernels and biases in float32."""
-        return sum(
-            4 * (before[-1] + 1) * step.units
-            for step, before, _ in self.walk()
-            if isinstance(step, Dense)
-        )
+        return sum(4 * (math.prod(shape) + shape[-1]) for shape, _ in self.kernels())
 
     @property
     def bytes(self) -> int:
@@ -160,11 +164,11 @@ class Case:
         if any(isinstance(step, Masking) for step in self.steps):
             x[rng.random(self.shape[:-1]) < 0.3] = 0
         weights = []
-        for step, before, _ in self.walk():
-            if isinstance(step, Dense):
-                kernel = rng.standard_normal((before[-1], step.units), dtype=np.float32)
-                bias = rng.standard_normal(step.units, dtype=np.float32)
-                weights.append((kernel / np.float32(math.sqrt(before[-1])), bias))
+        for shape, _ in self.kernels():
+            kernel = rng.standard_normal(shape, dtype=np.float32)
+            bias = rng.standard_normal(shape[-1], dtype=np.float32)
+            inputs = math.prod(shape[:2] if len(shape) == 3 else shape[:-1])
+            weights.append((kernel / np.float32(math.sqrt(inputs)), bias))
         return x, weights
 
 
@@ -204,6 +208,28 @@ def _permute(shape: Shape, dims: Shape) -> Case:
 
 def _one(group: str, name: str, shape: Shape, *steps: Step) -> Case:
     return Case(f"{name} {'x'.join(map(str, shape))}", group, shape, steps)
+
+
+def _image(name: str, size: int, batch: int, *steps: Step) -> Case:
+    return Case(f"{name} {size}x{size} batch {batch}", "images", (batch, size, size, 3), steps)
+
+
+def _plain(size: int, batch: int) -> Case:
+    """Convolutions of 3 by 3 in pairs, as VGG has them."""
+    steps: list[Step] = []
+    for filters in (32, 64, 128):
+        steps += [Conv(filters), Conv(filters), Pool()]
+    last = Dense(256, "relu"), Dense(10, "softmax")
+    return _image("plain convolutions", size, batch, *steps, Flatten(), *last)
+
+
+def _separable(size: int, batch: int) -> Case:
+    """Channel by channel, and then over the channels, as MobileNet has them."""
+    steps: list[Step] = [Conv(16, strides=1 if size < 64 else 2)]
+    for filters, strides in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1)):
+        steps += [Depthwise(strides=strides), Conv(filters, size=1)]
+    last = Pool(8 if size < 64 else 12, average=True), Flatten(), Dense(10, "softmax")
+    return _image("separable convolutions", size, batch, *steps, *last)
 
 
 _CLASSIFIER = (784, 512, 512, 10)
@@ -284,6 +310,7 @@ def all_cases() -> list[Case]:
             )
             if not (mode in ("high", "medium") and case.shape[0] == 1)  # for large batches only
         ),
+        *(make(size, n) for make in (_plain, _separable) for size in (32, 96) for n in (1, 32)),
         _training((16, 64, 64, 2), 256),
         _training((64, 128, 10), 32),
         *(_training(_CLASSIFIER, batch, 0.2) for batch in (64, 512)),

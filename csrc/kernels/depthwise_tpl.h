@@ -12,6 +12,7 @@ typedef struct depthwise_run {
     ptrdiff_t step, across; /* from result to result in x, and in y */
     ptrdiff_t ldw;          /* from tap to tap in w */
     ptrdiff_t lanes;
+    real floor; /* 0 for relu, else -inf */
 } depthwise_run;
 
 CO_INLINE void depthwise_tile(const int count, const int whole, const depthwise_run *run,
@@ -27,7 +28,8 @@ CO_INLINE void depthwise_tile(const int count, const int whole, const depthwise_
             sum[i] = v_fma(v_load_lanes(x + at + i * step, lanes), weight, sum[i]);
     }
     CO_UNROLL
-    for (int i = 0; i < count; i++) v_store_lanes(y + i * run->across, v_add(sum[i], shift), lanes);
+    for (int i = 0; i < count; i++)
+        v_store_lanes(y + i * run->across, v_max(v_set1(run->floor), v_add(sum[i], shift)), lanes);
 }
 
 /* n results: tiles of eight or four, of which the last may do some results again. */
@@ -50,8 +52,8 @@ CO_INLINE void depthwise_results(const int whole, const depthwise_run *run, ptrd
 /* The results of a row from j on whose windows are all inside the image where p says; x is the
  * row's first pixel. The last vector of the channels may be short. */
 static void depthwise_part(const co_window *s, const window_part *p, ptrdiff_t n, const real *x,
-                           const real *w, const real *bias, real *y) {
-    depthwise_run run = {s, *p, s->sw * s->c, s->c, s->c, VL};
+                           const real *w, const real *bias, real floor, real *y) {
+    depthwise_run run = {s, *p, s->sw * s->c, s->c, s->c, VL, floor};
     ptrdiff_t c = 0;
     for (; c + VL <= s->c; c += VL)
         depthwise_results(1, &run, n, x + c, w + c, bias ? v_load(bias + c) : V(-0.0), y + c);
@@ -69,10 +71,11 @@ static void depthwise_repeat(ptrdiff_t c, const real *x, real *y) {
 }
 
 static void depthwise(const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x,
-                      const void *w, const void *bias, void *y) {
+                      const void *w, const void *bias, void *y, int relu) {
     /* results from `inner` on, before `outer`, have windows that reach neither side */
     const ptrdiff_t inner = (s->left + s->sw - 1) / s->sw, taps = s->kh * s->kw;
     const ptrdiff_t reach = s->w - (s->kw - 1) * s->dw - 1 + s->left;
+    const real floor = relu ? 0 : -REAL_INF;
     ptrdiff_t outer = reach < 0 ? 0 : reach / s->sw + 1;
     if (outer > s->ow) outer = s->ow;
     const int several = s->sw == 1 && s->c < VL && VL % s->c == 0 && taps <= DEPTHWISE_TAPS &&
@@ -88,12 +91,12 @@ static void depthwise(const co_window *s, ptrdiff_t first, ptrdiff_t rows, const
             real *to = yr + j * s->c;
             n = j >= inner && j < outer ? outer - j : 1;
             if (n * s->c < VL || !several) {
-                depthwise_part(s, &p, n, x, w, bias, to);
+                depthwise_part(s, &p, n, x, w, bias, floor, to);
                 continue;
             }
             /* vectors of neighbours, of which the last may be moved back */
             const ptrdiff_t size = n * s->c, last = size - VL;
-            const depthwise_run run = {s, p, VL, VL, VL, VL};
+            const depthwise_run run = {s, p, VL, VL, VL, VL, floor};
             const vreal shift = bias ? v_load(repeated + DEPTHWISE_TAPS * VL) : V(-0.0);
             depthwise_results(1, &run, size / VL, x, repeated, shift, to);
             if (size % VL)

@@ -9,6 +9,7 @@ The names, arguments and defaults are Keras 3's. NumPy is all that is needed to 
 """
 
 import os
+import sys
 
 try:
     from . import _kernels
@@ -19,7 +20,12 @@ except ImportError as error:  # the working directory is a checkout: the install
     from . import _kernels
 from ._threads import default_threads, get_num_threads, set_num_threads
 
-_kernels.use_isa(os.environ.get("COREOPS_ISA") or None)
+try:
+    _kernels.use_isa(os.environ.get("COREOPS_ISA") or None)
+except ValueError as error:
+    if sys.argv[0] == "-m" or sys.argv[0].endswith("coreops"):  # the command line
+        sys.exit(f"coreops: {error}")
+    raise
 set_num_threads(default_threads())
 
 from . import (  # noqa: E402 - the tier is chosen before anything can make a plan

@@ -1,4 +1,4 @@
-"""The command line: `coreops demo`, `coreops info`, `coreops bench`, `coreops predict`."""
+"""The command line: `coreops demo`, `info`, `convert`, `bench` and `predict`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from typing import Any
 from . import __version__
 from ._exit import (
     BAD_INPUT,
-    BAD_MODEL,
     CANNOT_WRITE,
     FAILED,
     INTERRUPTED,
     NEEDS_PACKAGE,
-    NO_FILE,
     OK,
     USAGE,
     CommandError,
@@ -88,19 +86,39 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=_demo)
 
-    info = commands.add_parser("info", help="print what runs here: CPU tier, threads, versions")
+    info = commands.add_parser("info", help="print what runs here, or how a model runs")
+    info.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="a model file: its layers, the steps of its plan, their scratch and estimated cost; "
+        "without one, the CPU tier, threads and versions",
+    )
     info.set_defaults(run=_info)
+
+    convert = commands.add_parser(
+        "convert",
+        help="write a model file in another format",
+        description="Load a model file and write it in the format that the other name stands for.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    readable = "a .keras (Keras 2 or 3), .h5 (any Keras) or .safetensors file"
+    writable = ".keras, .h5, .safetensors or .weights.h5; replaced if it exists"
+    convert.add_argument("source", metavar="A", help=readable)
+    convert.add_argument("target", metavar="B", help=writable)
+    convert.set_defaults(run=_convert)
 
     bench_command.add_to(commands)
 
     predict = commands.add_parser(
         "predict",
-        help="predict with a .keras file",
-        description="Load a Keras 3 model, predict for an array file, write the result.",
+        help="predict with a model file",
+        description="Load a Keras model, predict for an array file, write the result.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    predict.add_argument("model", metavar="MODEL", help="a .keras file")
+    predict.add_argument("model", metavar="MODEL", help="a .keras, .h5 or .safetensors file")
     predict.add_argument("input", metavar="IN", help=".npy, .npz or .csv, one sample per row")
     predict.add_argument("output", metavar="OUT", help=".npy, .npz or .csv; replaced if it exists")
     predict.add_argument("--key", help="name of the input array inside an .npz file")
@@ -149,16 +167,26 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    from . import show_runtime
+    from . import _model_commands, show_runtime
 
-    show_runtime()
+    if arguments.model is None:
+        show_runtime()
+    else:
+        _model_commands.describe(arguments.model)
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from . import _model_commands
+
+    _model_commands.convert(arguments.source, arguments.target)
 
 
 def _predict(arguments: argparse.Namespace) -> None:
     from ._arrayfile import read_array, write_array, writer_for
+    from ._model_commands import load
 
     writer_for(arguments.output)  # a wrong name is told before any work
-    model = _load(arguments.model)
+    model = load(arguments.model)
     x = read_array(arguments.input, arguments.key)
     _check_shape(arguments.input, x, model)
     started = time.perf_counter()
@@ -168,22 +196,6 @@ def _predict(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         noun = "sample" if len(x) == 1 else "samples"
         print(f"{len(x):,} {noun} in {seconds:.3g} s -> {arguments.output} {y.shape}")
-
-
-def _load(path: str) -> Any:
-    from .saving import load_model
-    from .saving.errors import ModelFileError, ModelFileNotFoundError
-
-    try:
-        return load_model(path, compile=False)
-    except ModelFileNotFoundError:
-        raise CommandError(f"no such model file: {path}", NO_FILE) from None
-    except ModelFileError as error:
-        raise CommandError(str(error), BAD_MODEL) from None
-    except ImportError as error:
-        raise CommandError(str(error), NEEDS_PACKAGE) from None
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}", NO_FILE) from None
 
 
 def _need_h5py() -> None:

@@ -30,7 +30,8 @@
 typedef enum co_status {
     CO_OK = 0,
     CO_NO_MEMORY = -1, /* an allocation failed; nothing leaked */
-    CO_BAD_PLAN = -2   /* a size or a value that does not fit: an error of the caller */
+    CO_BAD_PLAN = -2,  /* a size or a value that does not fit: an error of the caller */
+    CO_NO_ROW = -3     /* a number that a table has no row for: nothing was computed */
 } co_status;
 
 typedef struct co_plan co_plan;
@@ -42,12 +43,7 @@ enum {
     CO_BUFFER_X,
     CO_BUFFER_Y,
     CO_BUFFER_MASK,
-    CO_BUFFER_TARGET,
-    CO_BUFFER_WEIGHT,
-    CO_BUFFER_LOSS,
     CO_BUFFER_PENALTY,
-    CO_BUFFER_GRADIENT,
-    CO_BUFFER_INPUT_GRADIENT,
     CO_BUFFERS /* and then further inputs and results, in the order in which they were named */
 };
 
@@ -126,6 +122,32 @@ int co_plan_conv(co_plan *plan, int x, const co_window *s, ptrdiff_t groups, int
 int co_plan_depthwise(co_plan *plan, int x, const co_window *s, int w, int bias);
 int co_plan_pool(co_plan *plan, int x, const co_window *s, int average);
 int co_plan_pad(co_plan *plan, int x, const co_window *s);
+/* x as (.., n, run), n the size of weight `scale`: (x - center) * scale + shift with vectors of n
+ * (-1: none). Joins the product before it. In a plan that trains only the shift may learn. */
+int co_plan_affine(co_plan *plan, int x, ptrdiff_t run, int scale, int center, int shift);
+/* Each run of n with mean 0 and variance 1, times gamma[n] plus beta[n] (-1: none). */
+int co_plan_layer_norm(co_plan *plan, int x, ptrdiff_t n, double epsilon, int gamma, int beta);
+/* x has numbers of rows of weight `table`, whose data stay in place as long as the plan, and is an
+ * input of the plan. mask: NULL, or becomes the
+ * value of a mask, which is 0 where x is. A run with a number that is no row's is CO_NO_ROW. */
+int co_plan_embedding(co_plan *plan, int x, int table, int *mask);
+/* x plus normal noise of a run's stream number `stream`, or with times != 0 x times 1 plus it. */
+int co_plan_gauss(co_plan *plan, int x, double deviation, int times, int stream);
+/* x as (count, m, n) to (count, n): the mean over m of the positions whose mask (-1: none), as
+ * (count, m), is not 0; and the maximum. */
+int co_plan_mean_over(co_plan *plan, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n, int mask);
+int co_plan_max_over(co_plan *plan, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n);
+/* x and y, of one size, element by element. how: CO_MERGE_... */
+int co_plan_merge(co_plan *plan, int x, int y, int how);
+/* factor * x */
+int co_plan_scale(co_plan *plan, int x, double factor);
+/* The mask that is 1 where one of two is. */
+int co_plan_either(co_plan *plan, int x, int y);
+/* Values, or masks, each as (positions, its own n): of each position, those of all. At most
+ * CO_MOST_IN (plan.h) of them. */
+int co_plan_concatenate(co_plan *plan, int count, const int *x, ptrdiff_t positions);
+/* x[m,k] times the transpose of y[n,k], for each sample. */
+int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
 /* The same again. */
 int co_plan_copy(co_plan *plan, int x);
 /* The plan's result, and the mask that goes with it (-1: none). */
@@ -135,6 +157,9 @@ co_status co_plan_finish(co_plan *plan, int y, int mask);
 ptrdiff_t co_plan_size(const co_plan *plan, int value);
 /* A rough estimate of one sample's time on one thread, in nanoseconds. */
 double co_plan_cost(const co_plan *plan);
+/* The kind of step i of a finished plan, NULL where there are no more; *value: its first result,
+ * *ns: its part in the estimate. */
+const char *co_plan_step(const co_plan *plan, int i, int *value, double *ns);
 /* The bytes of scratch that a run of `batch` samples takes on one thread. */
 ptrdiff_t co_plan_arena(const co_plan *plan, ptrdiff_t batch);
 

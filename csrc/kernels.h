@@ -35,6 +35,9 @@ typedef struct co_stream {
     uint64_t seed, call;
 } co_stream;
 
+/* How two arrays become one. */
+enum { CO_MERGE_ADD, CO_MERGE_SUBTRACT, CO_MERGE_MULTIPLY, CO_MERGE_MAXIMUM, CO_MERGE_MINIMUM };
+
 /* The least that a product of float32 keeps: all of float32, about 16 bits, about 8 bits. */
 typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_precision;
 
@@ -178,6 +181,19 @@ typedef struct co_planes {
             void *value, void *grad, const co_loss *loss))                                         \
     /* y[i] += x[i] */                                                                             \
     KERNEL(vadd, void, (ptrdiff_t n, const void *x, void *y))                                      \
+    /* z[i] of x[i] and y[i] as CO_MERGE_... says; a maximum or minimum with a NaN is NaN. z may   \
+     * be x or y. */                                                                               \
+    KERNEL(merge, void, (int how, ptrdiff_t n, const void *x, const void *y, void *z))             \
+    /* Of a maximum or minimum of x and y, what goes back to x: dx[i] = dz[i] where x[i] is the    \
+     * one, half of it where both are, else 0. dx may be dz. */                                    \
+    KERNEL(chosen, void,                                                                           \
+           (int how, ptrdiff_t n, const void *x, const void *y, const void *dz, void *dx))         \
+    /* y[i] = factor * x[i], factor rounded to real before. y may be x. */                         \
+    KERNEL(scale, void, (ptrdiff_t n, double factor, const void *x, void *y))                      \
+    /* z[i,j] = sum over l < k of x[i,l] * y[j,l], for m rows of x and n of y, in an order that    \
+     * depends on k alone. */                                                                      \
+    KERNEL(products, void,                                                                         \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *x, const void *y, void *z))         \
     /* y[j] = sum over i < m of x[i,j], i in order. */                                             \
     KERNEL(colsum, void, (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y))        \
     /* Each of m contiguous rows of n: y = x where mask is not 0, else y = 0. */                   \
@@ -195,6 +211,55 @@ typedef struct co_planes {
      * after rounding to real. */                                                                  \
     KERNEL(masking, void,                                                                          \
            (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, uint8_t *mask, double value))        \
+    /* x as (m, n, run): y[i,c,j] = (x[i,c,j] - center[c]) * scale[c] + shift[c]; center and shift \
+     * may be NULL. */                                                                             \
+    KERNEL(affine, void,                                                                           \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const void *x, const void *center,            \
+            const void *scale, const void *shift, void *y))                                        \
+    /* Over the m contiguous rows of n whose mask is not 0 (NULL: all), with v = x - center (NULL: \
+     * x) and d = dy (NULL: v): sums[c] += sum of d[i,c] and products[c] += sum of v[i,c] d[i,c],  \
+     * 32 rows in reals and these in double, in order. */                                          \
+    KERNEL(channel_sums, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
+            const void *center, double *sums, double *products))                                   \
+    /* dx = a[c] dy, to which rows whose mask is not 0 (NULL: all) add b[c] (x - center[c]) +      \
+     * c[c]. */                                                                                    \
+    KERNEL(channel_grad, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
+            const void *center, const void *a, const void *b, const void *c, void *dx))            \
+    /* Each of m contiguous rows of n: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta,   \
+     * with the population variance. gamma and beta may be NULL. */                                \
+    KERNEL(layer_norm, void,                                                                       \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *gamma, const void *beta,          \
+            double epsilon, void *y))                                                              \
+    /* The gradients of layer_norm to x and, row by row, to gamma. gamma, dx and dgamma may be     \
+     * NULL, and dx may be dy. */                                                                  \
+    KERNEL(layer_norm_grad, void,                                                                  \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *gamma, const void *dy,            \
+            double epsilon, void *dx, void *dgamma))                                               \
+    /* y[j], the mean of x[i,j] over the i < m whose mask is not 0 (NULL: all), NaN where there is \
+     * none; and its gradient, 0 elsewhere. */                                                     \
+    KERNEL(mean_over, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, void *y))                \
+    KERNEL(mean_over_grad, void,                                                                   \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *dy, void *dx))              \
+    /* y[j], the largest x[i,j] of all i < m, NaN if one is, -inf for none; and its gradient, of   \
+     * which those that tie have equal shares. */                                                  \
+    KERNEL(max_over, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y))                     \
+    KERNEL(max_over_grad, void,                                                                    \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *y, const void *dy, void *dx))     \
+    /* y[i,:] = table[index[i],:], rows of n, and mask[i] = index[i] != 0 unless mask is NULL. A   \
+     * number of a row is a real, without what it has behind the point. */                         \
+    KERNEL(                                                                                        \
+        gather, void,                                                                              \
+        (ptrdiff_t m, ptrdiff_t n, const void *index, const void *table, void *y, uint8_t *mask))  \
+    /* Whether index[i], without what it has behind the point, is in 0 .. limit - 1 for all        \
+     * i < m. */                                                                                   \
+    KERNEL(within, int, (ptrdiff_t m, const void *index, ptrdiff_t limit))                         \
+    /* y[index[i] - first,:] += x[i,:], i in order, where that is one of y's rows. */              \
+    KERNEL(scatter_add, void,                                                                      \
+           (ptrdiff_t m, ptrdiff_t n, const void *index, const void *x, ptrdiff_t ldx,             \
+            ptrdiff_t first, ptrdiff_t rows, void *y, ptrdiff_t ldy))                              \
     /* Inverted dropout of the elements start .. start + n - 1 of a stream: y[i] = scale *         \
      * x[i] where word(start + i) >= threshold, else 0. threshold <= 2^32. The word of an          \
      * element is defined in philox.h and is the same on every tier. */                            \
@@ -208,6 +273,13 @@ typedef struct co_planes {
     KERNEL(keep, void,                                                                             \
            (ptrdiff_t n, const void *x, void *y, const uint32_t *words, uint64_t threshold,        \
             double scale))                                                                         \
+    /* With z the normals of elements start .. start + n - 1 of a stream: y[i] = x[i] + deviation  \
+     * * z[i], or with times != 0 x[i] * (1 + deviation * z[i]). A normal is made of two words of  \
+     * its group of 64 (gauss_tpl.h): these are the same on every tier, the normals but for their  \
+     * last places. */                                                                             \
+    KERNEL(gauss, void,                                                                            \
+           (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
+            double deviation, int times))                                                          \
     /* For each of the planes y[j * ldy + i] = x[i * ldx + j], i < m and j < n, elements of 1, 2,  \
      * 4 or 8 bytes, moved and not computed. Never in place; any alignment. x may be read          \
      * anywhere between its first and its last element, also between rows. */                      \

@@ -8,6 +8,7 @@ import sys
 import warnings
 import zipfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -446,3 +447,90 @@ def test_no_room_for_the_output(tmp_path):
     assert result.returncode == _exit.CANNOT_WRITE, result.stderr
     assert result.stderr.endswith(f"y.npy: {os.strerror(errno.EFBIG)}\n")
     assert os.listdir(tmp_path) == ["x.npy"]
+
+
+# --- model files ---
+def test_info_of_a_model(capsys, tmp_path):
+    layers = coreops.layers
+    model = coreops.Sequential(
+        [
+            coreops.Input((4,)),
+            layers.Dense(8, name="first"),
+            layers.ReLU(name="bend"),
+            layers.Dropout(0.5),
+            layers.Dense(3, "softmax", name="last"),
+        ]
+    )
+    model.save(tmp_path / "m.keras")
+    assert run("info", tmp_path / "m.keras") == _exit.OK
+    out = capsys.readouterr().out
+    assert "Total params: 67" in out
+    assert "Plan: (4,) -> (3,)" in out
+    steps = [line.split() for line in out.splitlines() if line.startswith("  ")]
+    assert [(step[0], step[4:]) for step in steps] == [
+        ("dense", ["first,", "bend"]),  # which are one step
+        ("dense", ["last"]),
+        ("softmax", ["last"]),
+    ]
+    shares = [int(step[3].rstrip("%")) for step in steps]
+    assert 97 <= sum(shares) <= 103
+
+
+def test_info_of_seams_and_open_sizes(capsys, monkeypatch):
+    from coreops import _model_commands
+
+    model = coreops.Sequential(
+        [
+            coreops.Input((None, 4)),
+            coreops.layers.Dense(3),
+            coreops.layers.Lambda(lambda x: x + 1, name="python"),
+            coreops.layers.Dense(2),
+        ]
+    )
+    monkeypatch.setattr(_model_commands, "load", lambda path: model)
+    assert run("info", "some.keras") == _exit.OK
+    out = capsys.readouterr().out
+    assert "open sizes of the input are taken as 16" in out
+    assert "Plan 1 of 2: (16, 4) -> (16, 3)" in out
+    assert "then Python: layer 'python'" in out
+    assert "Plan 2 of 2" in out
+    unbuilt = coreops.Sequential([coreops.layers.Dense(3)])
+    monkeypatch.setattr(_model_commands, "load", lambda path: unbuilt)
+    assert run("info", "some.keras") == _exit.OK
+    assert "no plan" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5", ".safetensors", ".weights.h5"])
+def test_convert(tmp_path, suffix, capsys):
+    target = tmp_path / f"m{suffix}"
+    assert run("convert", MODEL, target) == _exit.OK
+    model = coreops.saving.load_model(MODEL)
+    if suffix == ".weights.h5":
+        twin = coreops.Sequential.from_config(model.get_config())
+        twin.load_weights(target)
+    else:
+        twin = coreops.saving.load_model(target)
+    for ours, theirs in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_convert_tells_what_is_wrong(tmp_path, capsys):
+    assert run("convert", MODEL, tmp_path / "m.onnx") == _exit.USAGE
+    assert run("convert", tmp_path / "no.keras", tmp_path / "m.h5") == _exit.NO_FILE
+    assert run("convert", FILES / "refused_layers.keras", tmp_path / "m.h5") == _exit.BAD_MODEL
+    assert run("convert", MODEL, tmp_path / "none" / "m.h5") == _exit.CANNOT_WRITE
+    unbuilt = FILES / "unbuilt.keras"
+    assert run("convert", unbuilt, tmp_path / "m.safetensors") == _exit.BAD_INPUT
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_wrong_tier_is_no_traceback(tmp_path):
+    script = Path(sys.executable).with_name("coreops")
+    commands = [[sys.executable, "-P", "-m", "coreops", "info"]]
+    commands += [[str(script), "info"]] if script.exists() else []
+    for command in commands:
+        environment = {**os.environ, "COREOPS_ISA": "avx9000"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == _exit.FAILED
+        assert done.stderr.startswith("coreops: COREOPS_ISA='avx9000' is not a tier")
+        assert "Traceback" not in done.stderr

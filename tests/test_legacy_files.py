@@ -62,7 +62,7 @@ def member(tmp_path, name):
 
 def load(path, **options):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the state of the optimizer")
+        warnings.filterwarnings("ignore", ".*the state of the optimizer")
         return load_model(path, custom_objects={"squared": square}, **options)
 
 

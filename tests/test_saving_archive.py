@@ -103,7 +103,7 @@ def test_zip_bomb_in_the_weights(tmp_path):
         bytes(200 << 20),
         compression=zipfile.ZIP_DEFLATED,
     )
-    refuse(path, "100 times")
+    refuse(path, "would unpack to 209,")
 
 
 def test_oversized_config(tmp_path):
@@ -148,7 +148,7 @@ def test_foreign_compression(tmp_path):
 
 
 def test_other_members_are_never_touched(tmp_path, h5py):  # noqa: F811
-    more = [("../escape.txt", b"x"), ("/etc/escape", b"x"), ("assets/vocabulary.txt", b"x")]
+    more = [("assets/vocabulary.txt", b"x"), ("_assets/a..b", b"x")]
     path = keras_zip(tmp_path / "m.keras", sequential(dense()), weights(h5py), more=more)
     load_model(path)
     assert sorted(os.listdir(tmp_path)) == ["m.keras"]
@@ -162,7 +162,7 @@ def test_missing_members(tmp_path, h5py):  # noqa: F811
     refuse(tmp_path / "b.keras", "config.json")
 
 
-@pytest.mark.parametrize("version", ["2.15.0", "4.0.0", 3, None, "", "x" * 1000])
+@pytest.mark.parametrize("version", ["1.2.2", "4.0.0", 3, None, "", "x" * 1000])
 def test_wrong_version(tmp_path, h5py, version):  # noqa: F811
     path = keras_zip(
         tmp_path / "m.keras",
@@ -186,7 +186,12 @@ def test_paths_that_are_no_files(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "match"),
-    [("m.h5", "legacy"), ("m.hdf5", "legacy"), ("m.weights.h5", "load_weights"), ("m.pb", "'.pb'")],
+    [
+        ("a.h5", "damaged"),
+        ("a.hdf5", "damaged"),
+        ("m.weights.h5", "load_weights"),
+        ("m.pb", "'.pb'"),
+    ],
 )
 def test_other_formats_are_told_apart(tmp_path, name, match):
     (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n")

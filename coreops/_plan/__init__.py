@@ -2,6 +2,7 @@
 description (`Program`)."""
 
 from .arrays import KerasArray, as_array, mask_of
+from .batch import afterwards, batch_normalize, deferring
 from .eager import (
     activation_gradient,
     apply_activation,
@@ -9,33 +10,53 @@ from .eager import (
     apply_softmax,
     softmax_gradient,
 )
-from .flow import Flow, Mask, Seam, Value
-from .program import (
-    Program,
-    current_training,
-    emit_layer,
-    observed,
-    python_scope,
-    refuse_mask,
-)
+from .emission import Emitted, emit_calls, masks_of, observed, refuse_mask, run_seam
+from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
+from .graph import Call, Graph, Ref, chain
+from .normalization import affine, embedding, gauss, layer_norm, pool
+from .program import Program, current_training, python_scope
+from .recurrent import Cell, Place, Run, ones, recurrent
 
 __all__ = [
+    "Call",
+    "Cell",
+    "Emitted",
     "Flow",
+    "Graph",
+    "Item",
     "KerasArray",
+    "Kind",
     "Mask",
+    "Place",
     "Program",
+    "Ref",
+    "Result",
+    "Run",
     "Seam",
     "Value",
     "activation_gradient",
+    "affine",
+    "afterwards",
     "apply_activation",
     "apply_permute",
     "apply_softmax",
     "as_array",
+    "batch_normalize",
+    "chain",
     "current_training",
-    "emit_layer",
+    "deferring",
+    "embedding",
+    "emit_calls",
+    "gauss",
+    "layer_norm",
     "mask_of",
+    "masks_of",
     "observed",
+    "ones",
+    "pool",
     "python_scope",
+    "recurrent",
     "refuse_mask",
+    "run_seam",
     "softmax_gradient",
 ]

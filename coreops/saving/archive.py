@@ -1,7 +1,8 @@
 """The outer wrapping of a model file: the zip archive of `.keras` and the JSON inside it.
 
 A file is untrusted. Only members with fixed names are read, never extracted to disk; their sizes
-are checked before and their lengths after reading.
+are checked before and their lengths after reading. All together unpack to no more than twice the
+file and a little: Keras itself packs nothing.
 """
 
 from __future__ import annotations
@@ -15,19 +16,24 @@ import zipfile
 import zlib
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from .errors import ModelFileError, ModelFileNotFoundError, shorten
 
 MAX_MEMBERS = 10_000
+MAX_DIRECTORY_BYTES = 2 << 20
 MAX_CONFIG_BYTES = 16 << 20
 MAX_METADATA_BYTES = 64 << 10
-MAX_RATIO = 100  # unpacked : packed; Keras itself stores 1 : 1
+MAX_RATIO = 100  # unpacked : packed
+SPARE_BYTES = 64 << 20  # that members may unpack to beyond twice the file
 MAX_JSON_DEPTH = 200
 MAX_JSON_VALUES = 1_000_000
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
+_ZIP_END = b"PK\x05\x06"
+_LOCAL_HEADER_BYTES = 30
+_READ = ("config.json", "metadata.json", "model.weights.h5")
 _BAD_ZIP = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
     ValueError, OverflowError, OSError,
@@ -84,6 +90,7 @@ def read_archive(path: Path) -> Archive:
         if not magic.startswith(_ZIP_MAGIC):
             raise ModelFileError(_not_a_zip(path, magic))
         try:
+            _check_directory(file)
             with zipfile.ZipFile(file) as archive:
                 members = _members(archive, path.stat().st_size)
                 config = _read(archive, members, "config.json", MAX_CONFIG_BYTES)
@@ -114,8 +121,24 @@ def _not_a_zip(path: Path, magic: bytes) -> str:
     return f"{path} is not a Keras file: it does not start like a zip archive."
 
 
+def _check_directory(file: BinaryIO) -> None:
+    """Refuse a list of members that is too long to be read."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - (1 << 16) - 22))
+    tail = file.read()
+    file.seek(0)
+    end = tail.rfind(_ZIP_END)
+    if 0 <= end <= len(tail) - 22:
+        (listed,) = struct.unpack_from("<I", tail, end + 12)
+        if listed > MAX_DIRECTORY_BYTES:
+            raise ModelFileError(
+                f"the list of members has {listed:,} bytes, more than {MAX_DIRECTORY_BYTES:,}."
+            )
+
+
 def _members(archive: zipfile.ZipFile, archive_size: int) -> dict[str, zipfile.ZipInfo]:
-    """Return name -> entry; none may share another's name, or be larger than the archive."""
+    """Return name -> entry; none may share another's name or bytes, be a link or lead out of the
+    archive, or be larger than it."""
     entries = archive.infolist()
     if len(entries) > MAX_MEMBERS:
         raise ModelFileError(f"the archive has {len(entries)} members, more than {MAX_MEMBERS}.")
@@ -124,6 +147,22 @@ def _members(archive: zipfile.ZipFile, archive_size: int) -> dict[str, zipfile.Z
         raise ModelFileError("two members of the archive have the same name.")
     if any(entry.compress_size > archive_size for entry in entries):
         raise ModelFileError("a member claims to be larger than the whole archive: damaged.")
+    reached = archive.start_dir
+    for entry in sorted(entries, key=lambda entry: entry.header_offset, reverse=True):
+        end = entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size
+        if end + len(entry.filename) > reached:
+            raise ModelFileError(f"member {shorten(entry.filename)} overlaps what comes after it.")
+        reached = entry.header_offset
+        steps = entry.filename.replace("\\", "/").split("/")
+        if entry.filename.startswith("/") or ".." in steps or ":" in steps[0]:
+            raise ModelFileError(f"member {shorten(entry.filename)} leads out of the archive.")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise ModelFileError(f"member {shorten(entry.filename)} is a link.")
+    unpacked = sum(members[name].file_size for name in _READ if name in members)
+    if unpacked > 2 * archive_size + SPARE_BYTES:
+        packed = any(members[name].compress_type for name in _READ if name in members)
+        hint = " Save it without compression." if packed else ""
+        raise ModelFileError(f"its members would unpack to {unpacked:,} bytes.{hint}")
     return members
 
 

@@ -93,6 +93,13 @@ int co_conv_takes_act(co_step *before, const co_step *act) {
     return 1;
 }
 
+int co_conv_takes_affine(co_plan *plan, co_step *before, const co_step *affine) {
+    if (before->kind != &kind) return 0;
+    const conv *c = before->u.own;
+    return c->act.kind == CO_ACT_LINEAR &&
+           co_affine_fold(plan, affine, c->n, &before->w[0], &before->w[1]);
+}
+
 static void release(co_step *step) {
     free(((conv *)step->u.own)->panels);
     free(step->u.own);

@@ -144,8 +144,7 @@ static co_rows spread(const block *b, co_rows dz, ptrdiff_t t, ptrdiff_t part) {
     for (ptrdiff_t i = 0; i < b->m; i++) {
         char *row = (char *)out.at + i * out.ld * item;
         const char *d = (char *)dz.at + i * dz.ld * item;
-        if (row != d)
-            memcpy(row + from * item, d + from * item, (size_t)((to - from) * item));
+        if (row != d) memcpy(row + from * item, d + from * item, (size_t)((to - from) * item));
         memset(row, 0, (size_t)(from * item));
         memset(row + to * item, 0, (size_t)((b->gates - to) * item));
     }
@@ -193,7 +192,8 @@ static void go_back(const block *b, ptrdiff_t s) {
         now.dc = rows(b, b->dc, u, 0);
     }
     take(b, s);
-    /* With factors the rows of dr are spread from here, those of the first operand last, in place. */
+    /* With factors the rows of dr are spread from here, those of the first operand last, in place.
+     */
     if (gru) now.dr = rows(b, b->dr, steps * own->parts * gates, t * own->parts * gates);
     b->kernels->cell_back(b->m, u, &own->how.cell, &now);
     const size_t wide = (size_t)(gates * b->item);

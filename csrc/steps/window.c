@@ -216,6 +216,13 @@ int co_depthwise_takes_act(co_step *before, const co_step *act) {
     return 1;
 }
 
+int co_depthwise_takes_affine(co_plan *plan, co_step *before, const co_step *affine) {
+    if (before->kind != &depthwise) return 0;
+    const windows *how = before->u.own;
+    return how->act.kind == CO_ACT_LINEAR &&
+           co_affine_fold(plan, affine, how->s.c, &before->w[0], &before->w[1]);
+}
+
 static co_status pack(co_plan *plan, co_step *step) {
     for (int i = 0; i < 2; i++)
         step->form[i] = step->w[i] < 0 ? NULL : co_weight_data(plan, step->w[i]);

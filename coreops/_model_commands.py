@@ -1,0 +1,100 @@
+"""The commands on model files: `coreops info MODEL` and `coreops convert A B`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._exit import BAD_INPUT, BAD_MODEL, CANNOT_WRITE, NEEDS_PACKAGE, NO_FILE, USAGE, CommandError
+
+if TYPE_CHECKING:
+    from ._plan.program import Segment
+
+FORMATS = (".keras", ".weights.h5", ".h5", ".hdf5", ".safetensors")
+_UNKNOWN = 16  # what an open size of the input is taken for
+
+
+def load(path: str, *, compile: bool = False) -> Any:
+    """Load a model file; whatever is wrong with it is a CommandError."""
+    from .saving import load_model
+    from .saving.errors import ModelFileError, ModelFileNotFoundError
+
+    try:
+        return load_model(path, compile=compile)
+    except ModelFileNotFoundError:
+        raise CommandError(f"no such model file: {path}", NO_FILE) from None
+    except ModelFileError as error:
+        raise CommandError(str(error), BAD_MODEL) from None
+    except ImportError as error:
+        raise CommandError(str(error), NEEDS_PACKAGE) from None
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}", NO_FILE) from None
+
+
+def convert(source: str, target: str) -> None:
+    """Write a model file in the format that another name stands for."""
+    if not target.endswith(FORMATS):
+        raise CommandError(f"{target}: the name must end in one of {', '.join(FORMATS)}", USAGE)
+    model = load(source, compile=True)
+    try:
+        if target.endswith(".weights.h5"):
+            model.save_weights(target)
+        else:
+            model.save(target)
+    except ImportError as error:
+        raise CommandError(str(error), NEEDS_PACKAGE) from None
+    except OSError as error:
+        raise CommandError(f"cannot write {target}: {error}", CANNOT_WRITE) from None
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise CommandError(f"cannot write {target}: {error}", BAD_INPUT) from None
+
+
+def describe(path: str) -> None:
+    """Print a model's layers, and the steps, the scratch and the estimated cost of its plans."""
+    model = load(path)
+    model.summary()
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple):
+        print("\nno plan: the shape of the input is not known")
+        return
+    sample = tuple(_UNKNOWN if size is None else size for size in shape[1:])
+    x = np.zeros((shape[0] or 1, *sample), getattr(model.inputs[0], "dtype", None))
+    segments = _segments(model, x)
+    if None in shape[1:]:
+        print(f"\nopen sizes of the input are taken as {_UNKNOWN}", end="")
+    for number, segment in enumerate(segments, 1):
+        print("\n" + "\n".join(_plan_table(segment, number, len(segments))))
+
+
+def _segments(model: Any, x: np.ndarray) -> list[Segment]:
+    """Return the plans that a call on x goes through, and the seams between them."""
+    program = model._program(training=False, observe=False)
+    program(model._adapt(x))
+    return program.segments()
+
+
+def _plan_table(segment: Segment, number: int, of: int) -> list[str]:
+    """Return the lines that describe one plan."""
+    plan = segment.plan
+    title = "Plan" if of == 1 else f"Plan {number} of {of}"
+    lines = [
+        f"{title}: {plan.in_shape} -> {plan.out_shape}, {_time(plan.cost_ns)} a sample on one "
+        f"thread (estimated), {plan.arena_bytes(1):,} bytes of scratch"
+    ]
+    rows = segment.steps()
+    widest = max((len(kind) for kind, _, _ in rows), default=0)
+    for kind, layers, ns in rows:
+        share = ns / plan.cost_ns if plan.cost_ns else 0.0
+        names = ", ".join(layers) or "-"
+        lines.append(f"  {kind:<{widest}}  {_time(ns):>8}  {share:>4.0%}  {names}")
+    if segment.seam is not None:
+        lines.append(f"then Python: layer '{segment.flow.layer}'")
+    return lines
+
+
+def _time(ns: float) -> str:
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"

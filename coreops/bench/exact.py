@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from .images import Conv, Depthwise, Flatten, Pool, pooled, windows
 from .training import losses
 
 EPS = float(np.finfo(np.float32).eps)
@@ -104,6 +105,13 @@ Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # values, bounds, variances
 
 
 def _exact(case: Case, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    if case.group == "images":  # one by one: their windows take a lot of memory
+        made = [_sample(case, x[i : i + 1], weights) for i in range(len(x))]
+        return np.concatenate([y for y, _ in made]), np.concatenate([bound for _, bound in made])
+    return _sample(case, x, weights)
+
+
+def _sample(case: Case, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
     y, bound, variance = x.astype(np.float64), np.zeros(()), np.zeros(())
     pairs, mask = iter(weights), np.ones(x.shape[:-1], bool)
     for step, _, _ in case.walk():
@@ -114,6 +122,15 @@ def _exact(case: Case, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.
                 y, bound, variance = _activation(step.activation, (y, bound, variance))
         elif isinstance(step, Activation):
             y, bound, variance = _activation(step.name, (y, bound, variance))
+        elif isinstance(step, Conv | Depthwise):
+            y, bound = _convolved(step, y, bound, *next(pairs))
+            if step.activation is not None:
+                y, bound, _ = _activation(step.activation, (y, bound, variance))
+        elif isinstance(step, Pool):
+            bound = pooled(step, bound) + step.size**2 * EPS * pooled(step, np.abs(y))
+            y = pooled(step, y)
+        elif isinstance(step, Flatten):
+            y, bound = y.reshape(len(y), -1), bound.reshape(len(y), -1)
         elif isinstance(step, Permute):
             y = y.transpose(0, *step.dims)
         elif isinstance(step, Masking):
@@ -169,6 +186,24 @@ def _lstm(
         h, of_h = np.where(on, o * tanh, h), np.where(on, of_out, of_h)
         c, of_c = np.where(on, new, c), np.where(on, of_new, of_c)
     return h, np.zeros(()), of_h
+
+
+def _convolved(
+    step: Conv | Depthwise, x: np.ndarray, bound: np.ndarray, kernel: np.ndarray, bias: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A convolution as a product of its windows; of sums in tiles, which some libraries make, the
+    bound is one too: their errors are a few times those of a sum, not k times."""
+    parts = [windows(step, part) for part in (x, np.broadcast_to(bound, x.shape))]
+    if isinstance(step, Depthwise):
+        roundings = (step.size**2 + 2) * EPS
+        w = kernel.astype(np.float64)
+        y, error = (parts[0] * w).sum((3, 4)), (np.abs(parts[0]) * np.abs(w)).sum((3, 4))
+        passed = (parts[1] * np.abs(w)).sum((3, 4))
+        return y + bias, roundings * (error + np.abs(bias)) + passed
+    flat = kernel.reshape(-1, kernel.shape[-1])
+    values, bounds = (part.reshape(*part.shape[:3], -1) for part in parts)
+    y, error, _ = _product((values, bounds, np.zeros(())), flat, bias, "highest")
+    return y, error
 
 
 def _activation(name: str, values: Triple) -> Triple:

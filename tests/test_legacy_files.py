@@ -368,6 +368,20 @@ def test_graph_configs():
     assert c == [{"args": [tensor("x", 0, 0)], "kwargs": wanted}]
 
 
+def test_names_with_a_slash(h5py, rng, tmp_path):  # noqa: F811
+    """As in Keras 2's DenseNet; in an HDF5 file they are groups in groups."""
+    kernel, bias = rng.normal(size=(4, 3)).astype("f4"), rng.normal(size=3).astype("f4")
+    config = {"name": "block/one", "units": 3, "batch_input_shape": [None, 4]}
+    layers = [{"class_name": "Dense", "config": config}]
+    path = write(h5py, tmp_path / "m.h5", layers, {"block/one": [kernel, bias]}, "2.2.4")
+    model = load_model(path)
+    assert model.layers[0].name == "block_one"
+    np.testing.assert_array_equal(model.layers[0].kernel.value, kernel)
+    model.layers[0].kernel.assign(kernel * 2)
+    model.load_weights(path, by_name=True)
+    np.testing.assert_array_equal(model.layers[0].kernel.value, kernel)
+
+
 # --- Keras 3's own legacy files -------------------------------------------------------------------
 
 

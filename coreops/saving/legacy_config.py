@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _legacy
 from .errors import ModelFileError, shorten
-from .legacy_graph import modern_graph
+from .legacy_graph import modern_graph, modern_name
 
 MAX_NESTING = 20
 _MODELS = ("Sequential", "Functional", "Model")
@@ -134,6 +134,8 @@ def _layer(entry: dict[str, Any], depth: int) -> dict[str, Any]:
             _refuse_meaning(entry, name, value)
     _refuse_meaning(entry, "time_major", config.pop("time_major", None))
     config = {key: _value(key, value) for key, value in config.items()}
+    if "name" in config:
+        config["name"] = modern_name(config["name"])
     change = _CHANGES.get(class_name)
     if change is not None:
         change(config, entry["class_name"])
@@ -174,6 +176,7 @@ def _model(entry: dict[str, Any], depth: int) -> dict[str, Any]:
         layers = _with_input(layers)
     layers = [_layer(layer, depth + 1) if _is_entry(layer) else layer for layer in layers]
     config = {"name": None, **config, "layers": layers}
+    config["name"] = modern_name(config["name"])
     if functional:
         config = modern_graph(config)
     elif config["name"] is None:

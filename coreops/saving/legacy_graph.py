@@ -15,6 +15,11 @@ _CONSTANT = "_CONSTANT_VALUE"
 _TAKE_STATES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 
 
+def modern_name(name: Any) -> Any:
+    """Return a layer's name: Keras 3 has none with a slash, as in "conv1/bn"."""
+    return name.replace("/", "_") if isinstance(name, str) else name
+
+
 def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
     """Return the config of a functional model, whose layers have been translated.
 
@@ -25,13 +30,27 @@ def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
     names = {layer.get("name") for layer in layers if isinstance(layer, dict)}
     made = []
     for layer in layers:
+        if isinstance(layer, dict):
+            layer = {**layer, "name": modern_name(layer.get("name"))}
         nodes = layer.get("inbound_nodes") if isinstance(layer, dict) else None
         if isinstance(nodes, list):
             class_name = layer.get("class_name")
             calls = [_call(node, class_name, names) for node in nodes]
             layer = {**layer, "inbound_nodes": calls}
         made.append(layer)
-    return {**config, "layers": made}
+    ends = {key: _ends(config.get(key)) for key in ("input_layers", "output_layers")}
+    return {**config, **ends, "layers": made}
+
+
+def _ends(value: Any) -> Any:
+    """Return references to the inputs or outputs of a model."""
+    if _is_reference(value):
+        return [modern_name(value[0]), *value[1:]]
+    if isinstance(value, list):
+        return [_ends(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _ends(item) for key, item in value.items()}
+    return value
 
 
 def _call(node: Any, class_name: Any, names: set[Any]) -> dict[str, Any]:
@@ -94,4 +113,5 @@ def _option(value: Any, names: set[Any]) -> Any:
 
 
 def _tensor(reference: list[Any]) -> dict[str, Any]:
-    return {"class_name": "__keras_tensor__", "config": {"keras_history": reference[:3]}}
+    history = [modern_name(reference[0]), *reference[1:3]]
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": history}}

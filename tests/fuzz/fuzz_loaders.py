@@ -263,9 +263,10 @@ def worker(number, first, count, all_seeds, folder, findings, report):
     resource.setrlimit(resource.RLIMIT_AS, (_size() + MEMORY,) * 2)
     signal.signal(signal.SIGALRM, _too_long)
     loaded = 0
+    weights = [1 / len(data) for _, data in all_seeds]  # small ones are loaded sooner
     for run in range(first, first + count):
         rng = random.Random(f"{number}/{run}")
-        suffix, seed = rng.choice(all_seeds)
+        suffix, seed = rng.choices(all_seeds, weights)[0]
         data = change(suffix, seed, rng)
         signal.alarm(SECONDS)
         try:

@@ -26,6 +26,7 @@ import warnings
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from types import FunctionType
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SECONDS = 5
@@ -277,7 +278,8 @@ def worker(number, first, count, all_seeds, folder, findings, report):
                 raise
             name = f"{type(error).__name__}-{run}"
             (findings / f"{name}{suffix}").write_bytes(data)
-            (findings / f"{name}.txt").write_text(traceback.format_exc())
+            text = f"{_size() >> 20} MiB of addresses\n{traceback.format_exc()}"
+            (findings / f"{name}.txt").write_text(text)
         signal.alarm(0)
         if run % 500 == 499:
             report.write_text(f"{run + 1} {loaded}")
@@ -331,13 +333,22 @@ def supervise(runs, start, findings):
         print(text, flush=True)
 
 
+def _is_own(thing, module):
+    return isinstance(thing, type) and thing.__module__ == module
+
+
 def guided(arguments):
     """Let atheris choose what to change, by what it leads to."""
     import atheris
 
-    with atheris.instrument_imports(include=["coreops.saving"]):
-        import coreops  # noqa: F401
-        from coreops.saving import keras_file  # noqa: F401
+    from coreops.saving import keras_file  # noqa: F401
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("coreops.saving."):
+            for holder in (module, *(one for one in vars(module).values() if _is_own(one, name))):
+                for function in list(vars(holder).values()):
+                    if isinstance(function, FunctionType) and function.__module__ == name:
+                        atheris.instrument_func(function)
     folder = Path("/dev/shm") / f"coreops-atheris-{os.getpid()}"
     folder.mkdir()
     target = Target(folder)

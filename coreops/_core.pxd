@@ -34,6 +34,11 @@ cdef extern from "loss.h":
     enum: CO_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY
 
 
+cdef extern from "kernels.h" nogil:
+    ctypedef struct co_stream:
+        uint64_t seed, call
+
+
 cdef extern from "dispatch.h":
     ctypedef struct co_matmul:
         const char *name
@@ -59,6 +64,26 @@ cdef extern from "dispatch.h":
         void (*colsum)(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, void *) noexcept nogil
         void (*keep_rows)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *,
                           void *) noexcept nogil
+        void (*affine)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *, const void *,
+                       const void *, void *) noexcept nogil
+        void (*layer_norm)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, double,
+                           void *) noexcept nogil
+        void (*layer_norm_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *,
+                                double, void *, void *) noexcept nogil
+        void (*mean_over)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *,
+                          void *) noexcept nogil
+        void (*mean_over_grad)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *,
+                               void *) noexcept nogil
+        void (*max_over)(ptrdiff_t, ptrdiff_t, const void *, void *) noexcept nogil
+        void (*max_over_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *,
+                              void *) noexcept nogil
+        void (*gather)(ptrdiff_t, ptrdiff_t, const void *, const void *, void *,
+                       uint8_t *) noexcept nogil
+        int (*within)(ptrdiff_t, const void *, ptrdiff_t) noexcept nogil
+        void (*scatter_add)(ptrdiff_t, ptrdiff_t, const void *, const void *, ptrdiff_t,
+                            ptrdiff_t, ptrdiff_t, void *, ptrdiff_t) noexcept nogil
+        void (*gauss)(ptrdiff_t, const void *, void *, co_stream, uint64_t, double,
+                      int) noexcept nogil
         double (*penalty)(ptrdiff_t, const void *, double, double, double, void *) noexcept nogil
         double (*sumsq)(ptrdiff_t, const void *) noexcept nogil
         double (*peak_fma)(ptrdiff_t, double, double) noexcept nogil
@@ -77,17 +102,17 @@ cdef extern from "parallel.h":
 
 
 cdef extern from "coreops.h" nogil:
-    ctypedef struct co_stream:
-        uint64_t seed, call
     ctypedef struct co_plan:
         pass
     ctypedef enum co_status:
-        CO_OK, CO_NO_MEMORY, CO_BAD_PLAN
+        CO_OK, CO_NO_MEMORY, CO_BAD_PLAN, CO_NO_ROW
     ctypedef enum co_precision:
         CO_HIGHEST, CO_HIGH, CO_MEDIUM
     enum: CO_BUFFERS, CO_BATCH_INVARIANT, CO_QGEMM_DEPTH
     ctypedef struct co_how:
         int threads, flags
+    ctypedef struct co_window:
+        ptrdiff_t h, w, c, kh, kw, sh, sw, dh, dw, top, left, oh, ow
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
     int co_plan_weight(co_plan *, ptrdiff_t, ptrdiff_t, int, const void *)
@@ -102,6 +127,30 @@ cdef extern from "coreops.h" nogil:
     int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
     int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
     int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
+    ctypedef enum co_cell_kind:
+        CO_LSTM, CO_GRU, CO_GRU_BEFORE, CO_SIMPLE
+    ctypedef struct co_cell:
+        co_cell_kind kind
+        co_act a, s
+    ctypedef struct co_rnn:
+        co_cell cell
+        ptrdiff_t u, steps
+        int sequences, backwards, in_order, zeros
+        ptrdiff_t width, at
+        void *h
+        void *c
+    int co_plan_recurrent(co_plan *, int, const co_rnn *, int, int, int, int, int, int, int, int *)
+    int co_plan_fill(co_plan *, ptrdiff_t, double)
+    int co_plan_conv(co_plan *, int, const co_window *, ptrdiff_t, int, int)
+    int co_plan_depthwise(co_plan *, int, const co_window *, int, int)
+    int co_plan_pool(co_plan *, int, const co_window *, int)
+    int co_plan_pad(co_plan *, int, const co_window *)
+    int co_plan_affine(co_plan *, int, ptrdiff_t, int, int, int)
+    int co_plan_layer_norm(co_plan *, int, ptrdiff_t, double, int, int)
+    int co_plan_embedding(co_plan *, int, int, int *)
+    int co_plan_gauss(co_plan *, int, double, int, int)
+    int co_plan_mean_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, int)
+    int co_plan_max_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)
@@ -137,3 +186,16 @@ cdef extern from "train.h" nogil:
     co_status co_plan_penalty(co_plan *, int, double, double)
     co_status co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t, int)
     co_status co_plan_learn_from(co_plan *, int, int)
+
+
+cdef extern from "channels.h" nogil:
+    ctypedef struct co_channels:
+        const co_kernels *kernels
+        ptrdiff_t m, n
+        const uint8_t *mask
+        const void *x
+        const void *dy
+        const void *center
+    co_status co_channel_sums(const co_channels *, double *, double *, int)
+    void co_channel_affine(const co_channels *, const void *, const void *, void *, int)
+    void co_channel_grad(const co_channels *, const void *, const void *, const void *, void *, int)

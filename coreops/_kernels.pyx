@@ -55,9 +55,13 @@ cdef extern from *:
 include "_bridge/tier.pxi"
 include "_bridge/callable.pxi"
 include "_bridge/memory.pxi"
+include "_bridge/steps.pxi"
 include "_bridge/plan.pxi"
+include "_bridge/recurrent.pxi"
+include "_bridge/window.pxi"
 include "_bridge/inspect.pxi"
 include "_bridge/gradients.pxi"
+include "_bridge/normalize.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 _PACKAGE = __package__
 
-_WEIGHT_NAMES = {
+_WEIGHT_NAMES: dict[str, str | None] = {
     "init": "kernel_initializer",
     "W_regularizer": "kernel_regularizer",
     "b_regularizer": "bias_regularizer",
@@ -25,13 +25,68 @@ _WEIGHT_NAMES = {
     "bias": "use_bias",
 }
 
-# class -> old keyword -> new keyword
-RENAMED: dict[str, dict[str, str]] = {
+_RECURRENT_NAMES: dict[str, str | None] = {
+    "output_dim": "units",
+    **_WEIGHT_NAMES,
+    "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation",
+    "U_regularizer": "recurrent_regularizer",
+    "U_constraint": "recurrent_constraint",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+    "consume_less": None,
+}
+
+_WINDOW_NAMES: dict[str, str | None] = {
+    "border_mode": "padding",
+    "dim_ordering": "data_format",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "atrous_rate": "dilation_rate",
+}
+_CONVOLUTION_NAMES: dict[str, str | None] = {
+    "nb_filter": "filters",
+    "filter_length": "kernel_size",
+    **_WEIGHT_NAMES,
+    **_WINDOW_NAMES,
+}
+_POOLING_NAMES: dict[str, str | None] = {
+    "pool_length": "pool_size",
+    "stride": "strides",
+    **_WINDOW_NAMES,
+}
+
+# class -> old keyword -> new keyword, None for one that says nothing any more
+RENAMED: dict[str, dict[str, str | None]] = {
+    "_Conv": _CONVOLUTION_NAMES,
+    "_Pooling": _POOLING_NAMES,
+    "_Separable": {**_CONVOLUTION_NAMES, "pointwise_constraints": "pointwise_constraint"},
+    "AlphaDropout": {"p": "rate"},
+    "BatchNormalization": {"beta_init": "beta_initializer", "gamma_init": "gamma_initializer"},
     "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
     "Dropout": {"p": "rate"},
+    "Embedding": {
+        "init": "embeddings_initializer",
+        "W_regularizer": "embeddings_regularizer",
+        "W_constraint": "embeddings_constraint",
+    },
+    "GRU": {**_RECURRENT_NAMES},
+    "GaussianDropout": {"p": "rate"},
+    "GaussianNoise": {"sigma": "stddev"},
     "InputLayer": {"input_shape": "shape", "batch_input_shape": "batch_shape"},
+    "LSTM": {**_RECURRENT_NAMES},
     "LeakyReLU": {"alpha": "negative_slope"},
     "PReLU": {"init": "alpha_initializer"},
+    "SimpleRNN": {**_RECURRENT_NAMES},
+    "SpatialDropout1D": {"p": "rate"},
+    "SpatialDropout2D": {"p": "rate"},
+    "UpSampling1D": {"length": "size"},
+    "UpSampling2D": {"dim_ordering": "data_format"},
+    "ZeroPadding2D": {"dim_ordering": "data_format"},
+}
+# old keyword -> old value -> new value
+_VALUES = {
+    "dim_ordering": {"th": "channels_first", "tf": "channels_last", "default": None},
 }
 
 
@@ -41,22 +96,40 @@ def accepts_old_names(init: Callable) -> Callable:
     Raises:
         ValueError: (from the decorated `__init__`) if an old keyword comes with the new one.
     """
-    class_name = init.__qualname__.split(".")[0]
-    renamed = RENAMED[class_name]
+    renamed = RENAMED[init.__qualname__.split(".")[0]]
 
     @functools.wraps(init)
     def translate(self: Any, *args: Any, **kwargs: Any) -> None:
+        class_name = type(self).__name__
+        if "nb_row" in kwargs and "nb_filter" in renamed:
+            _warn(f"{class_name}: `nb_row` and `nb_col` are the old spelling of `kernel_size`.")
+            kwargs["kernel_size"] = (kwargs.pop("nb_row"), kwargs.pop("nb_col", None))
         for old in kwargs.keys() & renamed.keys():
             new = renamed[old]
+            if new is None:
+                _warn(f"{class_name}: `{old}` has no effect any more.")
+                del kwargs[old]
+                continue
             if new in kwargs:
                 raise ValueError(
                     f"{class_name} received both `{new}` and its old spelling `{old}`."
                 )
             _warn(f"{class_name}: `{old}` is the old spelling of `{new}`.")
-            kwargs[new] = kwargs.pop(old)
+            value = kwargs.pop(old)
+            kwargs[new] = _VALUES.get(old, {}).get(value, value)
         init(self, *args, **kwargs)
 
     return translate
+
+
+def rows_and_columns(class_name: str, args: tuple) -> tuple:
+    """Return a convolution's positional arguments, of which three ints are filters, rows and
+    columns."""
+    if len(args) != 3 or not all(type(size) is int for size in args):
+        return args
+    filters, rows, columns = args
+    _warn(f"{class_name}({filters}, {rows}, {columns}) is the old form of Conv2D with a tuple.")
+    return filters, (rows, columns)
 
 
 def pop_first_layer_shape(kwargs: dict[str, Any]) -> tuple | None:

@@ -22,6 +22,8 @@ int co_back_keep(co_backward *back, int v, ptrdiff_t n, ptrdiff_t positions, int
 /* The gradient of weight w is the product of what was kept as x and dy; with x -1, the sum of dy's
  * rows. */
 void co_back_use(co_backward *back, int w, int x, int dy);
+/* The gradients of weight w's rows whose numbers were kept as x are dy's. */
+void co_back_use_rows(co_backward *back, int w, int x, int dy);
 /* The sum of two values, and a gradient of x that is nothing but zeros. */
 int co_back_sum(co_backward *back, int x, int with);
 int co_back_nothing(co_backward *back, int x);

@@ -30,7 +30,8 @@
 typedef enum co_status {
     CO_OK = 0,
     CO_NO_MEMORY = -1, /* an allocation failed; nothing leaked */
-    CO_BAD_PLAN = -2   /* a size or a value that does not fit: an error of the caller */
+    CO_BAD_PLAN = -2,  /* a size or a value that does not fit: an error of the caller */
+    CO_NO_ROW = -3     /* a number that a table has no row for: nothing was computed */
 } co_status;
 
 typedef struct co_plan co_plan;
@@ -94,6 +95,53 @@ int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, con
 int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes);
 /* x as (positions, n) to (positions, times, n). */
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times);
+/* A recurrent layer over z, (steps, gates * u), the input's product for each step of time: its
+ * state's product by weight r[u, gates * u] is added (cell.h). mask: a value of `steps` bytes, or
+ * -1. h0 and c0: values of u, or -1 for zeros; c0 is LSTM's. factors: (gates, u) values by which
+ * the operands of each gate's product are multiplied, or -1. biases: a vector weight of 2 gates * u
+ * of a GRU, added to z and to the state's product; -1 for none. */
+typedef struct co_rnn {
+    co_cell cell;
+    ptrdiff_t u, steps;
+    int sequences;       /* the result is (steps, width), not (width) */
+    int backwards;       /* time goes back; the result's first step is the last one's */
+    int in_order;        /* ... but the result is in the order of time */
+    int zeros;           /* the result of a step that the mask skips is 0, not the one before it */
+    ptrdiff_t width, at; /* of a step's result, and where in it the u are that are ours */
+    /* NULL, or h and c of all samples, where a run begins and what it ends with; the caller's, who
+     * takes care that the batch has that size. Instead of h0 and c0. */
+    void *h, *c;
+} co_rnn;
+/* into: the value of another such step, of which this one makes a part too, or -1. ends: NULL, or
+ * becomes the values of h and c in the end. */
+int co_plan_recurrent(co_plan *plan, int z, const co_rnn *how, int r, int biases, int mask, int h0,
+                      int c0, int factors, int into, int *ends);
+/* A constant, size times. */
+int co_plan_fill(co_plan *plan, ptrdiff_t size, double value);
+/* x as images (images, h, w, c) by the window s (window.h), to (images, oh, ow, ...). A convolution
+ * with weight w[kh * kw * c / groups, n]; each group of channels makes its n / groups results of n.
+ * One of each channel with its own kernel, w[kh * kw * c], a vector. The largest of a window or the
+ * mean, without its padding. And the image with zeros around it, or parts of it: a window of one
+ * pixel. */
+int co_plan_conv(co_plan *plan, int x, const co_window *s, ptrdiff_t groups, int w, int bias);
+int co_plan_depthwise(co_plan *plan, int x, const co_window *s, int w, int bias);
+int co_plan_pool(co_plan *plan, int x, const co_window *s, int average);
+int co_plan_pad(co_plan *plan, int x, const co_window *s);
+/* x as (.., n, run), n the size of weight `scale`: (x - center) * scale + shift with vectors of n
+ * (-1: none). Joins the product before it. In a plan that trains only the shift may learn. */
+int co_plan_affine(co_plan *plan, int x, ptrdiff_t run, int scale, int center, int shift);
+/* Each run of n with mean 0 and variance 1, times gamma[n] plus beta[n] (-1: none). */
+int co_plan_layer_norm(co_plan *plan, int x, ptrdiff_t n, double epsilon, int gamma, int beta);
+/* x has numbers of rows of weight `table`, whose data stay in place as long as the plan, and is an
+ * input of the plan. mask: NULL, or becomes the
+ * value of a mask, which is 0 where x is. A run with a number that is no row's is CO_NO_ROW. */
+int co_plan_embedding(co_plan *plan, int x, int table, int *mask);
+/* x plus normal noise of a run's stream number `stream`, or with times != 0 x times 1 plus it. */
+int co_plan_gauss(co_plan *plan, int x, double deviation, int times, int stream);
+/* x as (count, m, n) to (count, n): the mean over m of the positions whose mask (-1: none), as
+ * (count, m), is not 0; and the maximum. */
+int co_plan_mean_over(co_plan *plan, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n, int mask);
+int co_plan_max_over(co_plan *plan, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n);
 /* The same again. */
 int co_plan_copy(co_plan *plan, int x);
 /* The plan's result, and the mask that goes with it (-1: none). */

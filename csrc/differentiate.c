@@ -22,11 +22,16 @@ void co_back_add(co_backward *back, int v, int part) {
     *gradient = *gradient < 0 ? part : co_back_sum(back, *gradient, part);
 }
 
-void co_back_use(co_backward *back, int w, int x, int dy) {
+static void use(co_backward *back, int w, int x, int dy, int by_number) {
     co_plan *plan = back->plan;
-    const co_status status = co_trainer_use(plan->trainer, plan->weights[w].number, x, dy);
+    const int number = plan->weights[w].number;
+    const co_status status = co_trainer_use(plan->trainer, number, x, dy, by_number);
     if (back->status == CO_OK) back->status = status;
 }
+
+void co_back_use(co_backward *back, int w, int x, int dy) { use(back, w, x, dy, 0); }
+
+void co_back_use_rows(co_backward *back, int w, int x, int dy) { use(back, w, x, dy, 1); }
 
 void co_back_through(co_backward *back, const co_step *step, const co_kind *kind, int with) {
     const int x = step->in[0];

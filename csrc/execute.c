@@ -115,7 +115,8 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
                   .flags = how.flags,
                   .team = 1,
                   .arena = stack};
-    if (prepare(&job) != CO_OK) return CO_NO_MEMORY;
+    const co_status status = prepare(&job);
+    if (status != CO_OK) return status;
     if (job.units == 0) return CO_OK;
     for (int v = 0; v < plan->n_values; v++)
         if (plan->values[v].buffer == CO_BUFFER_Y)

@@ -23,8 +23,10 @@
 #include <stdint.h>
 
 #include "activation.h"
+#include "cell.h"
 #include "loss.h"
 #include "update.h"
+#include "window.h"
 
 typedef struct co_kernels co_kernels;
 
@@ -81,6 +83,12 @@ typedef struct co_planes {
     KERNEL(gemm, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* The same where row i of a is in strips: k elements each, strip s at a + i * lda + at[s],    \
+     * and at[0] is 0. b is strips * k by n. Rows of a may overlap. */                             \
+    KERNEL(gemm_strips, void,                                                                      \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at, ptrdiff_t k,          \
+            const void *a, ptrdiff_t lda, const void *packed, const void *bias, void *c,           \
+            ptrdiff_t ldc, const co_act *act))                                                     \
     /* A product of few columns, by sums along k: lane l of VL takes the k that leave l, and the   \
      * lanes are added pairwise. Whether it suits depends on k and n alone, so a row has the same  \
      * bits in any batch. As gemm otherwise; packed: what gemm_pack may write. */                  \
@@ -90,6 +98,38 @@ typedef struct co_planes {
     KERNEL(dots, void,                                                                             \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,                   \
             const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act))      \
+    /* A row of tiles of a convolution of 3 by 3 with stride 1 (winograd_tpl.h): tile t of 4 by 4  \
+     * results reads 6 by 6 pixels of c channels, in rows ldx apart, from x + 4 * t * c on. Number \
+     * i of 36 of its channels goes to v + i * plane + t * c. */                                   \
+    KERNEL(winograd_in, void,                                                                      \
+           (ptrdiff_t tiles, ptrdiff_t c, const void *x, ptrdiff_t ldx, void *v, ptrdiff_t plane)) \
+    /* And back, from n sums for each of the 36 numbers, to `columns` results in each of `rows` <= \
+     * 4 rows, ldy apart, plus bias[n] (NULL for none), at least 0 if relu. Returns whether any is \
+     * not finite, in the first channels, where all are if pixels or what they became are not. */  \
+    KERNEL(winograd_out, int,                                                                      \
+           (ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n, const void *m, ptrdiff_t plane,        \
+            const void *bias, void *y, ptrdiff_t ldy, int relu))                                   \
+    /* Windows over an image of one sample (window.h). `rows` rows of the result from row `first`  \
+     * on, which y points to; the largest pixel of each window, NaN if one is; or their mean.      \
+     * Padding counts for nothing, and no window is all padding. */                                \
+    KERNEL(maxpool, void,                                                                          \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, void *y))          \
+    KERNEL(avgpool, void,                                                                          \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, void *y))          \
+    /* Their gradients, of a whole image; of equal largest pixels the first one has it. */         \
+    KERNEL(maxpool_grad, void, (const co_window *s, const void *x, const void *dy, void *dx))      \
+    KERNEL(avgpool_grad, void, (const co_window *s, const void *dy, void *dx))                     \
+    /* The windows of all results side by side, (oh, ow, kh, kw, channels), of the channels from x \
+     * on, padding being 0; and each added to its pixel. */                                        \
+    KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
+    KERNEL(col2im, void, (const co_window *s, ptrdiff_t channels, const void *columns, void *x))   \
+    /* Each channel's convolution with its own w[kh,kw,c], in the order of w, plus bias[c] (NULL   \
+     * for none). Then the gradients of the image and of w. */                                     \
+    KERNEL(depthwise, void,                                                                        \
+           (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
+            const void *bias, void *y))                                                            \
+    KERNEL(depthwise_grad, void, (const co_window *s, const void *dy, const void *w, void *dx))    \
+    KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \
      * columns, j a multiple of qgemm_nr, are a prefix. packed: 64-byte aligned.                   \
      * k <= CO_QGEMM_DEPTH. */                                                                     \
@@ -155,6 +195,55 @@ typedef struct co_planes {
      * after rounding to real. */                                                                  \
     KERNEL(masking, void,                                                                          \
            (ptrdiff_t m, ptrdiff_t n, const void *x, void *y, uint8_t *mask, double value))        \
+    /* x as (m, n, run): y[i,c,j] = (x[i,c,j] - center[c]) * scale[c] + shift[c]; center and shift \
+     * may be NULL. */                                                                             \
+    KERNEL(affine, void,                                                                           \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const void *x, const void *center,            \
+            const void *scale, const void *shift, void *y))                                        \
+    /* Over the m contiguous rows of n whose mask is not 0 (NULL: all), with v = x - center (NULL: \
+     * x) and d = dy (NULL: v): sums[c] += sum of d[i,c] and products[c] += sum of v[i,c] d[i,c],  \
+     * 32 rows in reals and these in double, in order. */                                          \
+    KERNEL(channel_sums, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
+            const void *center, double *sums, double *products))                                   \
+    /* dx = a[c] dy, to which rows whose mask is not 0 (NULL: all) add b[c] (x - center[c]) +      \
+     * c[c]. */                                                                                    \
+    KERNEL(channel_grad, void,                                                                     \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
+            const void *center, const void *a, const void *b, const void *c, void *dx))            \
+    /* Each of m contiguous rows of n: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta,   \
+     * with the population variance. gamma and beta may be NULL. */                                \
+    KERNEL(layer_norm, void,                                                                       \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *gamma, const void *beta,          \
+            double epsilon, void *y))                                                              \
+    /* The gradients of layer_norm to x and, row by row, to gamma. gamma, dx and dgamma may be     \
+     * NULL, and dx may be dy. */                                                                  \
+    KERNEL(layer_norm_grad, void,                                                                  \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *gamma, const void *dy,            \
+            double epsilon, void *dx, void *dgamma))                                               \
+    /* y[j], the mean of x[i,j] over the i < m whose mask is not 0 (NULL: all), NaN where there is \
+     * none; and its gradient, 0 elsewhere. */                                                     \
+    KERNEL(mean_over, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, void *y))                \
+    KERNEL(mean_over_grad, void,                                                                   \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *dy, void *dx))              \
+    /* y[j], the largest x[i,j] of all i < m, NaN if one is, -inf for none; and its gradient, of   \
+     * which those that tie have equal shares. */                                                  \
+    KERNEL(max_over, void, (ptrdiff_t m, ptrdiff_t n, const void *x, void *y))                     \
+    KERNEL(max_over_grad, void,                                                                    \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *y, const void *dy, void *dx))     \
+    /* y[i,:] = table[index[i],:], rows of n, and mask[i] = index[i] != 0 unless mask is NULL. A   \
+     * number of a row is a real, without what it has behind the point. */                         \
+    KERNEL(                                                                                        \
+        gather, void,                                                                              \
+        (ptrdiff_t m, ptrdiff_t n, const void *index, const void *table, void *y, uint8_t *mask))  \
+    /* Whether index[i], without what it has behind the point, is in 0 .. limit - 1 for all        \
+     * i < m. */                                                                                   \
+    KERNEL(within, int, (ptrdiff_t m, const void *index, ptrdiff_t limit))                         \
+    /* y[index[i] - first,:] += x[i,:], i in order, where that is one of y's rows. */              \
+    KERNEL(scatter_add, void,                                                                      \
+           (ptrdiff_t m, ptrdiff_t n, const void *index, const void *x, ptrdiff_t ldx,             \
+            ptrdiff_t first, ptrdiff_t rows, void *y, ptrdiff_t ldy))                              \
     /* Inverted dropout of the elements start .. start + n - 1 of a stream: y[i] = scale *         \
      * x[i] where word(start + i) >= threshold, else 0. threshold <= 2^32. The word of an          \
      * element is defined in philox.h and is the same on every tier. */                            \
@@ -168,6 +257,13 @@ typedef struct co_planes {
     KERNEL(keep, void,                                                                             \
            (ptrdiff_t n, const void *x, void *y, const uint32_t *words, uint64_t threshold,        \
             double scale))                                                                         \
+    /* With z the normals of elements start .. start + n - 1 of a stream: y[i] = x[i] + deviation  \
+     * * z[i], or with times != 0 x[i] * (1 + deviation * z[i]). A normal is made of two words of  \
+     * its group of 64 (gauss_tpl.h): these are the same on every tier, the normals but for their  \
+     * last places. */                                                                             \
+    KERNEL(gauss, void,                                                                            \
+           (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
+            double deviation, int times))                                                          \
     /* For each of the planes y[j * ldy + i] = x[i * ldx + j], i < m and j < n, elements of 1, 2,  \
      * 4 or 8 bytes, moved and not computed. Never in place; any alignment. x may be read          \
      * anywhere between its first and its last element, also between rows. */                      \
@@ -179,6 +275,17 @@ typedef struct co_planes {
     KERNEL(copy_rows, void,                                                                        \
            (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy,        \
             int stream))                                                                           \
+    /* A step of m rows of a recurrent cell of u units; reset and reset_back are the parts of a    \
+     * GRU that resets before its product. cell.h says what they do with their operands. */        \
+    KERNEL(cell, void, (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))  \
+    KERNEL(cell_reset, void,                                                                       \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))              \
+    /* y[i] = x[i] * factors[i] */                                                                 \
+    KERNEL(cell_weigh, void, (ptrdiff_t n, const void *x, const void *factors, void *y))           \
+    KERNEL(cell_back, void,                                                                        \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_back *back))              \
+    KERNEL(cell_reset_back, void,                                                                  \
+           (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_back *back))              \
     /* One step of a prepared rule over n elements of a weight, as update.h says: w and its slots  \
      * change, g does not. An element's result depends on that element alone. slots: those of its  \
      * kind and what the rule gathers and averages in, of n reals each. */                         \

@@ -84,6 +84,11 @@ typedef struct co_call {
     int what;
 } co_call;
 
+static void clear(const co_trainer *trainer, const co_piece *piece, char *g, ptrdiff_t ldg) {
+    for (ptrdiff_t i = 0; i < piece->rows; i++)
+        memset(g + i * ldg * trainer->item, 0, (size_t)(piece->columns * trainer->item));
+}
+
 /* One use's part of the gradient of a piece: rows * columns reals at g, ldg apart. */
 static void part_of(const co_call *call, const co_piece *piece, const co_use *use, char *g,
                     ptrdiff_t ldg) {
@@ -96,6 +101,13 @@ static void part_of(const co_call *call, const co_piece *piece, const co_use *us
     if (use->x < 0) {
         for (ptrdiff_t j = 0; j < piece->columns; j += nr, panels += nr * rows * item)
             kernels->colsum(rows, least(nr, piece->columns - j), panels, nr, g + j * item);
+        return;
+    }
+    if (use->by_number) {
+        clear(trainer, piece, g, ldg);
+        for (ptrdiff_t j = 0; j < piece->columns; j += nr, panels += nr * rows * item)
+            kernels->scatter_add(rows, least(nr, piece->columns - j), trainer->kept[use->x].data,
+                                 panels, nr, piece->i, piece->rows, g + j * item, ldg);
         return;
     }
     static const co_act linear = {.kind = CO_ACT_LINEAR};
@@ -136,9 +148,7 @@ static void gradient_of(const co_call *call, const co_piece *piece, char *g, ptr
             part_of(call, piece, &trainer->uses[u], g, ldg);
         }
     }
-    if (!parts)
-        for (ptrdiff_t i = 0; i < piece->rows; i++)
-            memset(g + i * ldg * item, 0, (size_t)(piece->columns * item));
+    if (!parts) clear(trainer, piece, g, ldg);
 }
 
 static void update_piece(const co_call *call, const co_piece *piece, const char *g, ptrdiff_t ldg) {
@@ -188,7 +198,8 @@ static double estimate(const co_trainer *trainer, int what) {
     for (int u = 0; u < trainer->n_uses && (what & GRADIENT); u++) {
         const co_matrix *matrix = &trainer->weights[trainer->uses[u].weight];
         const double rows = (double)trainer->kept[trainer->uses[u].dy].rows;
-        ns += (double)(matrix->k * matrix->n) * rows / (2 * trainer->kernels->gemm_nr);
+        const double k = trainer->uses[u].by_number ? 1 : (double)matrix->k;
+        ns += k * (double)matrix->n * rows / (2 * trainer->kernels->gemm_nr);
     }
     for (int w = 0; w < trainer->n_weights && (what & UPDATE); w++)
         if (trainer->weights[w].learns)

@@ -192,8 +192,19 @@ static inline ptrdiff_t co_product(ptrdiff_t a, ptrdiff_t b) {
 }
 
 /* steps/: what kinds know of each other. */
-/* Lets a dense step without an activation have that of the step. Returns whether it did. */
+/* Lets a product, or a convolution, without an activation have that of the step, or weights that do
+ * what the affine step does, too. Returns whether it did. */
 int co_dense_takes_act(co_step *before, const co_step *act);
+int co_conv_takes_act(co_step *before, const co_step *act);
+int co_depthwise_takes_act(co_step *before, const co_step *act);
+int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+int co_conv_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+int co_depthwise_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+/* The weights of a product with n columns and its bias (-1: none) that the affine step follows are
+ * replaced by new ones that do both. Returns whether they were. */
+int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int *bias);
+/* Whether it is a product by a weight of reals, and nothing else. */
+int co_step_is_dense(const co_step *step);
 /* Whether it is that activation, or the softmax of runs of n. */
 int co_step_is_act(const co_step *step, int kind);
 int co_step_is_softmax(const co_step *step, ptrdiff_t n);
@@ -211,6 +222,8 @@ const void *co_weight_turned(co_plan *plan, int w);
 int co_is_weight(const co_plan *plan, int w, int item_bytes);
 /* Whether it is a vector of n reals, or -1: none. */
 int co_is_vector(const co_plan *plan, int w, ptrdiff_t n);
+/* A new weight of the plan whose data are its own, `copy`, for the caller to fill. */
+int co_plan_own_weight(co_plan *plan, ptrdiff_t k, ptrdiff_t n);
 /* Whether it is one of the trainer's that learn; w may be -1. */
 int co_weight_learns(const co_plan *plan, int w);
 /* Forgets the callers' memory. */
@@ -228,8 +241,9 @@ int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int p
 co_status co_trainer_room(co_trainer *trainer, int kept, ptrdiff_t batch);
 void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
                      const char *x);
-/* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results. */
-co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy);
+/* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results; or by
+ * number, x are those of its rows that the results were. */
+co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number);
 int co_trainer_learns(const co_trainer *trainer, int w);
 ptrdiff_t co_trainer_size(const co_trainer *trainer, int w, ptrdiff_t *k);
 /* Its panels, those of its transpose, or the weight itself. NULL: no memory. */

@@ -82,10 +82,10 @@ void *co_trainer_turned(co_trainer *trainer, int w) {
     return weight->turned;
 }
 
-co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy) {
+co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number) {
     co_use *use = co_more(&trainer->uses, &trainer->n_uses, sizeof *use);
     if (!use) return CO_NO_MEMORY;
-    *use = (co_use){w, x, dy};
+    *use = (co_use){w, x, dy, by_number};
     return CO_OK;
 }
 

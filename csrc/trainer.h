@@ -13,9 +13,10 @@ typedef struct co_kept {
     char *data;
 } co_kept;
 
-/* A product, or a sum of rows (x < 0), that gives a part of a weight's gradient: what was kept. */
+/* A product, or a sum of rows (x < 0), that gives a part of a weight's gradient: what was kept. By
+ * number, x has those of the weight's rows to which dy's belong. */
 typedef struct co_use {
-    int weight, x, dy;
+    int weight, x, dy, by_number;
 } co_use;
 
 typedef struct co_matrix {

@@ -23,6 +23,14 @@ int co_plan_weight(co_plan *plan, ptrdiff_t k, ptrdiff_t n, int item_bytes, cons
         plan, (co_weights){.k = k, .n = n, .number = -1, .item_bytes = item_bytes, .data = data});
 }
 
+int co_plan_own_weight(co_plan *plan, ptrdiff_t k, ptrdiff_t n) {
+    const int w = co_plan_weight(plan, k, n, plan->item_bytes, NULL);
+    if (w < 0) return w;
+    const size_t bytes = (size_t)(k * n * plan->item_bytes);
+    plan->weights[w].data = plan->weights[w].copy = malloc(bytes ? bytes : 1);
+    return plan->weights[w].copy ? w : CO_NO_MEMORY;
+}
+
 int co_plan_learning(co_plan *plan, int number) {
     ptrdiff_t k;
     const ptrdiff_t n = co_trainer_size(plan->trainer, number, &k);

@@ -30,6 +30,8 @@ cdef class Callable:
 
     cdef Plan _plan
     cdef uint64_t _seen
+    cdef tuple _lesson  # the plan of calls with training=True, and the generators of its streams
+    cdef uint64_t _lesson_seen
 
     cdef Plan _fitting(self, object x):
         """The installed plan, if it is up to date and takes x as it is; else None."""
@@ -40,12 +42,33 @@ cdef class Callable:
             plan = self._plan
         return plan if plan is not None and plan.accepts(x) else None
 
+    cdef object _train(self, object x):
+        """The output of a call with training=True, if the plan of such is up to date and takes x as
+        it is; else None."""
+        cdef tuple lesson
+        cdef Plan plan
+        if self._lesson_seen != co_epoch() or co_scopes != 0:
+            return None
+        with cython.critical_section(self):
+            lesson = self._lesson
+        if lesson is None:
+            return None
+        plan = lesson[0]
+        if not plan.takes(x):
+            return None
+        streams = [(generator.seed, generator.next()) for generator in lesson[1]]
+        y, mask = plan.run_full(<cnp.ndarray>x, None, streams)
+        return y if mask is None else self._attach(y, mask)
+
     def __call__(self, *args, **kwargs):
         cdef Plan plan
         cdef object out = None
         if len(args) == 1:
             if kwargs:
                 if len(kwargs) == 1:
+                    if kwargs.get("training") is True:
+                        y = self._train(args[0])
+                        return self._call(*args, **kwargs) if y is None else y
                     out = kwargs.get("out")
                 if out is None:
                     return self._call(*args, **kwargs)
@@ -73,8 +96,14 @@ cdef class Callable:
             self._plan = plan
             self._seen = seen
 
+    def _install_training(self, Plan plan not None, tuple generators, uint64_t seen):
+        """The same for calls with training=True; generators: of the plan's streams, in order."""
+        with cython.critical_section(self):
+            self._lesson = plan, generators
+            self._lesson_seen = seen
+
     def _uninstall(self):
         """Every call goes to `_call` again."""
         with cython.critical_section(self):
-            self._plan = None
-            self._seen = 0
+            self._plan = self._lesson = None
+            self._seen = self._lesson_seen = 0

@@ -58,6 +58,8 @@ class Flow:
     """Builds one plan. training: whether the layers behave as in training. precision: the least
     that products of float32 keep. plan: an empty one to build on, by default a new one."""
 
+    trains = False
+
     def __init__(
         self,
         shape: tuple[int, ...],
@@ -71,12 +73,15 @@ class Flow:
         self.plan = _kernels.Plan(dtype, shape, precision) if plan is None else plan
         self.layer = ""  # the name of the layer that is emitting
         self.marks: list[tuple[str, int]] = []  # of layers that made values, and the last one
+        self.rows: int | None = None  # of the array that it is made for, if there is one already
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
         # The plan's numbers of weights, by what these are, which has to live until they are packed.
         self._numbers: dict[Any, tuple[int, Any]] = {}
+        # What images.to_first has turned, by its result: to_last takes it from here.
+        self.turned: dict[int, Value] = {}
 
     def finish(self, y: Value, *, masked: bool = True) -> _kernels.Plan:
         """End the plan: y is its result, and so is y's mask if it is the plan's own."""
@@ -97,6 +102,14 @@ class Flow:
                 f"{self.batch_reason} asks for a batch of {self.batch}, received {batch}"
             )
         return [(generator.seed, generator.next()) for generator in self.generators]
+
+    def is_stale(self) -> bool:
+        """Whether a variable has changed since it was packed."""
+        return any(variable.version != version for variable, version in self.read)
+
+    def learns(self, weight: Any) -> bool:
+        """Whether it is one of the variables that the plan gives gradients for."""
+        return False
 
     def value_of(self, weight: Any, dtype: Any = None) -> np.ndarray:
         """The value of a variable, on which the plan depends from now on, or of an array, in the

@@ -77,7 +77,7 @@ class Segment(NamedTuple):
 
     def is_stale(self) -> bool:
         """Whether a weight has changed since it was packed."""
-        return any(variable.version != version for variable, version in self.flow.read)
+        return self.flow.is_stale()
 
 
 class Program:
@@ -137,9 +137,11 @@ class Program:
         return segment if whole and segment.dtype == x.dtype else None
 
     def single_plan(self, x: np.ndarray) -> _kernels.Plan | None:
-        """The plan of that segment, if it takes a batch of any size."""
+        """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
         segment = self.single_segment(x)
-        return segment.plan if segment is not None and segment.flow.batch is None else None
+        if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
+            return None
+        return segment.plan
 
     def run(
         self, segment: Segment, x: np.ndarray, mask: np.ndarray | None, out: np.ndarray | None
@@ -176,6 +178,7 @@ class Program:
         if index < len(self._leaves):
             dtype = _wanted_dtype(self._leaves[index], dtype)
         flow = Flow(x.shape[1:], dtype, training=self._training, precision=precision)
+        flow.rows = len(x)
         incoming = None if mask is None else Mask(None, mask.shape[1:], "the input")
         value = Value(0, x.shape[1:], dtype, incoming)
         seam = None

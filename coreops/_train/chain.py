@@ -109,6 +109,10 @@ class Chain:
                 self.teach(variable, found)
         return found
 
+    def learns(self, variable: Any) -> bool:
+        """Whether it is one of the variables that learn."""
+        return id(variable) in self._learning
+
     def teach(self, variable: Variable, number: int) -> None:
         """Let a weight learn: here, only its gradient is asked for."""
         self.trainer.teach(number, self.gradient(variable))
@@ -137,8 +141,10 @@ class Chain:
         """Return the part that begins with layer `index`, for data such as x."""
         masked = None if mask is None else mask.shape[1:]
         part = self._parts.get(index)
-        if part is not None and (part.shape, part.mask) != (x.shape[1:], masked):
-            raise Reshaped
+        if part is not None:
+            same = (part.shape, part.mask) == (x.shape[1:], masked)
+            if not same or any(way.flow.is_stale() for way in part.ways.values()):
+                raise Reshaped
         if part is None:
             flow, value, seam, last = self._emit(index, len(self._leaves), x.shape[1:], masked)
             way = self._finish(flow, value)
@@ -303,7 +309,8 @@ def remember(chains: dict[Any, Any], key: Any, chain: Any) -> None:
 
 
 class Reshaped(Exception):
-    """Data of another shape than a part was compiled for came out of a seam."""
+    """Data of another shape than a part was compiled for came out of a seam, or a variable that
+    does not learn has changed since."""
 
 
 def _learn(

@@ -20,12 +20,16 @@ class TrainingFlow(Flow):
     """Builds a plan whose weights are those of a chain's trainer."""
 
     plan: _kernels.TrainingPlan
+    trains = True
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, chain: Chain) -> None:
         plan = _kernels.TrainingPlan(dtype, shape).attach(chain.trainer)
         super().__init__(shape, dtype, training=chain.training, plan=plan)
         self._chain = chain
         self.penalties: list[tuple[float, float]] = []
+
+    def learns(self, weight: Any) -> bool:
+        return self._chain.learns(weight)
 
     def weight(self, weight: Any, *, vector: bool = False, dtype: Any = None) -> int:
         if not isinstance(weight, Variable):

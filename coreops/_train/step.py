@@ -83,12 +83,23 @@ class TrainingStep:
             if chain is None:
                 chain = LearningChain(self.leaves, learners, self._mask_policy)
             try:
-                made = self._step(chain, x, mask, y, sample_weight, update)
+                made = self._finished(chain, x, mask, y, sample_weight, update)
             except Reshaped:
                 chain = LearningChain(self.leaves, learners, self._mask_policy)
-                made = self._step(chain, x, mask, y, sample_weight, update)
+                made = self._finished(chain, x, mask, y, sample_weight, update)
             remember(self._chains, key, chain)
             return made
+
+    def _finished(
+        self, chain: LearningChain, x: np.ndarray, mask: Any, y: Any, weight: Any, update: bool
+    ) -> tuple[float, np.ndarray]:
+        """A step, and then what its layers have left to do, such as to move averages on."""
+        with _plan.deferring() as updates:
+            made = self._step(chain, x, mask, y, weight, update)
+        if update and math.isfinite(made[0]):
+            for one in updates:
+                one()
+        return made
 
     def _ready(self) -> Learners:
         """Return the variables with the optimizer's state, held by the workspace."""

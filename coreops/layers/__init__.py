@@ -6,37 +6,116 @@ from typing import Any
 from ..saving import objects, registry
 from . import core
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from .convolutional import (
+    Conv1D,
+    Conv2D,
+    Convolution2D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from .core.dense import Dense
+from .core.einsum_dense import EinsumDense
 from .core.identity import Identity
 from .core.input_layer import Input, InputLayer
 from .core.lambda_layer import Lambda
 from .core.masking import Masking
+from .embedding import Embedding
 from .input_spec import InputSpec
 from .layer import Layer
+from .noise import (
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
+from .normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
+from .pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from .regularization import ActivityRegularization, Dropout
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
+from .resizing import UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from .rnn import GRU, LSTM, Bidirectional, SimpleRNN, TimeDistributed
+
+# Other names that Keras has for them.
+Convolution1D = Conv1D
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
+AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
+    "AlphaDropout",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "BatchNormalization",
+    "Bidirectional",
+    "Conv1D",
+    "Conv2D",
+    "Convolution1D",
+    "Convolution2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "Normalization",
     "PReLU",
     "Permute",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+    "SimpleRNN",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "TimeDistributed",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "core",
     "deserialize",
     "get",
@@ -45,10 +124,22 @@ __all__ = [
 
 for _layer in (
     *(Activation, ActivityRegularization, Dense, Dropout, ELU, Flatten, Identity, InputLayer),
+    *(Bidirectional, GRU, LSTM, SimpleRNN, TimeDistributed),
+    *(AlphaDropout, BatchNormalization, EinsumDense, Embedding, GaussianDropout, GaussianNoise),
+    *(GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D),
+    *(LayerNormalization, Normalization, Rescaling, SpatialDropout1D, SpatialDropout2D),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
+    *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
 ):
     registry.add("layers", _layer)
-del _layer
+for _windows, _other in (
+    *((Conv1D, "Convolution1D"), (Conv2D, "Convolution2D")),
+    *((SeparableConv1D, "SeparableConvolution1D"), (SeparableConv2D, "SeparableConvolution2D")),
+    *((MaxPooling1D, "MaxPool1D"), (MaxPooling2D, "MaxPool2D")),
+    *((AveragePooling1D, "AvgPool1D"), (AveragePooling2D, "AvgPool2D")),
+):
+    registry.add("layers", _windows, _other)
+del _layer, _other, _windows
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

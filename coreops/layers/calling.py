@@ -37,10 +37,6 @@ def call_layer(
         ValueError: an argument is no array, or does not fit the layer.
         TypeError: a missing or an unknown argument, or a dtype that cannot be computed with.
     """
-    if training is True and mask is None and not kwargs:
-        again = _trained_again(layer, args, out)
-        if again is not None:
-            return again
     layer._check_ready()
     if not args:
         args, kwargs = _first_by_name(layer, kwargs)
@@ -59,7 +55,7 @@ def call_layer(
         layer._clear_losses()
     training = _resolve_training(layer, training, outer)
     if layer._python_call:
-        return _call_python(layer, args, kwargs, training, mask, out)
+        return _run_python(layer, args, kwargs, training, mask, out)
     if len(args) != 1 or isinstance(args[0], (list, tuple, dict)):
         raise ValueError(
             f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
@@ -81,25 +77,6 @@ def _call_tensor(layer: Layer, x: Any, training: bool, mask: Any) -> Any:
     return _attach(*call_traced(layer, x, mask, training))
 
 
-def _trained_again(layer: Layer, args: tuple, out: Any) -> np.ndarray | None:
-    """Answer a training call like the last one, if that was one plan and nothing has changed."""
-    last = layer._programs.get("trained")
-    if last is None or len(args) != 1:
-        return None
-    epoch, shape, program, segment = last
-    x = args[0]
-    if (
-        type(x) is not np.ndarray
-        or x.dtype != segment.dtype
-        or x.ndim != len(shape) + 1
-        or x.shape[1:] != shape
-        or epoch != _kernels.epoch()
-        or _plan.current_training() is not None
-    ):
-        return None
-    return _plan.KerasArray.attach(*program.run(segment, x, None, out))
-
-
 def _call_array(
     layer: Layer, x: Any, training: bool, mask: Any, out: Any, *, install: bool
 ) -> np.ndarray:
@@ -117,8 +94,8 @@ def _call_array(
     y, mask = program(array, mask, out)
     if training and plain:
         segment = program.single_segment(array)
-        if segment is not None:
-            layer._programs["trained"] = (epoch, array.shape[1:], program, segment)
+        if segment is not None and segment.flow.batch is None:
+            layer._install_training(segment.plan, tuple(segment.flow.generators), epoch)
     if install:
         plan = program.single_plan(array)
         if plan is not None:
@@ -126,7 +103,19 @@ def _call_array(
     return _plan.KerasArray.attach(y, mask)
 
 
-def _call_python(
+def call_python(
+    layer: Layer, args: tuple, kwargs: dict[str, Any], training: Any, mask: Any, out: Any
+) -> Any:
+    """Call a layer on arrays by its Python `call`, where its steps do not do."""
+    layer._check_ready()
+    outer = _plan.current_training()
+    if outer is None:
+        layer._clear_losses()
+    check_inputs(layer.input_spec, [args[0].shape], [args[0].dtype], layer.name)
+    return _run_python(layer, args, kwargs, _resolve_training(layer, training, outer), mask, out)
+
+
+def _run_python(
     layer: Layer, args: tuple, kwargs: dict[str, Any], training: bool, mask: Any, out: Any
 ) -> Any:
     """Run a Python `call` on arrays, or on lists or dicts of them."""

@@ -211,6 +211,8 @@ class LayerState(_kernels.Callable):
             variable.trainable = value
         for layer in self._sublayers:
             layer.trainable = value
+        if self._compiled:
+            self._changed("trainable")
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights' values, in the order of `weights`."""

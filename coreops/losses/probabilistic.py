@@ -201,21 +201,21 @@ def class_numbers(
     """Return labels as int32, in the shape of the predictions without `axis`; -1: ignored."""
     labels = np.asarray(ops.convert_to_tensor(y_true))
     expected = shape[:axis] + shape[axis + 1 :]
-    if not shape or not _fits(labels.shape, expected, axis):
+    if not shape or (labels.shape != expected and not _fits(labels.shape, expected, axis)):
         raise ValueError(
             f"{what}: expected labels of shape {expected}, class numbers, for predictions of "
             f"shape {shape}. Received: y_true.shape={labels.shape}"
         )
     if labels.shape != expected:
         labels = labels.reshape(expected)
+    classes = shape[axis]
+    if ignore_class is None and labels.dtype.kind == "i":
+        # Negative numbers are large as unsigned ones: one pass finds both kinds.
+        unsigned = labels.view(f"u{labels.itemsize}")
+        if not labels.size or unsigned.max() < classes:
+            return labels.astype(np.int32, copy=False)
     with np.errstate(invalid="ignore"):  # NaN
         numbers = labels.astype(np.int32, copy=False)
-    classes = shape[axis]
-    if ignore_class is None:
-        # Negative numbers are large as unsigned ones: one pass finds both kinds.
-        legal = not numbers.size or numbers.view(np.uint32).max() < classes
-        if legal and (numbers is labels or (numbers == labels).all()):
-            return numbers
     bad = (numbers < 0) | (numbers >= classes) | (numbers != labels)
     if ignore_class is not None:
         ignored = labels == ignore_class
@@ -229,7 +229,8 @@ def class_numbers(
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int, ...], axis: int) -> bool:
-    return shape in (expected, (*expected[:axis], 1, *expected[axis:]))
+    """Whether a shape is the expected one with a 1 where the classes are in the predictions."""
+    return shape == (*expected[:axis], 1, *expected[axis:])
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:

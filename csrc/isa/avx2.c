@@ -8,18 +8,6 @@
 #define GEMM_MR 6
 #define GEMM_NR (2 * VL)
 
-#include "../kernels/activation_tpl.h"
-#include "../kernels/dots_tpl.h"
-#include "../kernels/dropout_tpl.h"
-#include "../kernels/gemm_tpl.h"
-#include "../kernels/grad_tpl.h"
-#include "../kernels/loss_tpl.h"
-#include "../kernels/masking_tpl.h"
-#include "../kernels/peak_tpl.h"
-#include "../kernels/qgemm_tpl.h"
-#include "../kernels/softmax_tpl.h"
-#include "../kernels/sums_tpl.h"
-#include "../kernels/transpose_tpl.h"
-#include "../kernels/update_tpl.h"
+#include "../kernels/all_tpl.h"
 
 CO_DEFINE_TABLE(avx2)

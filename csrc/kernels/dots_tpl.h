@@ -70,7 +70,8 @@ CO_INLINE void dots_tile(const int mr, const int n, const gemm_shape *s, const r
 static void dots(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                  const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const gemm_shape s = {k, lda, ldc, 0, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const gemm_shape s = {
+        .k = k, .lda = lda, .ldc = ldc, .floor = act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const real *ar = a;
     real *cr = c;
     ptrdiff_t i = 0;

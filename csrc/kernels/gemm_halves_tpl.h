@@ -119,8 +119,11 @@ static void halves_run(const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdif
                        const void *a, ptrdiff_t lda, const void *panels, const void *packed,
                        const void *bias, void *c, ptrdiff_t ldc, const co_act *act, void *scratch) {
     const ptrdiff_t pairs = halves_pairs(k), stride = halves_stride(k);
-    const gemm_shape s = {pairs, stride, ldc, halves_panel(k),
-                          act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const gemm_shape s = {.k = pairs,
+                          .lda = stride,
+                          .ldc = ldc,
+                          .panel = halves_panel(k),
+                          .floor = act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
     const real *ar = a, *b = packed, *br = bias;
     real *cr = c, *rounded = scratch, *is_gemms = rounded + m * stride;
     const halves_call call = {table, k, lda, ldc, s.panel, ar, panels, b, br, is_gemms, cr, act};

@@ -13,18 +13,22 @@ CO_INLINE void GEMM_NAME(tile)(const int mr, const int nv, const gemm_shape *s, 
         CO_UNROLL
         for (int v = 0; v < nv; v++) acc[i][v] = V(0);
     }
-    for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
-        vreal row[4 * GEMM_NV];
-        if (mr == 1 && nv > GEMM_NV)
-            for (int v = 0; v < nv; v += GEMM_LINE)
-                CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
-        CO_UNROLL
-        for (int v = 0; v < nv; v++) row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
-        CO_UNROLL
-        for (int i = 0; i < mr; i++) {
-            const vreal x = v_set1(a[i * lda + p]);
+    for (ptrdiff_t strip = 0; strip <= s->more; strip++) {
+        const real *from = strip ? a + s->at[strip] : a;
+        for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
+            vreal row[4 * GEMM_NV];
+            if (mr == 1 && nv > GEMM_NV)
+                for (int v = 0; v < nv; v += GEMM_LINE)
+                    CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
             CO_UNROLL
-            for (int v = 0; v < nv; v++) acc[i][v] = GEMM_MAC(x, row[v], acc[i][v]);
+            for (int v = 0; v < nv; v++)
+                row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
+            CO_UNROLL
+            for (int i = 0; i < mr; i++) {
+                const vreal x = v_set1(from[i * lda + p]);
+                CO_UNROLL
+                for (int v = 0; v < nv; v++) acc[i][v] = GEMM_MAC(x, row[v], acc[i][v]);
+            }
         }
     }
     if (n >= nv * VL)

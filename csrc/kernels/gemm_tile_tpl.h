@@ -18,8 +18,10 @@
 /* What a tile needs beside its own place. */
 typedef struct gemm_shape {
     ptrdiff_t k, lda, ldc;
-    ptrdiff_t panel; /* from one panel of b to the next */
-    real floor;      /* 0 for relu, else -inf */
+    ptrdiff_t panel;     /* from one panel of b to the next */
+    real floor;          /* 0 for relu, else -inf */
+    ptrdiff_t more;      /* strips of k elements of a, after the first, that a row has */
+    const ptrdiff_t *at; /* where each strip starts */
 } gemm_shape;
 
 /* The tiles below are inlined with constant mr and nv: mr rows by nv vectors, which may be a

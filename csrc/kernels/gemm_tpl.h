@@ -42,11 +42,13 @@ static void gemm_activate(ptrdiff_t m, ptrdiff_t n, real *c, ptrdiff_t ldc, cons
         for (ptrdiff_t i = 0; i < m; i++) vact(n, c + i * ldc, c + i * ldc, act);
 }
 
-static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
-                 const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
+static void gemm_strips(ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at,
+                        ptrdiff_t length, const void *a, ptrdiff_t lda, const void *packed,
+                        const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const ptrdiff_t rows = gemm_tall(n, lda);
-    const gemm_shape s = {k, lda, ldc, k * GEMM_NR, act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const ptrdiff_t rows = gemm_tall(n, lda), k = strips * length;
+    const real floor = act->kind == CO_ACT_RELU ? 0 : -REAL_INF;
+    const gemm_shape s = {length, lda, ldc, k * GEMM_NR, floor, strips - 1, at};
     const ptrdiff_t tiles = (m + rows - 1) / rows;
     ptrdiff_t nc = n;
     if (tiles > 1) {
@@ -65,6 +67,11 @@ static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t
             if (!in_tile) gemm_activate(mr, columns, ci, ldc, act);
         }
     }
+}
+
+static void gemm(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
+                 const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
+    gemm_strips(m, n, 1, NULL, k, a, lda, packed, bias, c, ldc, act);
 }
 
 #endif

@@ -76,6 +76,15 @@ int co_dense_takes_act(co_step *before, const co_step *act) {
     return 1;
 }
 
+int co_step_is_dense(const co_step *step) {
+    return step->kind == &dense && step->u.dense.act.kind == CO_ACT_LINEAR && !step->u.dense.turned;
+}
+
+int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *step) {
+    return before->kind == &dense && before->u.dense.act.kind == CO_ACT_LINEAR &&
+           co_affine_fold(plan, step, before->u.dense.n, &before->w[0], &before->w[1]);
+}
+
 /* ------------------------------------------------------------------------------- running */
 
 /* Whether a step goes by the plan's matmul. The rows of the whole call decide, so that all of them

@@ -44,7 +44,8 @@ static void act_back(co_backward *back, const co_step *step) {
 
 static int join_act(co_plan *plan, co_step *before, const co_step *step) {
     (void)plan;
-    return co_dense_takes_act(before, step);
+    return co_dense_takes_act(before, step) || co_conv_takes_act(before, step) ||
+           co_depthwise_takes_act(before, step);
 }
 
 int co_step_is_act(const co_step *step, int kind) {

@@ -1,0 +1,170 @@
+"""GlobalAveragePooling and GlobalMaxPooling: one value of each channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import _plan, config, ops
+from ..._symbolic import Shape
+from ..input_spec import InputSpec
+from ..layer import Layer
+
+
+class _GlobalPooling(Layer):
+    """One value of all positions for each channel."""
+
+    integer_input = "cast"
+    _stateless = True
+    _kind: str
+    _axes: int
+
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_format = config.standardize_data_format(data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self._axes + 2)
+
+    def emit(self, flow: Any, x: Any) -> Any:
+        first = self.data_format == "channels_first"
+        if 0 in x.shape[1:] if first else 0 in x.shape[:-1]:
+            raise ValueError(
+                f"Layer '{self.name}': there is nothing to pool in an input of shape "
+                f"{(None, *x.shape)}"
+            )
+        y = _plan.pool(flow, x, self._kind, channels_first=first)
+        if not self.keepdims:
+            return y
+        ones = (1,) * self._axes
+        return y._replace(shape=(*y.shape, *ones) if first else (*ones, *y.shape))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        ones = (1,) * (len(input_shape) - 2 if self.keepdims else 0)
+        if self.data_format == "channels_first":
+            return (*input_shape[:2], *ones)
+        return (input_shape[0], *ones, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "data_format": self.data_format,
+            "keepdims": self.keepdims,
+        }
+
+
+class GlobalAveragePooling1D(_GlobalPooling):
+    """The mean over all time steps; with a mask, over those that it keeps (NaN if it keeps none).
+
+    Args:
+        data_format: "channels_last" or "channels_first"; None for `config.image_data_format()`.
+        keepdims: whether the axis of the steps stays, with size 1.
+        **kwargs: base layer keywords: `name`, `dtype`.
+
+    Input shape:
+        `(batch, steps, channels)`, or with "channels_first" `(batch, channels, steps)`.
+
+    Output shape:
+        `(batch, channels)`.
+
+    Raises:
+        ValueError: an unknown `data_format`, an input of another rank or without steps.
+    """
+
+    _kind, _axes = "mean", 1
+
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format, keepdims, **kwargs)
+        self.supports_masking = True
+
+    def emit(self, flow: Any, x: Any) -> Any:
+        steps = x.shape[1 if self.data_format == "channels_first" else 0]
+        if x.mask is not None and x.mask.shape != (steps,):
+            raise ValueError(
+                f"Layer '{self.name}': expected a mask of {steps} steps. Received one of shape "
+                f"{(None, *x.mask.shape)}"
+            )
+        if x.mask is not None and x.mask.id is None:
+            return _plan.Seam(x, self._of_masked)
+        return super().emit(flow, x)
+
+    def _of_masked(self, x: Any, mask: np.ndarray | None) -> tuple[Any, None]:
+        first = self.data_format == "channels_first"
+        keep = np.expand_dims(np.asarray(mask, np.bool_), 1 if first else 2)
+        axis = 2 if first else 1
+        total = ops.sum(ops.where(keep, x, x.dtype.type(0)), axis, keepdims=self.keepdims)
+        with np.errstate(invalid="ignore"):
+            return total / np.sum(keep, axis, x.dtype, keepdims=self.keepdims), None
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Return None: the steps are gone."""
+        return None
+
+
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean over all positions.
+
+    Args:
+        data_format: "channels_last" or "channels_first"; None for `config.image_data_format()`.
+        keepdims: whether the axes of the positions stay, with size 1.
+        **kwargs: base layer keywords: `name`, `dtype`.
+
+    Input shape:
+        `(batch, rows, columns, channels)`, or with "channels_first"
+        `(batch, channels, rows, columns)`.
+
+    Output shape:
+        `(batch, channels)`.
+
+    Raises:
+        ValueError: an unknown `data_format`, an input of another rank or without positions.
+    """
+
+    _kind, _axes = "mean", 2
+
+
+class GlobalMaxPooling1D(_GlobalPooling):
+    """The maximum over all time steps.
+
+    Args:
+        data_format: "channels_last" or "channels_first"; None for `config.image_data_format()`.
+        keepdims: whether the axis of the steps stays, with size 1.
+        **kwargs: base layer keywords: `name`, `dtype`.
+
+    Input shape:
+        `(batch, steps, channels)`, or with "channels_first" `(batch, channels, steps)`.
+
+    Output shape:
+        `(batch, channels)`.
+
+    Raises:
+        ValueError: an unknown `data_format`, an input of another rank or without steps.
+    """
+
+    _kind, _axes = "max", 1
+
+
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The maximum over all positions.
+
+    Args:
+        data_format: "channels_last" or "channels_first"; None for `config.image_data_format()`.
+        keepdims: whether the axes of the positions stay, with size 1.
+        **kwargs: base layer keywords: `name`, `dtype`.
+
+    Input shape:
+        `(batch, rows, columns, channels)`, or with "channels_first"
+        `(batch, channels, rows, columns)`.
+
+    Output shape:
+        `(batch, channels)`.
+
+    Raises:
+        ValueError: an unknown `data_format`, an input of another rank or without positions.
+    """
+
+    _kind, _axes = "max", 2

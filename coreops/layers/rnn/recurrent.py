@@ -1,0 +1,347 @@
+"""Recurrent: what LSTM, GRU and SimpleRNN have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import _plan, _tape, activations, constraints, initializers, regularizers
+from ..._symbolic import KerasTensor, Shape, leaves
+from ..._variables import Variable
+from ..input_spec import InputSpec
+from ..layer import Layer
+from . import by_steps
+from .cells import RecurrentCell
+
+
+class State(Variable):
+    """A state that a stateful layer carries from call to call. Runs change it in place."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, shape: tuple[int, int], dtype: str, path: str) -> None:
+        super().__init__(np.zeros(shape, dtype), dtype=dtype, trainable=False, path=path)
+        self._share()
+
+    def _share(self) -> None:
+        self.array = np.array(self._value)
+        self._value = self.array.view()
+        self._value.flags.writeable = False
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy of the state as it is now."""
+        return self.array.copy()
+
+    def assign(self, value: Any) -> np.ndarray:
+        value = np.asarray(value)
+        if value.shape != self.shape:
+            raise ValueError(
+                f"State '{self.path}': expected a value of shape {self.shape}. "
+                f"Received shape: {value.shape}"
+            )
+        self.array[...] = value
+        return self.numpy()
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        self._share()
+
+
+def _of_cell(name: str) -> Any:
+    return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
+
+
+class Recurrent(Layer):
+    """Base of the recurrent layers: a cell, and how it goes over time."""
+
+    integer_input = "cast"
+    cell: RecurrentCell
+
+    for _name in (
+        *("units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer"),
+        *("bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer"),
+        *("kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout"),
+        *("recurrent_dropout",),
+    ):
+        locals()[_name] = _of_cell(_name)
+    del _name
+
+    def __init__(
+        self,
+        units: int,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        activity_regularizer: Any = None,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        implementation = kwargs.pop("implementation", 2)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if implementation not in (0, 1, 2):
+            raise ValueError(
+                f"Layer '{self.name}': `implementation` must be 1 or 2, which compute the same. "
+                f"Received: implementation={implementation!r}"
+            )
+        if not isinstance(units, int) or units <= 0:
+            raise ValueError(
+                f"Layer '{self.name}': `units` must be a positive int. Received: units={units!r}"
+            )
+        self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.unroll = bool(unroll)
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.input_spec = InputSpec(ndim=3)
+        self.__dict__["states"] = None  # of a stateful layer; not among its weights, as in Keras
+
+    # --- building -----------------------------------------------------------------------------
+
+    def build(self, input_shape: Shape) -> None:
+        if not isinstance(input_shape[0], (int, type(None))):  # with the states' shapes
+            input_shape = input_shape[0]
+        if not self.cell.built:
+            self.cell.build((input_shape[0], *input_shape[2:]))
+        self.input_spec = InputSpec(ndim=3, axes={-1: input_shape[-1]})
+        if self.stateful and input_shape[0] is not None:
+            self._carry(input_shape[0])
+
+    def _carry(self, batch: int) -> list[State]:
+        """Return the states of a stateful layer; those for a first batch of this size are made."""
+        if self.states is None:
+            shape, path = (batch, self.units), f"{self.name}/rnn_state"
+            made = [State(shape, self.compute_dtype, path) for _ in range(self.cell.states)]
+            self.__dict__["states"] = made
+        if self.states[0].shape[0] != batch:
+            raise ValueError(
+                f"Layer '{self.name}' is stateful: its batches must have the size "
+                f"{self.states[0].shape[0]} of its states. Received a batch of {batch}"
+            )
+        return self.states
+
+    def reset_state(self) -> None:
+        """Set the states of a stateful layer to zero."""
+        for state in self.states or ():
+            state.assign(np.zeros(state.shape))
+
+    def reset_states(self, states: Any = None) -> None:
+        """Set the states to zero, or to the given arrays: the old name of `reset_state`."""
+        if states is None:
+            self.reset_state()
+            return
+        for state, value in zip(self.states or (), as_list(states), strict=True):
+            state.assign(value)
+
+    def get_initial_state(self, batch_size: int) -> list[np.ndarray]:
+        """Return the states that a call begins with: zeros."""
+        shape = (batch_size, self.units)
+        return [np.zeros(shape, self.compute_dtype) for _ in range(self.cell.states)]
+
+    @property
+    def state_size(self) -> list[int]:
+        """The sizes of the states of one sample."""
+        return [self.units] * self.cell.states
+
+    # --- shapes and masks ---------------------------------------------------------------------
+
+    def compute_output_shape(self, input_shape: Any, initial_state_shape: Any = None) -> Any:
+        if not isinstance(input_shape[0], (int, type(None))):
+            input_shape = input_shape[0]
+        batch, steps = input_shape[:2]
+        output = (batch, steps, self.units) if self.return_sequences else (batch, self.units)
+        if not self.return_state:
+            return output
+        return (output, *((batch, self.units),) * self.cell.states)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+        if self.stateful and self.states is None and first.shape[0] is None:
+            raise ValueError(
+                f"Layer '{self.name}' is stateful: the size of its batches must be known. Give "
+                f"`batch_shape=` to the Input. Received an input of shape {first.shape}"
+            )
+        return super().compute_output_spec(inputs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        output = mask if self.return_sequences else None
+        return [output, *[None] * self.cell.states] if self.return_state else output
+
+    # --- computing ----------------------------------------------------------------------------
+
+    def _call(
+        self,
+        *args: Any,
+        training: Any = None,
+        mask: Any = None,
+        out: Any = None,
+        initial_state: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        x, states = self._inputs(args, initial_state)
+        if isinstance(x, (np.ndarray, _tape.Tensor)):
+            self._check_steps(x.shape)
+            if self.stateful and x.ndim == 3:
+                self._carry(len(x))
+        symbolic = any(isinstance(one, KerasTensor) for one in leaves((args, initial_state)))
+        if symbolic or not (states or self.return_state) or not args:
+            if states:
+                args = ([x, *states],)
+            return super()._call(*args, training=training, mask=mask, out=out, **kwargs)
+        from ..calling import call_python
+
+        return call_python(self, (x,), {**kwargs, "initial_state": states}, training, mask, out)
+
+    def _check_steps(self, shape: tuple) -> None:
+        if len(shape) == 3 and shape[1] == 0:
+            raise ValueError(
+                f"Layer '{self.name}' needs at least one step of time. Received an input of shape "
+                f"{shape}"
+            )
+
+    def _inputs(self, args: tuple, states: Any) -> tuple[Any, list[Any]]:
+        """Return the input, and the states that a call begins with, however they were given."""
+        x = args[0] if args else None
+        if states is None and len(args) > 1:
+            states = args[1]
+        if isinstance(x, (list, tuple)) and states is None and x and hasattr(x[0], "shape"):
+            x, *states = x
+        states = [] if states is None else as_list(states)
+        if states and len(states) != self.cell.states:
+            raise ValueError(
+                f"Layer '{self.name}' has {self.cell.states} state(s). Received: {len(states)} in "
+                "`initial_state`"
+            )
+        return x, states
+
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Compute the output one step after the other, in Python."""
+        states = as_list(initial_state) if initial_state else None
+        if states is None and self.stateful:
+            states = [state.numpy() for state in self._carry(sequences.shape[0])]
+        output, last = by_steps.run(self, sequences, mask, states, training)
+        for state, value in zip(self.states or (), last, strict=False):
+            state.assign(_tape.value_of(value))
+        return (output, *last) if self.return_state else output
+
+    def emit(self, flow: Any, x: Any) -> Any:
+        x, *given = x if isinstance(x, list) else [x]
+        self._check_steps((None, *x.shape))
+        if not self.has_steps(flow, x):
+            return _plan.Seam(x, lambda array, mask: self._seam(array, mask, flow.training))
+        made = self.emit_steps(flow, x, given)
+        made[0] = made[0]._replace(mask=x.mask if self.return_sequences else None)
+        return made if self.return_state else made[0]
+
+    def _seam(self, array: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        y = self.call(array, mask=mask, training=training)
+        return y, mask if self.return_sequences else None
+
+    def has_steps(self, flow: Any, x: _plan.Value) -> bool:
+        """Whether the kernels can do what the layer does to x."""
+        rate, recurrent_rate = self.cell.drops if flow.training else (0.0, 0.0)
+        several = bool(rate and recurrent_rate) and self.cell.gates > 1  # noises of the input
+        mask = x.mask is None or x.mask.id is not None or hasattr(flow, "mask_value")
+        return x.is_real and mask and not several and self.cell.step() is not None
+
+    def emit_steps(
+        self,
+        flow: Any,
+        x: _plan.Value,
+        given: Sequence[_plan.Value] = (),
+        place: _plan.Place | None = None,
+        in_order: bool = False,
+    ) -> list[_plan.Value]:
+        """Add the layer's steps to a plan, which has them.
+
+        Args:
+            flow: the plan.
+            x: the input.
+            given: the states to begin with; none for zeros, or the layer's own.
+            place: where the result goes, if that is a part of one.
+            in_order: the result is in the order of time, even if the layer goes backwards.
+
+        Returns:
+            The result, and with `return_state` the last states.
+        """
+        cell, step = self.cell, self.cell.step()
+        assert step is not None  # has_steps said so
+        rate, recurrent_rate = cell.drops if flow.training else (0.0, 0.0)
+        mask = None if x.mask is None else x.mask.id
+        if x.mask is not None and mask is None:
+            mask = flow.mask_value(x.mask)
+        x = x._replace(mask=None)
+        factors = None
+        if recurrent_rate:
+            ones = _plan.ones(flow, x, (cell.gates, self.units))
+            factors = flow.dropout(ones, float(recurrent_rate), None, cell.seed_generator)
+        if rate:
+            x = flow.dropout(x, float(rate), (None, 1, None), cell.seed_generator)
+        run = _plan.Run(
+            self.return_sequences,
+            self.go_backwards,
+            in_order,
+            self.zero_output_for_mask,
+            self._carried(flow) if self.stateful and not given else None,
+        )
+        return _plan.recurrent(
+            flow,
+            flow.dense(x, cell.kernel, cell.input_bias),
+            step,
+            run,
+            mask=mask,
+            states=list(given) or None,
+            factors=factors,
+            place=place,
+            ends=self.return_state,
+        )
+
+    def _carried(self, flow: Any) -> list[np.ndarray]:
+        batch = self.states[0].shape[0] if self.states else flow.rows
+        if batch is None:
+            raise ValueError(
+                f"Layer '{self.name}' is stateful: the size of its batches must be known when it "
+                "is built."
+            )
+        return [state.array for state in self._carry(batch)]
+
+    # --- configuration ------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        cell = self.cell
+        return {
+            **super().get_config(),
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
+            "units": cell.units,
+            "activation": activations.serialize(cell.activation),
+            "use_bias": cell.use_bias,
+            "kernel_initializer": initializers.serialize(cell.kernel_initializer),
+            "recurrent_initializer": initializers.serialize(cell.recurrent_initializer),
+            "bias_initializer": initializers.serialize(cell.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(cell.kernel_regularizer),
+            "recurrent_regularizer": regularizers.serialize(cell.recurrent_regularizer),
+            "bias_regularizer": regularizers.serialize(cell.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": constraints.serialize(cell.kernel_constraint),
+            "recurrent_constraint": constraints.serialize(cell.recurrent_constraint),
+            "bias_constraint": constraints.serialize(cell.bias_constraint),
+            "dropout": cell.dropout,
+            "recurrent_dropout": cell.recurrent_dropout,
+        }
+
+
+def as_list(states: Any) -> list[Any]:
+    return list(states) if isinstance(states, (list, tuple)) else [states]

@@ -1,0 +1,113 @@
+"""SimpleRNN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import _legacy
+from .cells import SimpleRNNCell
+from .recurrent import Recurrent
+
+
+class SimpleRNN(Recurrent):
+    """The simplest recurrent layer: `h = activation(x @ kernel + bias + h @ recurrent_kernel)`.
+
+    Args:
+        units: size of the state and of the output, a positive int.
+        activation: name or callable; None for none.
+        use_bias: whether biases are added.
+        kernel_initializer: initializer of the kernel, `(features, units)`.
+        recurrent_initializer: initializer of the recurrent kernel, `(units, units)`.
+        bias_initializer: initializer of the bias, `(units,)`.
+        kernel_regularizer: penalty on the kernel, in `losses`.
+        recurrent_regularizer: penalty on the recurrent kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output, divided by the batch size.
+        kernel_constraint: projection of the kernel after each optimizer step.
+        recurrent_constraint: projection of the recurrent kernel.
+        bias_constraint: projection of the bias.
+        dropout: fraction of the input's features to drop in training, the same at all steps.
+        recurrent_dropout: fraction of the state to drop in its products.
+        return_sequences: return the output of every step instead of the last one's.
+        return_state: return a tuple of the output and the last state.
+        go_backwards: begin with the last step; a sequence is returned in that order.
+        stateful: begin each batch with the states that the one before it left: see `reset_state`.
+        unroll: accepted; the result is the same.
+        seed: int for a dropout that can be repeated.
+        **kwargs: `zero_output_for_mask` (whether the output of a masked step is 0, not that of the
+            step before it), `implementation` (accepted), base layer keywords: `name`, `dtype`,
+            `trainable`.
+
+    Call arguments: the sequences, `mask` (batch, steps) of the steps that count, `training`,
+    `initial_state` (h, `(batch, units)`).
+
+    Input shape:
+        `(batch, steps, features)`.
+
+    Output shape:
+        `(batch, units)`, or `(batch, steps, units)` with `return_sequences`.
+
+    Raises:
+        ValueError: `units` is no positive int, an input of other than three axes or without steps,
+            a stateful layer that gets batches of several sizes.
+    """
+
+    cell: SimpleRNNCell
+
+    @_legacy.accepts_old_names
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            units,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.cell = SimpleRNNCell(
+            units,
+            activation=activation,
+            recurrent_activation=None,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            dtype=self.dtype_policy,
+            trainable=self.trainable,
+            name="simple_rnn_cell",
+        )

@@ -1,0 +1,317 @@
+/* recurrent_run.c - running them: m rows of a block while time goes by. recurrent.h has the
+ * operands. */
+#include "recurrent.h"
+
+#include <string.h>
+
+/* Rows of the weights of a step of time are read once for each of these: as many as keep gates and
+ * states in L2, and fill the tiles of gemm. The call's rows are shared out evenly. */
+ptrdiff_t co_rnn_rows(const co_job *job, const co_step *step, ptrdiff_t *grain) {
+    (void)step, (void)grain;
+    const ptrdiff_t mr = job->plan->kernels->gemm_mr, most = (42 + mr - 1) / mr * mr;
+    const ptrdiff_t chunks = (job->units + most - 1) / most;
+    return chunks ? (job->units + chunks - 1) / chunks : most;
+}
+
+/* A few rows make their products of several steps of time at once, which fill tiles as rows do. */
+enum { FEW_ROWS = 6, PIECE_BYTES = 32 * 1024 };
+
+static ptrdiff_t piece_of(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) {
+    if (own->f < 0 || m > FEW_ROWS) return 1;
+    const ptrdiff_t fitting = PIECE_BYTES / (m * own->gates * own->how.u * item);
+    const ptrdiff_t steps = fitting > 8 ? fitting : 8;
+    return steps < own->how.steps ? steps : own->how.steps;
+}
+
+/* A worker's scratch, in reals: lines for each part. */
+typedef struct layout {
+    ptrdiff_t h, c, r, r3, operands, z, none, all;
+} layout;
+
+static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) {
+    const ptrdiff_t u = own->how.u, gates = own->gates * u;
+    layout lay = {0};
+    lay.h = co_rnn_room(&lay.all, m * u);
+    lay.c = co_rnn_room(&lay.all, m * u);
+    lay.r = co_rnn_room(&lay.all, m * gates);
+    lay.r3 = co_rnn_room(&lay.all, own->how.cell.kind == CO_GRU_BEFORE ? m * gates : 0);
+    lay.operands = co_rnn_room(&lay.all, own->apart ? m * own->parts * u : 0);
+    lay.none = co_rnn_room(&lay.all, gates);
+    lay.z = co_rnn_room(&lay.all, piece_of(own, m, item) * m * gates);
+    return lay;
+}
+
+ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
+    const ptrdiff_t item = job->plan->item_bytes;
+    return lay_out(step->u.own, units, item).all * item;
+}
+
+/* A block of m rows while time goes by. */
+typedef struct block {
+    const co_step *step;
+    const co_recurrent *own;
+    const co_kernels *kernels;
+    ptrdiff_t m, u, gates, steps, item; /* gates: all columns */
+    const char *x, *factors, *none;
+    const uint8_t *mask;
+    char *y, *keep, *before, *operands, *h, *c, *r, *r3, *z, *h_end, *c_end;
+    ptrdiff_t piece, from; /* steps whose products are in z, from this one on */
+    int started;           /* there is a state */
+} block;
+
+static const co_act linear = {.kind = CO_ACT_LINEAR};
+
+static co_rows rows(const block *b, const void *at, ptrdiff_t ld, ptrdiff_t offset) {
+    return co_rnn_at(at, b->item, ld, offset);
+}
+
+/* Columns [from, to) of the product by r, and whatever else is in their first panel. */
+static void multiply(const block *b, co_rows a, ptrdiff_t from, ptrdiff_t to, char *out) {
+    const ptrdiff_t nr = b->kernels->gemm_nr, first = from / nr * nr;
+    const char *bias = b->step->form[RNN_BIASES];
+    if (bias) bias += (b->gates + first) * b->item;
+    b->kernels->gemm(b->m, to - first, b->u, a.at, a.ld,
+                     (const char *)b->step->form[RNN_R] + first * b->u * b->item, bias,
+                     out + first * b->item, b->gates, &linear);
+}
+
+/* a times the factors of a gate, or a copy. */
+static void weigh(const block *b, co_rows a, ptrdiff_t part, co_rows out) {
+    for (ptrdiff_t i = 0; i < b->m; i++) {
+        const char *from = (char *)a.at + i * a.ld * b->item;
+        char *to = (char *)out.at + i * out.ld * b->item;
+        if (!b->factors)
+            memcpy(to, from, (size_t)(b->u * b->item));
+        else
+            b->kernels->cell_weigh(b->u, from, b->factors + (i * b->gates + part * b->u) * b->item,
+                                   to);
+    }
+}
+
+/* z of step s: where it is, or made with those of the steps that follow. */
+static co_rows inputs(block *b, ptrdiff_t s, ptrdiff_t last) {
+    const co_recurrent *own = b->own;
+    const ptrdiff_t t = co_rnn_time(own, s), m = b->m, gates = b->gates, f = own->f;
+    const char *bias =
+        b->step->form[RNN_BIASES] ? b->step->form[RNN_BIASES] : b->step->form[RNN_BIAS];
+    if (f < 0) {
+        const co_rows z = rows(b, b->x, b->steps * gates, t * gates);
+        if (!b->step->form[RNN_BIASES]) return z;
+        for (ptrdiff_t i = 0; i < m; i++) {
+            char *to = b->z + i * gates * b->item;
+            memcpy(to, (char *)z.at + i * z.ld * b->item, (size_t)(gates * b->item));
+            b->kernels->vadd(gates, bias, to);
+        }
+        return rows(b, b->z, gates, 0);
+    }
+    if (b->piece == 1 && m > 1) {
+        b->kernels->gemm(m, gates, f, b->x + t * f * b->item, b->steps * f,
+                         b->step->form[RNN_KERNEL], bias, b->z, gates, &linear);
+        return rows(b, b->z, gates, 0);
+    }
+    if (s >= b->from + b->piece) {
+        const ptrdiff_t left = last + 1 - s, count = left < b->piece ? left : b->piece;
+        const ptrdiff_t low = own->how.backwards ? t - count + 1 : t;
+        for (ptrdiff_t i = 0; i < m; i++)
+            b->kernels->gemm(count, gates, f, b->x + (i * b->steps + low) * f * b->item, f,
+                             b->step->form[RNN_KERNEL], bias, b->z + i * gates * b->item, m * gates,
+                             &linear);
+        b->from = s;
+    }
+    ptrdiff_t at = s - b->from;
+    if (own->how.backwards) {
+        const ptrdiff_t left = last + 1 - b->from;
+        at = (left < b->piece ? left : b->piece) - 1 - at;
+    }
+    return rows(b, b->z, gates, at * m * gates);
+}
+
+/* The state's products of a step, whose other operands are there. */
+static void products(block *b, co_cell_step *at, ptrdiff_t t) {
+    const co_recurrent *own = b->own;
+    const ptrdiff_t u = b->u, parts = own->parts;
+    const int resets = own->how.cell.kind == CO_GRU_BEFORE;
+    at->r = rows(b, b->r, b->gates, 0);
+    at->r3 = rows(b, resets ? b->r3 : b->r, b->gates, 2 * u);
+    if (!b->started) {
+        const char *bias = b->step->form[RNN_BIASES];
+        at->r = bias ? rows(b, bias, 0, b->gates) : rows(b, b->none, 0, 0);
+        at->r3 = resets ? at->r : rows(b, at->r.at, 0, 2 * u);
+        return;
+    }
+    if (!own->apart) {
+        multiply(b, at->h0, 0, b->gates, b->r);
+        return;
+    }
+    /* from the last to the first, since each also writes some columns of those before */
+    for (ptrdiff_t part = parts - 1 - resets; part >= 0; part--) {
+        ptrdiff_t from, to;
+        const co_rows a = rows(b, b->operands, b->keep ? b->steps * parts * u : parts * u,
+                               ((b->keep ? t * parts : 0) + part) * u);
+        co_rnn_part(own, part, &from, &to);
+        weigh(b, at->h0, part, a);
+        multiply(b, a, from, to, b->r);
+    }
+    if (!resets) return;
+    const ptrdiff_t last = parts - 1;
+    const co_rows a = rows(b, b->operands, b->keep ? b->steps * parts * u : parts * u,
+                           ((b->keep ? t * parts : 0) + last) * u);
+    co_cell_step reset = *at;
+    weigh(b, at->h0, 2, a);
+    reset.h0 = reset.h1 = a;
+    b->kernels->cell_reset(b->m, u, &own->how.cell, &reset);
+    multiply(b, a, 2 * u, b->gates, b->r3);
+}
+
+/* The states before and after step s: where they are kept, or in place. */
+static void states(const block *b, co_cell_step *at, ptrdiff_t s) {
+    const ptrdiff_t u = b->u, steps = b->steps, keeps = b->own->keeps * u;
+    if (b->keep) {
+        const ptrdiff_t t = co_rnn_time(b->own, s), next = co_rnn_time(b->own, s + 1);
+        at->keep = rows(b, b->keep, steps * keeps, t * keeps);
+        at->h0 = rows(b, b->before, steps * u, t * u);
+        at->c0 = rows(b, b->keep, steps * keeps, (t + 1) * keeps - u);
+        at->h1 = s + 1 < steps ? rows(b, b->before, steps * u, next * u) : rows(b, b->h_end, u, 0);
+        at->c1 = s + 1 < steps ? rows(b, b->keep, steps * keeps, (next + 1) * keeps - u)
+                               : rows(b, b->c_end, u, 0);
+        return;
+    }
+    at->h1 = rows(b, b->h, u, 0);
+    at->c1 = rows(b, b->c, u, 0);
+    at->h0 = b->started ? at->h1 : rows(b, b->none, 0, 0);
+    at->c0 = b->started ? at->c1 : at->h0;
+}
+
+static int is_on(const block *b, ptrdiff_t i, ptrdiff_t s) {
+    return !b->mask || b->mask[i * b->steps + co_rnn_time(b->own, s)];
+}
+
+/* How many rows a step does not skip. */
+static ptrdiff_t count_on(const block *b, ptrdiff_t s) {
+    if (!b->mask) return b->m;
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < b->m; i++) count += is_on(b, i, s);
+    return count;
+}
+
+/* Row i's result of step s, of those that are returned: h, or what stands for it. */
+static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on) {
+    const co_rnn *how = &b->own->how;
+    const ptrdiff_t t = how->in_order ? co_rnn_time(b->own, s) : s;
+    const size_t bytes = (size_t)(b->u * b->item);
+    char *y = b->y + ((how->sequences ? (i * b->steps + t) : i) * how->width + how->at) * b->item;
+    if (on)
+        memcpy(y, h, bytes);
+    else if (how->zeros || s == 0 || !how->sequences)
+        memset(y, 0, bytes);
+    else
+        memcpy(y, y + (how->in_order && how->backwards ? 1 : -1) * how->width * b->item, bytes);
+}
+
+static void put_step(const block *b, ptrdiff_t s, co_rows h) {
+    const co_rnn *how = &b->own->how;
+    const ptrdiff_t item = b->item, t = how->in_order ? co_rnn_time(b->own, s) : s;
+    if (!b->mask) {
+        b->kernels->copy_rows(b->m, b->u * item, h.at, h.ld * item,
+                              b->y + (t * how->width + how->at) * item,
+                              b->steps * how->width * item, 0);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < b->m; i++)
+        put(b, i, s, (char *)h.at + i * h.ld * item, is_on(b, i, s));
+}
+
+/* The last result: of a step that is skipped the one before it, and there may be none. */
+static void put_last(const block *b, const char *h, int began) {
+    for (ptrdiff_t i = 0; i < b->m; i++) {
+        int on = is_on(b, i, b->steps - 1);
+        if (!b->own->how.zeros)
+            for (ptrdiff_t s = 0; s < b->steps && began && !on; s++) on = is_on(b, i, s);
+        put(b, i, b->steps - 1, h + i * b->u * b->item, on || (!began && !b->own->how.zeros));
+    }
+}
+
+/* m rows, one after the other or `ld` apart, from `from` (NULL: zeros). */
+static void begin(const block *b, const char *from, co_rows to) {
+    const size_t bytes = (size_t)(b->u * b->item);
+    for (ptrdiff_t i = 0; i < b->m; i++) {
+        char *at = (char *)to.at + i * to.ld * b->item;
+        if (from)
+            memcpy(at, from + i * (ptrdiff_t)bytes, bytes);
+        else
+            memset(at, 0, bytes);
+    }
+}
+
+void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                ptrdiff_t units) {
+    const co_recurrent *own = step->u.own;
+    const co_rnn *how = &own->how;
+    const ptrdiff_t item = job->plan->item_bytes, u = how->u;
+    const layout lay = lay_out(own, units, item);
+    char *at = arena + job->scratch;
+    block b = {.step = step,
+               .own = own,
+               .kernels = job->plan->kernels,
+               .m = units,
+               .u = u,
+               .gates = own->gates * u,
+               .steps = how->steps,
+               .item = item,
+               .x = co_locate(job, arena, step->in[RNN_X], first),
+               .mask = (const uint8_t *)co_rnn_value(job, arena, step->in[RNN_MASK], first),
+               .factors = co_rnn_value(job, arena, step->in[RNN_FACTORS], first),
+               .y = co_locate(job, arena, step->out[RNN_Y], first),
+               .keep = co_rnn_value(job, arena, step->out[RNN_KEEP], first),
+               .before = co_rnn_value(job, arena, step->out[RNN_BEFORE], first),
+               .operands = co_rnn_value(job, arena, step->out[RNN_OPERANDS], first),
+               .h_end = co_rnn_value(job, arena, step->out[RNN_H], first),
+               .c_end = co_rnn_value(job, arena, step->out[RNN_C], first),
+               .h = at + lay.h * item,
+               .c = at + lay.c * item,
+               .r = at + lay.r * item,
+               .r3 = at + lay.r3 * item,
+               .z = at + lay.z * item,
+               .none = at + lay.none * item,
+               .piece = piece_of(own, units, item)};
+    if (!b.operands) b.operands = at + lay.operands * item;
+    memset(at + lay.none * item, 0, (size_t)(b.gates * item));
+    b.from = -b.piece;
+    const char *h = how->h ? (char *)how->h + first * u * item
+                           : co_rnn_value(job, arena, step->in[RNN_H0], first);
+    const char *c = how->c ? (char *)how->c + first * u * item
+                           : co_rnn_value(job, arena, step->in[RNN_C0], first);
+    const int began = h != NULL, lstm = how->cell.kind == CO_LSTM;
+    if (began || b.keep) {
+        co_cell_step to = {0};
+        b.started = 1;
+        states(&b, &to, 0);
+        begin(&b, h, to.h0);
+        if (lstm) begin(&b, c, to.c0);
+    }
+    ptrdiff_t last = how->steps - 1;
+    while (!b.keep && last >= 0 && !count_on(&b, last)) last--;
+    for (ptrdiff_t s = 0; s < how->steps; s++) {
+        const ptrdiff_t on = s > last ? 0 : count_on(&b, s);
+        co_cell_step now = {.mask = on < b.m ? b.mask + co_rnn_time(own, s) : NULL,
+                            .ldmask = how->steps};
+        states(&b, &now, s);
+        if (on || b.keep) {
+            now.z = inputs(&b, s, last);
+            products(&b, &now, co_rnn_time(own, s));
+            b.kernels->cell(b.m, u, &how->cell, &now);
+            b.started = 1;
+        }
+        if (how->sequences) put_step(&b, s, b.started ? now.h1 : now.h0);
+    }
+    const char *h_end = b.keep ? b.h_end : b.h, *c_end = b.keep ? b.c_end : b.c;
+    if (!b.started) {
+        begin(&b, NULL, rows(&b, b.h, u, 0));
+        begin(&b, NULL, rows(&b, b.c, u, 0));
+    }
+    if (!how->sequences) put_last(&b, h_end, began);
+    if (b.h_end && !b.keep) memcpy(b.h_end, h_end, (size_t)(b.m * u * item));
+    if (b.c_end && !b.keep) memcpy(b.c_end, c_end, (size_t)(b.m * u * item));
+    if (how->h) memcpy((char *)how->h + first * u * item, h_end, (size_t)(b.m * u * item));
+    if (how->c) memcpy((char *)how->c + first * u * item, c_end, (size_t)(b.m * u * item));
+}

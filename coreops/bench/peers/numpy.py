@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Shape, Step, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Step, Weights
 from ..training import Network
 from . import Built, CannotDo, fastest
 

@@ -97,10 +97,11 @@ class Program:
         masks: Sequence[np.ndarray | None] | None = None,
         out: np.ndarray | None = None,
     ) -> list[Item]:
-        """arrays: with a batch axis, in any layout; masks: of their time steps. Returns what comes out,
-        each with its mask; out: None, or where to put it if it is one array."""
+        """arrays: with a batch axis, in any layout; masks: of their time steps. Returns what comes
+        out, each with its mask; out: None, or where to put it if it is one array."""
         graph = self._graph
-        known = dict(zip(graph.inputs, zip(arrays, masks or [None] * len(arrays), strict=True)))
+        items = zip(arrays, masks or [None] * len(arrays), strict=True)
+        known = dict(zip(graph.inputs, items, strict=True))
         index, end = 0, len(graph.calls)
         while index < end:
             segment = self._segment(index, known)
@@ -159,8 +160,8 @@ class Program:
         return segment.plan
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:
-        """Run one of the program's segments on arrays whose samples have its shapes; what it gives is
-        added to `known`. out: where to put its only result."""
+        """Run one of the program's segments on arrays whose samples have its shapes; what it gives
+        is added to `known`. out: where to put its only result."""
         made: list[Any] = []
         if segment.plan is not None:
             arrays = segment.flow.gather(known)
@@ -205,21 +206,20 @@ class Program:
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
             kinds_of = dict(zip(self._live[index], kinds, strict=True))
-            rows = len(known[self._live[index][0]][0]) if self._live[index] else None
-            segment = self._compile(index, kinds_of, precision, rows)
+            segment = self._compile(index, kinds_of, precision, known)
             for oldest in list(self._segments)[: 1 - _MOST_SEGMENTS]:
                 self._segments.pop(oldest, None)
             self._segments[key] = segment
         return segment
 
     def _compile(
-        self, index: int, kinds: dict[Ref, Kind], precision: str, rows: int | None
+        self, index: int, kinds: dict[Ref, Kind], precision: str, known: dict[Ref, Item]
     ) -> Segment:
         first = self._graph.calls[index]
         dtype = plan_dtype(first, [kinds[ref][1] for ref in first.inputs])
         shape = kinds[first.inputs[0]][0]
         flow = Flow(shape, dtype, training=self._training, precision=precision)
-        flow.rows = rows
+        flow.rows = len(known[first.inputs[0]][0])
         made = emit_calls(
             self._graph, index, kinds, flow, self._mask_policy, observed if self._observe else None
         )

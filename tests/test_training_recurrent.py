@@ -101,9 +101,11 @@ def test_dropout(float64, rng, cell, rates):  # noqa: F811
     x, y = rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 2))
     make = model_of(
         lambda: layers.Dense(5),
-        lambda: layer(cell, 4, dropout=rates[0], recurrent_dropout=rates[1], seed=3)
-        if cell != "simple"
-        else layer(cell, 4, dropout=rates[0], recurrent_dropout=rates[1]),
+        lambda: (
+            layer(cell, 4, dropout=rates[0], recurrent_dropout=rates[1], seed=3)
+            if cell != "simple"
+            else layer(cell, 4, dropout=rates[0], recurrent_dropout=rates[1])
+        ),
         lambda: layers.Dense(2),
     )
     model = prepare(make, "mse", x, rng)

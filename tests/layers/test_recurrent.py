@@ -384,9 +384,7 @@ def test_what_python_computes_is_what_the_kernels_compute(rng):
     x = rng.normal(size=(4, 7, 3)).astype("float32")
     for name in CLASSES:
         kernels = getattr(layers, name)(5, return_sequences=True)
-        python = getattr(layers, name)(
-            5, return_sequences=True, activation=lambda v: ops.tanh(v)
-        )
+        python = getattr(layers, name)(5, return_sequences=True, activation=lambda v: ops.tanh(v))
         for layer in (kernels, python):
             layer.build((None, 7, 3))
         python.set_weights(kernels.get_weights())

@@ -30,7 +30,7 @@ def check_gradients(model, x, y, *, eps=1e-5):
         for layer in model._flatten_layers():
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.call = 4
-        return step(x, y, update=False)[0]
+        return step([x], [y], update=False)[0]
 
     loss()
     found = [gradient.copy() for gradient in step.gradients()]

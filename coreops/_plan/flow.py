@@ -78,6 +78,10 @@ class Flow:
         outside."""
         return self._input(mask.of, mask.shape, True) if mask.id is None else mask.id
 
+    def is_input(self, x: Value) -> bool:
+        """Whether it is an array from outside as it comes, which is there before the plan runs."""
+        return x.id == 0 or x.id in self._taken.values()
+
     def gather(self, known: dict[Ref, Item]) -> list[np.ndarray]:
         """Return the plan's inputs, out of arrays with their masks."""
         return [

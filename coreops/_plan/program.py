@@ -136,7 +136,7 @@ class Program:
 
     def single_segment(self, *arrays: np.ndarray, cast: bool = False) -> Segment | None:
         """The one segment that is the whole program for such arrays, if there is one and nothing
-        of Python's in it, and it takes them as they are, or with `cast` integers as reals."""
+        of Python's in it, and it takes them as they are; with cast also integers as reals."""
         if not self._graph.calls:
             return None
         known = {ref: (x, None) for ref, x in zip(self._graph.inputs, arrays, strict=True)}
@@ -146,16 +146,20 @@ class Program:
             return None
         fits = segment.flow.inputs == [(ref, False) for ref in self._graph.inputs]
         dtype = segment.plan.dtype
-        fits = fits and all(x.dtype == dtype or (cast and x.dtype.kind in "iu") for x in arrays)
+        fits = fits and all(
+            x.dtype == dtype or (cast and x.dtype.kind in "iu" and dtype.kind == "f")
+            for x in arrays
+        )
         fits = fits and not any(isinstance(result.at, Ref) for result in segment.results)
         return segment if fits else None
 
     def single_plan(self, *arrays: np.ndarray, cast: bool = False) -> _kernels.Plan | None:
         """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
         segment = self.single_segment(*arrays, cast=cast)
-        if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
+        if segment is None or segment.plan is None:
             return None
-        assert segment.plan is not None  # it would not be the whole
+        if segment.flow.batch != _kernels.plan_batch(segment.plan):
+            return None
         segment.plan.integers |= any(x.dtype != segment.plan.dtype for x in arrays)
         return segment.plan
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
 from ..._symbolic import KerasTensor, leaves
-from ..._variables import Variable
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps

@@ -141,11 +141,10 @@ def _emit(call: Call, flow: Flow, values: dict[Ref, Value], mask_policy: str | N
     flow.layer = layer.name
     args, kwargs = call.filled(taken)
     made = layer.emit(flow, *args, **kwargs)
-    last = max(
-        (value.id for value in leaves(made.x if isinstance(made, Seam) else made)), default=0
-    )
-    if last > max((value.id for value in taken.values()), default=0):
-        flow.marks.append((layer.name, last))
+    last = made.x if isinstance(made, Seam) else made
+    ids = [value.id for value in ([last] if isinstance(last, Value) else last)]
+    if max(ids) > max(value.id for value in taken.values()):
+        flow.marks.append((layer.name, max(ids)))
     return made
 
 

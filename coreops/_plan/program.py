@@ -151,9 +151,9 @@ class Program:
     def single_plan(self, *arrays: np.ndarray) -> _kernels.Plan | None:
         """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
         segment = self.single_segment(*arrays)
-        if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
+        if segment is None or segment.plan is None:
             return None
-        return segment.plan
+        return segment.plan if segment.flow.batch == _kernels.plan_batch(segment.plan) else None
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:
         """Run one of the program's segments on arrays whose samples have its shapes; what it gives is
@@ -202,21 +202,20 @@ class Program:
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
             kinds_of = dict(zip(self._live[index], kinds, strict=True))
-            rows = len(known[self._live[index][0]][0]) if self._live[index] else None
-            segment = self._compile(index, kinds_of, precision, rows)
+            segment = self._compile(index, kinds_of, precision, known)
             for oldest in list(self._segments)[: 1 - _MOST_SEGMENTS]:
                 self._segments.pop(oldest, None)
             self._segments[key] = segment
         return segment
 
     def _compile(
-        self, index: int, kinds: dict[Ref, Kind], precision: str, rows: int | None
+        self, index: int, kinds: dict[Ref, Kind], precision: str, known: dict[Ref, Item]
     ) -> Segment:
         first = self._graph.calls[index]
         dtype = plan_dtype(first, [kinds[ref][1] for ref in first.inputs])
         shape = kinds[first.inputs[0]][0]
         flow = Flow(shape, dtype, training=self._training, precision=precision)
-        flow.rows = rows
+        flow.rows = len(known[first.inputs[0]][0])
         made = emit_calls(
             self._graph, index, kinds, flow, self._mask_policy, observed if self._observe else None
         )

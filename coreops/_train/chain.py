@@ -224,7 +224,7 @@ class Chain:
         }
         plan, results = flow.finish_all(values, set())
         y = None if plan is None else flow.first
-        if plan is None and (flow.penalties or flow.goes_back):  # for its own sake
+        if plan is None and (flow.penalties or flow.ends):  # for its own sake
             y = next(iter(made.values.values()))._replace(mask=None)
             flow.finish(y, masked=False)
         self._packed = None

@@ -71,17 +71,17 @@ class TrainingStep:
 
     def __call__(
         self,
-        x: Sequence[np.ndarray],
-        y: Targets,
-        sample_weight: Targets = None,
+        x: np.ndarray | Sequence[np.ndarray],
+        y: np.ndarray | Targets,
+        sample_weight: np.ndarray | Targets = None,
         *,
         update: bool = True,
     ) -> Made:
         """Train on one batch.
 
         Args:
-            x: the inputs, batch first, in the form that the model's layers take.
-            y: the labels of each output.
+            x: the inputs, batch first, in the form that the model's layers take; or the only one.
+            y: the labels of each output, or of the only one.
             sample_weight: None, or for each output None or a weight for each sample or position.
             update: False leaves the weights alone; their gradients are in `gradients()`.
 
@@ -95,7 +95,7 @@ class TrainingStep:
         with self._lock:
             known: Known = {}
             real = self._workspace.dtype
-            for ref, one in zip(self.graph.inputs, x, strict=True):
+            for ref, one in zip(self.graph.inputs, _several(x), strict=True):
                 array = np.ascontiguousarray(one, None if one.dtype.kind in "biu" else real)
                 known[ref] = array, _plan.mask_of(one)
             learners = self._ready()
@@ -103,7 +103,7 @@ class TrainingStep:
             chain = self._chains.pop(key, None)  # back after the step, if that gets to its end
             if chain is None:
                 chain = LearningChain(self.graph, learners, self._mask_policy)
-            batch = Batch(y, sample_weight)
+            batch = Batch(_several(y), _several(sample_weight))
             try:
                 made = self._finished(chain, dict(known), batch, update)
             except Reshaped:
@@ -285,6 +285,8 @@ class TrainingStep:
         ):  # fmt: skip
             if judged.loss is None:
                 losses.append(0.0)
+                if not compiled.has_loss:  # penalties of weights are learnt from on the way back
+                    gradients.setdefault(ref, np.zeros_like(y_pred))
                 continue
             if y is None:
                 raise ValueError("The loss needs targets: `y` is None.")
@@ -331,6 +333,11 @@ class TrainingStep:
             self._workspace.release()
             self._learners = None
             self._chains.clear()
+
+
+def _several(arrays: Any) -> Any:
+    """A list of arrays, also for one."""
+    return [arrays] if isinstance(arrays, np.ndarray) else arrays
 
 
 def _penalties(passed: Passed) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
-from ..._symbolic import KerasTensor, leaves
+from ..._symbolic import leaves
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
@@ -24,6 +24,7 @@ class Recurrent(Layer):
     """Base of the recurrent layers: a cell, and how it goes over time."""
 
     integer_input = "cast"
+    _call_arguments = ("initial_state",)
     cell: RecurrentCell
 
     states: list[State] | None
@@ -134,14 +135,14 @@ class Recurrent(Layer):
             return output
         return (output, *((batch, self.units),) * self.cell.states)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
-        first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        first = args[0]
         if self.stateful and self.states is None and first.shape[0] is None:
             raise ValueError(
                 f"Layer '{self.name}' is stateful: the size of its batches must be known. Give "
                 f"`batch_shape=` to the Input. Received an input of shape {first.shape}"
             )
-        return super().compute_output_spec(inputs)
+        return super().compute_output_spec(first)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         if isinstance(mask, (list, tuple)):
@@ -165,14 +166,21 @@ class Recurrent(Layer):
             self._check_steps(x.shape)
             if self.stateful and x.ndim == 3:
                 self._carry(len(x))
-        symbolic = any(isinstance(one, KerasTensor) for one in leaves((args, initial_state)))
-        if symbolic or not (states or self.return_state) or not args:
-            if states:
-                args = ([x, *states],)
+        if states:
+            kwargs["initial_state"] = states
+        if args:
+            args = (x,)
+        traced = any(isinstance(one, _tape.Tensor) for one in leaves((args, states)))
+        traced = traced or any(_tape.leaf_of(weight) is not None for weight in self.weights)
+        if not (traced and args and (states or self.return_state)):
             return super()._call(*args, training=training, mask=mask, out=out, **kwargs)
         from ..calling import call_python
 
-        return call_python(self, (x,), {**kwargs, "initial_state": states}, training, mask, out)
+        return call_python(self, args, kwargs, training, mask, out)
+
+    @property
+    def _output_count(self) -> int:  # type: ignore[override]
+        return 1 + self.cell.states if self.return_state else 1
 
     def _check_steps(self, shape: tuple) -> None:
         if len(shape) == 3 and shape[1] == 0:
@@ -208,17 +216,19 @@ class Recurrent(Layer):
             state.assign(_tape.value_of(value))
         return (output, *last) if self.return_state else output
 
-    def emit(self, flow: Any, x: Any) -> Any:
-        x, *given = x if isinstance(x, list) else [x]
+    def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
+        given = [] if initial_state is None else list(initial_state)
         self._check_steps((None, *x.shape))
         if not self.has_steps(flow, x):
-            return _plan.Seam(x, lambda array, mask: self._seam(array, mask, flow.training))
+            return _plan.Seam(
+                [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)
+            )
         made = self.emit_steps(flow, x, given)
         made[0] = made[0]._replace(mask=x.mask if self.return_sequences else None)
         return made if self.return_state else made[0]
 
-    def _seam(self, array: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-        y = self.call(array, mask=mask, training=training)
+    def _seam(self, arrays: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        y = self.call(arrays[0], arrays[1:], mask=mask, training=training)
         return y, mask if self.return_sequences else None
 
     def has_steps(self, flow: Any, x: _plan.Value) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
-from ..._symbolic import KerasTensor, leaves
+from ..._symbolic import leaves
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps

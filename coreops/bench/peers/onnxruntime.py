@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Shape, Weights
-from ..images import Conv, Depthwise, Flatten, Pool, channels_first, padding
+from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..images import Conv, Depthwise, Flatten, Pool, Shape, channels_first, padding
 from . import Built, fastest
 
 _OPSET = 20

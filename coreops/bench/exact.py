@@ -112,7 +112,9 @@ def _exact(case: Case, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.
 
 
 def _sample(case: Case, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
-    y, bound, variance = x.astype(np.float64), np.zeros(()), np.zeros(())
+    y: np.ndarray = x.astype(np.float64)
+    bound: np.ndarray = np.zeros(())
+    variance: np.ndarray = np.zeros(())
     pairs, mask = iter(weights), np.ones(x.shape[:-1], bool)
     for step, _, _ in case.walk():
         if isinstance(step, Dense):
@@ -123,14 +125,14 @@ def _sample(case: Case, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, np
         elif isinstance(step, Activation):
             y, bound, variance = _activation(step.name, (y, bound, variance))
         elif isinstance(step, Conv | Depthwise):
-            y, bound = _convolved(step, y, bound, *next(pairs))
+            y, bound, variance = _convolved(step, (y, bound, variance), *next(pairs))
             if step.activation is not None:
-                y, bound, _ = _activation(step.activation, (y, bound, variance))
+                y, bound, variance = _activation(step.activation, (y, bound, variance))
         elif isinstance(step, Pool):
-            bound = pooled(step, bound) + step.size**2 * EPS * pooled(step, np.abs(y))
+            variance = pooled(step, variance) + (step.size**2 * EPS * pooled(step, np.abs(y))) ** 2
             y = pooled(step, y)
         elif isinstance(step, Flatten):
-            y, bound = y.reshape(len(y), -1), bound.reshape(len(y), -1)
+            y, variance = y.reshape(len(y), -1), variance.reshape(len(y), -1)
         elif isinstance(step, Permute):
             y = y.transpose(0, *step.dims)
         elif isinstance(step, Masking):
@@ -189,21 +191,22 @@ def _lstm(
 
 
 def _convolved(
-    step: Conv | Depthwise, x: np.ndarray, bound: np.ndarray, kernel: np.ndarray, bias: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """A convolution as a product of its windows; of sums in tiles, which some libraries make, the
-    bound is one too: their errors are a few times those of a sum, not k times."""
-    parts = [windows(step, part) for part in (x, np.broadcast_to(bound, x.shape))]
+    step: Conv | Depthwise, values: Triple, kernel: np.ndarray, bias: np.ndarray
+) -> Triple:
+    """Of a product of windows, errors as random: worst cases say nothing after some layers. k
+    roundings of a sum have k / 12 EPS^2 of its variance, and sums in tiles 4^2 times as much."""
+    x, _, variance = values
+    cells, errors = (windows(step, np.broadcast_to(part, x.shape)) for part in (x, variance))
+    w, axes = kernel.astype(np.float64), "nyxklc,klcf->nyxf"
     if isinstance(step, Depthwise):
-        roundings = (step.size**2 + 2) * EPS
-        w = kernel.astype(np.float64)
-        y, error = (parts[0] * w).sum((3, 4)), (np.abs(parts[0]) * np.abs(w)).sum((3, 4))
-        passed = (parts[1] * np.abs(w)).sum((3, 4))
-        return y + bias, roundings * (error + np.abs(bias)) + passed
-    flat = kernel.reshape(-1, kernel.shape[-1])
-    values, bounds = (part.reshape(*part.shape[:3], -1) for part in parts)
-    y, error, _ = _product((values, bounds, np.zeros(())), flat, bias, "highest")
-    return y, error
+        axes = "nyxklc,klc->nyxc"
+    k = step.size**2 * (1 if isinstance(step, Depthwise) else x.shape[-1])
+    y, spread, passed = (
+        np.einsum(axes, part, by, optimize=True)
+        for part, by in ((cells, w), (cells**2, w**2), (errors, w**2))
+    )
+    own = 16 * (k + 2) / 12 * EPS**2 * (spread + bias.astype(np.float64) ** 2)
+    return y + bias, np.zeros(()), own + passed
 
 
 def _activation(name: str, values: Triple) -> Triple:

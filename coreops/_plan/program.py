@@ -67,12 +67,13 @@ class Segment(NamedTuple):
     def steps(self) -> list[tuple[str, list[str], float]]:
         """Kind, layers and estimated nanoseconds of a sample, of each step. A step that took others
         in is that of several layers; a layer may have several, or none."""
-        rows: list[tuple[str, list[str], float]] = []
-        marks = list(self.flow.marks)
+        names = [name for name, _ in self.flow.marks]
+        rows = []
+        seen = 0  # layers
         for kind, value, ns in _kernels.plan_steps(self.plan):
-            ended = [name for name, last in marks if last <= value]
-            marks = marks[len(ended) :]
-            rows.append((kind, ended or [name for name, _ in marks[:1]], ns))
+            owner = sum(end <= value for _, end in self.flow.marks[:-1])
+            rows.append((kind, names[min(seen, owner) : owner + 1], ns))
+            seen = max(seen, owner + 1)
         return rows
 
     def is_stale(self) -> bool:
@@ -207,9 +208,10 @@ def emit_layer(layer: Leaf, flow: Flow, x: Value, mask_policy: str | None) -> Va
         x = x._replace(mask=None)
     flow.layer = layer.name
     made = layer.emit(flow, x)
-    last = (made.x if isinstance(made, Seam) else made).id
-    if last != x.id:
-        flow.marks.append((layer.name, last))
+    before = flow.marks[-1][1] if flow.marks else 1
+    values = _kernels.plan_values(flow.plan, before)
+    if values > before:
+        flow.marks.append((layer.name, values))
     return made
 
 

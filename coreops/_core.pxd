@@ -116,6 +116,7 @@ cdef extern from "coreops.h" nogil:
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
     int co_plan_weight(co_plan *, ptrdiff_t, ptrdiff_t, int, const void *)
+    enum: CO_MERGE_ADD, CO_MERGE_SUBTRACT, CO_MERGE_MULTIPLY, CO_MERGE_MAXIMUM, CO_MERGE_MINIMUM
     int co_plan_input(co_plan *, ptrdiff_t, int)
     int co_plan_output(co_plan *, int)
     int co_plan_dense(co_plan *, int, ptrdiff_t, int, int)
@@ -151,6 +152,11 @@ cdef extern from "coreops.h" nogil:
     int co_plan_gauss(co_plan *, int, double, int, int)
     int co_plan_mean_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, int)
     int co_plan_max_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
+    int co_plan_merge(co_plan *, int, int, int)
+    int co_plan_scale(co_plan *, int, double)
+    int co_plan_either(co_plan *, int, int)
+    int co_plan_concatenate(co_plan *, int, const int *, ptrdiff_t)
+    int co_plan_products(co_plan *, int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)
@@ -161,8 +167,7 @@ cdef extern from "coreops.h" nogil:
 
 cdef extern from "train.h" nogil:
     enum:
-        CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFER_TARGET, CO_BUFFER_WEIGHT, CO_BUFFER_LOSS
-        CO_BUFFER_PENALTY, CO_BUFFER_GRADIENT, CO_BUFFER_INPUT_GRADIENT
+        CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFER_PENALTY
     ctypedef struct co_trainer:
         pass
     ctypedef struct co_lesson:
@@ -184,8 +189,10 @@ cdef extern from "train.h" nogil:
     void co_plan_train(co_plan *, co_trainer *)
     int co_plan_learning(co_plan *, int)
     co_status co_plan_penalty(co_plan *, int, double, double)
-    co_status co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t, int)
-    co_status co_plan_learn_from(co_plan *, int, int)
+    int co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t)
+    int co_plan_learn_from(co_plan *, int)
+    int co_plan_want(co_plan *, int)
+    co_status co_plan_back(co_plan *)
 
 
 cdef extern from "channels.h" nogil:

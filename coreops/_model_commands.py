@@ -77,11 +77,13 @@ def _plan_table(segment: Segment, number: int, of: int) -> list[str]:
     """Return the lines that describe one plan."""
     plan = segment.plan
     title = "plan" if of == 1 else f"plan {number} of {of}"
-    lines = [f"{title}: {_time(plan.cost_ns)}, {plan.arena_bytes(1):,} bytes of scratch"]
+    whole = 0.0 if plan is None else plan.cost_ns
+    scratch = 0 if plan is None else plan.arena_bytes(1)
+    lines = [f"{title}: {_time(whole)}, {scratch:,} bytes of scratch"]
     rows = segment.steps()
     widest = max((len(kind) for kind, _, _ in rows), default=0)
     for kind, layers, ns in rows:
-        share = ns / plan.cost_ns if plan.cost_ns else 0.0
+        share = ns / whole if whole else 0.0
         names = ", ".join(layers) or "-"
         lines.append(f"  {kind:<{widest}}  {_time(ns):>8}  {share:>4.0%}  {names}")
     if segment.seam is not None:

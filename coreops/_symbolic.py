@@ -1,9 +1,10 @@
-"""Symbolic tensors: a shape and a dtype that layers can be called on to be built."""
+"""Symbolic tensors: a shape and a dtype that layers can be called on to be built, and the calls that
+they came from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -21,10 +22,9 @@ class KerasTensor:
         shape: tuple of ints and None (unknown), batch axis first.
         dtype: the element type, by name or as NumPy has it.
         name: by default "keras_tensor", "keras_tensor_1", ...
-        origin: the `InputLayer` it comes from, None for a layer's output.
     """
 
-    __slots__ = ("_origin", "dtype", "name", "shape")
+    __slots__ = ("dtype", "index", "name", "node", "shape")
     sparse = ragged = False  # there are no other tensors here
     __array_priority__ = 1000  # NumPy's operators leave symbolic operands to us
 
@@ -33,12 +33,20 @@ class KerasTensor:
         shape: Iterable[int | None],
         dtype: Any = "float32",
         name: str | None = None,
-        origin: Any = None,
     ) -> None:
         self.shape = as_shape(shape)
         self.dtype: str = dtype if isinstance(dtype, str) else np.dtype(dtype).name
         self.name = auto_name("keras_tensor") if name is None else name
-        self._origin = origin
+        self.node: Node | None = (
+            None  # the call that it comes from, and its place in what that gave
+        )
+        self.index = 0
+
+    @property
+    def _keras_history(self) -> KerasHistory:
+        if self.node is None:
+            raise AttributeError(f"{self!r} comes from no layer.")
+        return KerasHistory(self.node.layer, self.node.number, self.index)
 
     @property
     def ndim(self) -> int:
@@ -55,6 +63,30 @@ class KerasTensor:
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+class KerasHistory(NamedTuple):
+    """Where a tensor comes from, as Keras has it."""
+
+    operation: Any
+    node_index: int
+    tensor_index: int
+
+
+class Node:
+    """One call of a layer on symbolic tensors. args and kwargs: what it was called with, tensors among
+    them; an `InputLayer` has none. inputs, outputs: the tensors, in order."""
+
+    __slots__ = ("args", "inputs", "kwargs", "layer", "number", "outputs", "result")
+
+    def __init__(self, layer: Any, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
+        self.layer, self.args, self.kwargs, self.result = layer, args, kwargs, result
+        self.inputs = [x for x in leaves((args, kwargs)) if isinstance(x, KerasTensor)]
+        self.outputs: list[KerasTensor] = leaves(result)
+        self.number = len(layer._inbound_nodes)
+        layer._inbound_nodes.append(self)
+        for index, tensor in enumerate(self.outputs):
+            tensor.node, tensor.index = self, index
 
 
 def as_shape(shape: Any) -> Shape:
@@ -91,7 +123,7 @@ def is_known(shape: Sequence[int | None]) -> TypeGuard[Sequence[int]]:
 def map_structure(fn: Any, value: Any) -> Any:
     """Apply `fn` to the leaves of nested lists, tuples and dicts; None stays None."""
     if isinstance(value, dict):
-        return {key: map_structure(fn, item) for key, item in value.items()}
+        return {key: map_structure(fn, value[key]) for key in in_order(value)}
     if isinstance(value, (list, tuple)):
         return type(value)([map_structure(fn, item) for item in value])
     return None if value is None else fn(value)
@@ -100,7 +132,21 @@ def map_structure(fn: Any, value: Any) -> Any:
 def leaves(value: Any) -> list[Any]:
     """Return the leaves of nested lists, tuples and dicts in order, without None."""
     if isinstance(value, dict):
-        return [leaf for item in value.values() for leaf in leaves(item)]
+        return [leaf for key in in_order(value) for leaf in leaves(value[key])]
     if isinstance(value, (list, tuple)):
         return [leaf for item in value for leaf in leaves(item)]
     return [] if value is None else [value]
+
+
+def in_order(mapping: dict[Any, Any]) -> list[Any]:
+    """Return the keys of a dict in the order in which Keras takes what it holds: sorted."""
+    try:
+        return sorted(mapping)
+    except TypeError:
+        return list(mapping)
+
+
+def repack(structure: Any, flat: Sequence[Any]) -> Any:
+    """Return the structure with its leaves replaced by `flat`, in the order of `leaves`."""
+    items = iter(flat)
+    return map_structure(lambda _: next(items), structure)

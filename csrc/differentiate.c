@@ -44,10 +44,10 @@ void co_back_through(co_backward *back, const co_step *step, const co_kind *kind
     co_back_add(back, x, co_back_append(back, to, back->plan->values[x].size));
 }
 
-/* Which values depend on weights that learn, or on the input if that counts. */
-static void find_moving(co_backward *back, int n_steps, int input) {
+/* Which values depend on weights that learn, or on inputs whose gradients are wanted. */
+static void find_moving(co_backward *back, int n_steps) {
     const co_plan *plan = back->plan;
-    back->moves[0] = (char)input;
+    for (int v = 0; v < plan->n_values; v++) back->moves[v] = plan->values[v].wanted > 0;
     for (int i = 0; i < n_steps; i++) {
         const co_step *step = &plan->steps[i];
         int moves = 0;
@@ -69,19 +69,30 @@ static int is_reached(const co_backward *back, const co_step *step) {
     return !results;
 }
 
-/* From the gradient of value `end` back; forward steps are the first n_steps. */
-static co_status go_back(co_plan *plan, int end, int gradient, int n_steps, int wanted) {
+/* Gives an input's gradient to the caller. */
+static void give_back(co_backward *back, int x) {
+    co_plan *plan = back->plan;
+    int dx = back->gradient[x];
+    if (dx < 0)
+        dx = co_back_nothing(back, x);
+    else if (plan->values[dx].buffer >= 0) /* the caller's own, or another input's too */
+        dx = co_plan_copy(plan, dx);
+    if (dx < 0 && back->status == CO_OK) back->status = (co_status)dx;
+    if (back->status == CO_OK) plan->values[dx].buffer = plan->values[x].wanted;
+}
+
+co_status co_plan_back(co_plan *plan) {
+    const int n_values = plan->n_values;
     co_backward back = {.plan = plan, .status = CO_OK};
-    back.gradient = malloc((size_t)plan->n_values * (sizeof *back.gradient + 1));
+    /* Forward values alone are looked up: what is appended here is the gradient of one. */
+    back.gradient = malloc((size_t)n_values * (sizeof *back.gradient + 1));
     if (!back.gradient) return CO_NO_MEMORY;
-    back.moves = (char *)(back.gradient + plan->n_values);
-    for (int v = 0; v < plan->n_values; v++) {
-        back.gradient[v] = -1;
-        back.moves[v] = 0;
-    }
-    find_moving(&back, n_steps, wanted);
-    back.gradient[end] = gradient;
-    for (int i = n_steps - 1; i >= 0 && back.status == CO_OK; i--) {
+    back.moves = (char *)(back.gradient + n_values);
+    for (int v = 0; v < n_values; v++) back.gradient[v] = -1;
+    find_moving(&back, plan->forward);
+    for (int i = 0; i < plan->n_ends; i++)
+        co_back_add(&back, plan->ends[i].y, plan->ends[i].gradient);
+    for (int i = plan->forward - 1; i >= 0 && back.status == CO_OK; i--) {
         const co_step step = plan->steps[i]; /* appending moves them */
         if (!is_reached(&back, &step)) continue;
         if (step.kind->back)
@@ -89,22 +100,15 @@ static co_status go_back(co_plan *plan, int end, int gradient, int n_steps, int 
         else
             back.status = CO_BAD_PLAN;
     }
-    if (wanted && back.status == CO_OK) {
-        int dx = back.gradient[0];
-        if (dx < 0)
-            dx = co_back_nothing(&back, 0);
-        else if (plan->values[dx].buffer >= 0) /* the caller's own */
-            dx = co_plan_copy(plan, dx);
-        if (dx < 0 && back.status == CO_OK) back.status = (co_status)dx;
-        if (back.status == CO_OK) plan->values[dx].buffer = CO_BUFFER_INPUT_GRADIENT;
-    }
+    for (int v = 0; v < n_values && back.status == CO_OK; v++)
+        if (plan->values[v].wanted) give_back(&back, v);
     free(back.gradient);
     return back.status;
 }
 
 /* The step that makes v, or NULL. */
 static const co_step *maker(const co_plan *plan, int v) {
-    for (int i = 0; i < plan->n_steps; i++)
+    for (int i = 0; i < plan->forward; i++)
         if (plan->steps[i].out[0] == v) return &plan->steps[i];
     return NULL;
 }
@@ -124,18 +128,37 @@ static int loss_input(const co_plan *plan, int y, ptrdiff_t n, co_loss *loss) {
     return step->in[0];
 }
 
-co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n,
-                        int wanted) {
-    const ptrdiff_t size = co_plan_operand(plan, y);
-    if (size < 0) return (co_status)size;
-    const int n_steps = plan->n_steps, end = loss_input(plan, y, n, &loss);
-    const int gradient = co_plan_loss(plan, end, loss, positions, n);
-    return gradient < 0 ? (co_status)gradient : go_back(plan, end, gradient, n_steps, wanted);
+/* Takes down that the plan learns from y. */
+static co_status add_end(co_plan *plan, int y, int gradient) {
+    co_end *ends = realloc(plan->ends, (size_t)(plan->n_ends + 1) * sizeof *ends);
+    if (!ends) return CO_NO_MEMORY;
+    plan->ends = ends;
+    ends[plan->n_ends++] = (co_end){y, gradient};
+    return CO_OK;
 }
 
-co_status co_plan_learn_from(co_plan *plan, int y, int wanted) {
+int co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n) {
     const ptrdiff_t size = co_plan_operand(plan, y);
-    if (size < 0) return (co_status)size;
-    const int gradient = co_plan_buffer(plan, size, plan->item_bytes, CO_BUFFER_GRADIENT);
-    return gradient < 0 ? (co_status)gradient : go_back(plan, y, gradient, plan->n_steps, wanted);
+    if (size < 0) return (int)size;
+    if (!plan->n_ends) plan->forward = plan->n_steps;
+    const int end = loss_input(plan, y, n, &loss), first = CO_BUFFERS + plan->more_buffers;
+    const int gradient = co_plan_loss(plan, end, loss, positions, n);
+    if (gradient < 0) return gradient;
+    const co_status status = add_end(plan, end, gradient);
+    return status == CO_OK ? first : (int)status;
+}
+
+int co_plan_learn_from(co_plan *plan, int y) {
+    const ptrdiff_t size = co_plan_operand(plan, y);
+    if (size < 0) return (int)size;
+    if (!plan->n_ends) plan->forward = plan->n_steps;
+    const int gradient = co_plan_more(plan, size, plan->item_bytes);
+    if (gradient < 0) return gradient;
+    const co_status status = add_end(plan, y, gradient);
+    return status == CO_OK ? plan->values[gradient].buffer : (int)status;
+}
+
+int co_plan_want(co_plan *plan, int x) {
+    if (x < 0 || x >= plan->n_values || plan->values[x].buffer < 0) return CO_BAD_PLAN;
+    return plan->values[x].wanted = CO_BUFFERS + plan->more_buffers++;
 }

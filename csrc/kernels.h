@@ -35,6 +35,9 @@ typedef struct co_stream {
     uint64_t seed, call;
 } co_stream;
 
+/* How two arrays become one. */
+enum { CO_MERGE_ADD, CO_MERGE_SUBTRACT, CO_MERGE_MULTIPLY, CO_MERGE_MAXIMUM, CO_MERGE_MINIMUM };
+
 /* The least that a product of float32 keeps: all of float32, about 16 bits, about 8 bits. */
 typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_precision;
 
@@ -178,6 +181,19 @@ typedef struct co_planes {
             void *value, void *grad, const co_loss *loss))                                         \
     /* y[i] += x[i] */                                                                             \
     KERNEL(vadd, void, (ptrdiff_t n, const void *x, void *y))                                      \
+    /* z[i] of x[i] and y[i] as CO_MERGE_... says; a maximum or minimum with a NaN is NaN. z may   \
+     * be x or y. */                                                                               \
+    KERNEL(merge, void, (int how, ptrdiff_t n, const void *x, const void *y, void *z))             \
+    /* Of a maximum or minimum of x and y, what goes back to x: dx[i] = dz[i] where x[i] is the    \
+     * one, half of it where both are, else 0. dx may be dz. */                                    \
+    KERNEL(chosen, void,                                                                           \
+           (int how, ptrdiff_t n, const void *x, const void *y, const void *dz, void *dx))         \
+    /* y[i] = factor * x[i], factor rounded to real before. y may be x. */                         \
+    KERNEL(scale, void, (ptrdiff_t n, double factor, const void *x, void *y))                      \
+    /* z[i,j] = sum over l < k of x[i,l] * y[j,l], for m rows of x and n of y, in an order that    \
+     * depends on k alone. */                                                                      \
+    KERNEL(products, void,                                                                         \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *x, const void *y, void *z))         \
     /* y[j] = sum over i < m of x[i,j], i in order. */                                             \
     KERNEL(colsum, void, (ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void *y))        \
     /* Each of m contiguous rows of n: y = x where mask is not 0, else y = 0. */                   \

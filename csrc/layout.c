@@ -47,13 +47,17 @@ static ptrdiff_t gcd(ptrdiff_t a, ptrdiff_t b) {
 }
 
 /* The largest cut of a sample that suits every step. A step of 0 positions takes
- * any cut: its operands have one size, which the other steps' positions divide. */
+ * any cut of its operands, which have one size. */
 static ptrdiff_t units_of(const co_plan *plan) {
     ptrdiff_t units = 0;
     for (int i = 0; i < plan->n_values; i++)
         if (plan->values[i].size == 0) return 1;
-    for (int i = 0; i < plan->n_steps; i++) units = gcd(units, plan->steps[i].positions);
-    return units ? units : plan->values[0].size;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        const int v = step->in[0] < 0 ? step->out[0] : step->in[0];
+        units = gcd(units, step->positions ? step->positions : plan->values[v].size);
+    }
+    return units ? units : 1;
 }
 
 /* First fit: the lowest offset at which the value meets no other that is alive

@@ -31,6 +31,7 @@ void co_plan_destroy(co_plan *plan) {
     free(atomic_load(&plan->spare));
     free(plan->steps);
     free(plan->values);
+    free(plan->ends);
     free(plan);
 }
 
@@ -49,9 +50,12 @@ int co_plan_buffer(co_plan *plan, ptrdiff_t size, int item_bytes, int buffer) {
     return v;
 }
 
-int co_plan_input(co_plan *plan, ptrdiff_t size, int item_bytes) {
-    if (size < 0) return CO_BAD_PLAN;
+int co_plan_more(co_plan *plan, ptrdiff_t size, int item_bytes) {
     return co_plan_buffer(plan, size, item_bytes, CO_BUFFERS + plan->more_buffers++);
+}
+
+int co_plan_input(co_plan *plan, ptrdiff_t size, int item_bytes) {
+    return size < 0 ? CO_BAD_PLAN : co_plan_more(plan, size, item_bytes);
 }
 
 int co_plan_output(co_plan *plan, int y) {
@@ -117,8 +121,8 @@ co_status co_plan_finish(co_plan *plan, int y, int mask) {
     if (co_plan_operand(plan, y) < 0) return y < 0 ? (co_status)y : CO_BAD_PLAN;
     if (mask >= plan->n_values || (mask >= 0 && plan->values[mask].item_bytes != 1))
         return CO_BAD_PLAN;
-    if (y == 0) { /* nothing computes: the result is a copy, for it never aliases the input */
-        y = co_plan_copy(plan, 0);
+    if (plan->values[y].buffer >= 0) { /* a copy: no result aliases an input, or another result */
+        y = co_plan_copy(plan, y);
         if (y < 0) return (co_status)y;
     }
     plan->values[y].buffer = CO_BUFFER_Y;

@@ -114,6 +114,13 @@ struct co_step {
             double l1, l2;
             int index; /* among the plan's penalties */
         } penalty;
+        struct {
+            int how; /* CO_MERGE_... */
+            double factor;
+        } merge;
+        struct {
+            ptrdiff_t m, n, k;
+        } products;
         ptrdiff_t n; /* elements of a run */
         int kept;    /* of the trainer */
         void *own;   /* owned, of the kind's own type */
@@ -138,10 +145,16 @@ typedef struct co_value {
     int item_bytes;
     int buffer;       /* of the run, or -1: in the arena */
     int last;         /* the last step that reads it */
+    int wanted;       /* of an input: the buffer that its gradient goes to, or 0 */
     ptrdiff_t offset; /* in the arena: bytes per unit, a multiple of CO_LINE */
 } co_value;
 
 enum { CO_LINE = 64 }; /* bytes of a cache line, and of the widest vector */
+
+/* A value that a plan learns from, and the value of its gradient. */
+typedef struct co_end {
+    int y, gradient;
+} co_end;
 
 struct co_plan {
     const co_kernels *kernels;
@@ -150,6 +163,8 @@ struct co_plan {
     co_trainer *trainer; /* NULL in a plan that does not train */
     int penalties;       /* the value of theirs, one for each of a sample; -1: none */
     int n_steps, n_values, n_weights;
+    int n_ends, forward; /* what it learns from; and the number of steps before the first loss */
+    co_end *ends;
     int more_buffers; /* that runs have beside the first CO_BUFFERS: further inputs and results */
     co_step *steps;
     co_value *values;
@@ -210,6 +225,8 @@ int co_step_is_act(const co_step *step, int kind);
 int co_step_is_softmax(const co_step *step, ptrdiff_t n);
 /* The loss of x as (positions, n), weighted; its result is the gradient. */
 int co_plan_loss(co_plan *plan, int x, co_loss how, ptrdiff_t positions, ptrdiff_t n);
+/* A further buffer of the run, of a new value. */
+int co_plan_more(co_plan *plan, ptrdiff_t size, int item_bytes);
 
 /* weights.c. The forms of weight w, made when they are first asked for, before the plan is
  * finished: row-major, in panels for gemm or qgemm, for dots, gemm's panels of the transpose. They

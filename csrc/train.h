@@ -1,9 +1,9 @@
 /* train.h - weights that learn, and plans that say how.
  *
  * A training plan is a plan. Its forward steps are appended as for any other,
- * with weights that belong to a co_trainer; co_plan_learn appends the loss and the
- * steps that take its gradient back. A run then takes a block of rows forward, through the loss
- * and back while its values are in the cache. What leaves the block is what the
+ * with weights that belong to a co_trainer; co_plan_learn appends the loss,
+ * co_plan_back the steps that take its gradient back. A run then takes a block of rows forward,
+ * through the loss and back while its values are in the cache. What leaves the block is what the
  * gradients of the weights are made of, which need all rows: the inputs of each
  * trained product, transposed, and the gradients of its outputs, in gemm's panels.
  * co_trainer_learn multiplies them, a piece of a weight at a time, and updates
@@ -14,7 +14,8 @@
  *     co_plan *p = co_plan_create(kernels, CO_HIGHEST, 4, 784);
  *     co_plan_train(p, t);
  *     int y = co_plan_dense(p, 0, 1, co_plan_learning(p, w), co_plan_learning(p, b));
- *     co_plan_learn(p, y, loss, 1, 10, 0);
+ *     co_plan_learn(p, y, loss, 1, 10);
+ *     co_plan_back(p);
  *     co_plan_finish(p, y, -1);
  *     co_trainer_finish(t);
  *     co_plan_run(p, 64, buffers, NULL, how);
@@ -76,15 +77,18 @@ int co_plan_learning(co_plan *plan, int number);
  * the batch into the backward steps. */
 co_status co_plan_penalty(co_plan *plan, int x, double l1, double l2);
 
-/* The end of a plan that trains: the loss of its result y, as (positions, n), and the steps that
- * take the loss's gradient back to the weights. Buffers: CO_BUFFER_TARGET as the loss kernel takes
- * it, CO_BUFFER_WEIGHT a real for each position, CO_BUFFER_LOSS for the values, which are not
- * weighted. The crossentropy of a softmax or a sigmoid is computed from what these take, which
- * loses nothing where they saturate. */
-co_status co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n,
-                        int wanted);
-/* The same for a gradient of y that comes in CO_BUFFER_GRADIENT. wanted: that of the input goes to
- * CO_BUFFER_INPUT_GRADIENT. */
-co_status co_plan_learn_from(co_plan *plan, int y, int wanted);
+/* What a plan that trains learns from: any number of losses, of values as (positions, n), and of
+ * gradients of values that come with a run. Returns the first of the buffers that a run has for it,
+ * or a co_status. For a loss they are three: the target as the loss kernel takes it, a real for
+ * each position that weighs it, and room for the values, which are not weighted. The crossentropy
+ * of a softmax or a sigmoid is computed from what these take, which loses nothing where they
+ * saturate. */
+int co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n);
+int co_plan_learn_from(co_plan *plan, int y);
+/* The gradient of input x is wanted. Returns the buffer that it goes to, or a co_status. */
+int co_plan_want(co_plan *plan, int x);
+/* Appends the steps that take the gradients back to the weights, and to the inputs where they are
+ * wanted. No other steps come after. */
+co_status co_plan_back(co_plan *plan);
 
 #endif

@@ -40,7 +40,7 @@ cdef class Plan(Steps):
 
     cdef bint takes(self, object x):
         """Whether a run may read x as it is."""
-        if not cnp.PyArray_CheckExact(x) or not self._ready:
+        if not cnp.PyArray_CheckExact(x) or self._more or not self._ready:
             return False
         if self._batch >= 0 and (cnp.PyArray_NDIM(<cnp.ndarray>x) == 0
                                  or cnp.PyArray_DIM(<cnp.ndarray>x, 0) != self._batch):
@@ -126,7 +126,7 @@ cdef class Plan(Steps):
                 or not self._fits(<cnp.ndarray>x, self._in_rank, self._in_dims)):
             raise ValueError(f"internal error: a plan for {self.dtype} of {self.in_shape} "
                              f"received {getattr(x, 'dtype', type(x))} of {getattr(x, 'shape', '')}")
-        if len(streams) != self._streams:
+        if len(streams) != self._streams or self._more:
             raise ValueError(f"internal error: {self._streams} streams expected")
         if self._batch not in (-1, len(x)):
             raise ValueError(f"internal error: a plan for a batch of {self._batch} received {len(x)}")
@@ -149,12 +149,7 @@ cdef class Plan(Steps):
             mask = np.empty((batch, *self._mask_shape), np.bool_)
             buffers[2] = cnp.PyArray_DATA(mask)
         try:
-            if self._streams:
-                pairs = <co_stream *>malloc(self._streams * sizeof(co_stream))
-                if pairs == NULL:
-                    raise MemoryError("no memory for the streams of a run")
-                for i, (seed, call) in enumerate(streams):
-                    pairs[i] = co_stream(seed, call)
+            pairs = _pairs(self, streams)
             self._run(batch, buffers, pairs)
         finally:
             free(pairs)

@@ -42,6 +42,7 @@ cdef class Steps:
     cdef bint _ready
     cdef list _held  # the arrays of weights, until they are packed
     cdef list _alive  # arrays that runs read and write
+    cdef list _more  # further inputs and results, as they were named: several.pxi
     cdef list _tables  # of embeddings: the layer, its operand, its table
     cdef ptrdiff_t _batch  # the only size of a batch that runs take, or -1
     cdef double _ns, _out_bytes  # of a sample
@@ -49,7 +50,7 @@ cdef class Steps:
     def __cinit__(self, dtype, tuple shape, str precision="highest"):
         self.dtype = np.dtype(dtype)
         self.in_shape = shape
-        self._held, self._alive, self._tables = [], [], []
+        self._held, self._alive, self._tables, self._more = [], [], [], []
         self._batch = -1
         if len(shape) > 30:
             raise ValueError(f"a plan takes samples of at most 30 axes, received {len(shape)}")

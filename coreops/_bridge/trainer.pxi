@@ -116,9 +116,7 @@ cdef class TrainingPlan(Plan):
     way back. `attach` comes first. Products are made by multiply-adds, whatever the precision."""
 
     cdef Trainer _trainer
-    cdef object _target_dtype
-    cdef ptrdiff_t _positions, _target_size, _penalties
-    cdef bint _learns, _given, _wanted
+    cdef ptrdiff_t _penalties
 
     def attach(self, Trainer trainer not None):
         """Takes the trainer, before any step. Returns the plan."""
@@ -139,23 +137,34 @@ cdef class TrainingPlan(Plan):
         self._penalties += 1
 
     def learn(self, int y, str kind, ptrdiff_t positions, ptrdiff_t n, bint from_logits=False,
-              double p=0.0, bint wanted=False):
-        """The loss of y as (positions, n), and the way back. kind: one of LOSSES. wanted: the
-        gradient of the input is wanted too."""
+              double p=0.0):
+        """The plan learns from the loss of y as (positions, n). kind: one of LOSSES. A run has three
+        further arrays for it: the target, a real that weighs each position, room for the values."""
         self._building(True)
         cdef co_loss loss = co_loss(LOSSES[kind], from_logits, p)
-        self._check(co_plan_learn(self._c, y, loss, positions, n, wanted))
+        self._check(co_plan_learn(self._c, y, loss, positions, n))
         sparse = kind == "sparse_categorical_crossentropy"
-        self._target_dtype = np.dtype(np.int32) if sparse else self.dtype
-        self._target_size = positions if sparse else positions * n
-        self._positions = positions
-        self._learns, self._wanted = True, wanted
+        self._more.append((False, np.dtype(np.int32) if sparse else self.dtype,
+                           (positions if sparse else positions * n,)))
+        self._more.append((False, self.dtype, (positions,)))
+        self._more.append((True, self.dtype, (positions,)))
 
-    def learn_from(self, int y, bint wanted):
-        """The way back for a gradient of y that comes with a run. wanted: so is that of the input."""
+    def learn_from(self, int y):
+        """The plan learns from a gradient of y, a further array of a run."""
         self._building(True)
-        self._check(co_plan_learn_from(self._c, y, wanted))
-        self._given, self._wanted = True, wanted
+        self._check(co_plan_learn_from(self._c, y))
+        self._more.append((False, self.dtype, (co_plan_size(self._c, y),)))
+
+    def want(self, int x):
+        """The gradient of input x goes to a further array of a run."""
+        self._building(True)
+        self._check(co_plan_want(self._c, x))
+        self._more.append((True, self.dtype, (co_plan_size(self._c, x),)))
+
+    def back(self):
+        """The way back from all that the plan learns from. Only `finish` comes after."""
+        self._building(True)
+        self._check(co_plan_back(self._c))
 
     cdef void *_operand(self, object a, object dtype, ptrdiff_t size, bint written) except? NULL:
         if (not isinstance(a, cnp.ndarray) or a.dtype != dtype
@@ -167,56 +176,43 @@ cdef class TrainingPlan(Plan):
                              f"{getattr(a, 'shape', '')}")
         return cnp.PyArray_DATA(<cnp.ndarray>a)
 
-    def train(self, cnp.ndarray x not None, y, streams=(), target=None, weight=None, loss=None,
-              penalty=None, gradient=None, input_gradient=None, mask=None):
+    def train(self, cnp.ndarray x not None, y, streams=(), penalty=None, mask=None, list more=[]):
         """A run: forward, and back if the plan learns.
 
-        x: C-contiguous (batch, *in_shape); y: where the result goes. target, weight (one real for
-        each position), loss (where the values go) for a plan that ends with a loss; gradient, of y,
-        and input_gradient for one that learns from that. penalty: where each sample's penalties
-        go. mask: where the result's mask goes, if it has one. Raises ValueError for arrays that do not fit, MemoryError.
+        x: C-contiguous (batch, *in_shape); y: where the result goes. penalty: where each sample's
+        penalties go. mask: where the result's mask goes, if it has one. more: the further inputs and
+        results, and what `learn`, `learn_from` and `want` speak of, all in the order in which the plan
+        was told. Raises ValueError for arrays that do not fit, MemoryError.
         """
-        cdef void *buffers[CO_BUFFERS]
         cdef co_stream *pairs = NULL
         cdef int i
         if not self._ready or not self._fits(x, self._in_rank, self._in_dims):
             raise ValueError(f"internal error: a plan for {self.dtype} of {self.in_shape} received "
                              f"{x.dtype} of {np.shape(x)}")
+        if len(more) != len(self._more):
+            raise ValueError(f"internal error: {len(self._more)} further arrays expected")
         cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
-        for i in range(CO_BUFFERS):
-            buffers[i] = NULL
-        buffers[CO_BUFFER_X] = cnp.PyArray_DATA(x)
-        cdef ptrdiff_t size = batch * _product(self.out_shape)
-        buffers[CO_BUFFER_Y] = self._operand(y, self.dtype, size, True)
-        if self.masked:
-            buffers[CO_BUFFER_MASK] = self._operand(mask, np.dtype(np.bool_),
-                                                    batch * _product(self._mask_shape), True)
-        if self._learns:
-            buffers[CO_BUFFER_TARGET] = self._operand(target, self._target_dtype,
-                                                      batch * self._target_size, False)
-            buffers[CO_BUFFER_WEIGHT] = self._operand(weight, self.dtype, batch * self._positions,
-                                                      False)
-            buffers[CO_BUFFER_LOSS] = self._operand(loss, self.dtype, batch * self._positions, True)
-        if self._penalties:
-            buffers[CO_BUFFER_PENALTY] = self._operand(penalty, self.dtype,
-                                                       batch * self._penalties, True)
-        if self._given:
-            buffers[CO_BUFFER_GRADIENT] = self._operand(gradient, self.dtype, size, False)
-        if self._wanted:
-            buffers[CO_BUFFER_INPUT_GRADIENT] = self._operand(input_gradient, self.dtype,
-                                                              cnp.PyArray_SIZE(x), True)
-        if len(streams) != self._streams:
-            raise ValueError(f"internal error: {self._streams} streams expected")
+        cdef void **buffers = <void **>malloc((CO_BUFFERS + len(more)) * sizeof(void *))
+        if buffers == NULL:
+            raise MemoryError("no memory for a run")
         try:
-            if self._streams:
-                pairs = <co_stream *>malloc(self._streams * sizeof(co_stream))
-                if pairs == NULL:
-                    raise MemoryError("no memory for the streams of a run")
-                for i, (seed, call) in enumerate(streams):
-                    pairs[i] = co_stream(seed, call)
+            for i in range(CO_BUFFERS):
+                buffers[i] = NULL
+            buffers[CO_BUFFER_X] = cnp.PyArray_DATA(x)
+            buffers[CO_BUFFER_Y] = self._operand(y, self.dtype, batch * _product(self.out_shape), True)
+            if self.masked:
+                buffers[CO_BUFFER_MASK] = self._operand(mask, np.dtype(np.bool_),
+                                                        batch * _product(self._mask_shape), True)
+            if self._penalties:
+                buffers[CO_BUFFER_PENALTY] = self._operand(penalty, self.dtype,
+                                                           batch * self._penalties, True)
+            for i, (written, dtype, shape) in enumerate(self._more):
+                buffers[CO_BUFFERS + i] = self._operand(more[i], dtype, batch * _product(shape), written)
+            pairs = _pairs(self, streams)
             self._run(batch, buffers, pairs)
         finally:
             free(pairs)
+            free(buffers)
 
 
 def weighted_sum(cnp.ndarray x not None, cnp.ndarray weight not None):

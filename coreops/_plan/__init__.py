@@ -10,25 +10,27 @@ from .eager import (
     apply_softmax,
     softmax_gradient,
 )
-from .flow import Flow, Mask, Seam, Value
+from .emission import Emitted, emit_calls, masks_of, observed, refuse_mask, run_seam
+from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
+from .graph import Call, Graph, Ref, chain
 from .normalization import affine, embedding, gauss, layer_norm, pool
-from .program import (
-    Program,
-    current_training,
-    emit_layer,
-    observed,
-    python_scope,
-    refuse_mask,
-)
+from .program import Program, current_training, python_scope
 from .recurrent import Cell, Place, Run, ones, recurrent
 
 __all__ = [
+    "Call",
     "Cell",
+    "Emitted",
     "Flow",
+    "Graph",
+    "Item",
     "KerasArray",
+    "Kind",
     "Mask",
     "Place",
     "Program",
+    "Ref",
+    "Result",
     "Run",
     "Seam",
     "Value",
@@ -40,18 +42,21 @@ __all__ = [
     "apply_softmax",
     "as_array",
     "batch_normalize",
+    "chain",
     "current_training",
     "deferring",
     "embedding",
-    "emit_layer",
+    "emit_calls",
     "gauss",
     "layer_norm",
     "mask_of",
+    "masks_of",
     "observed",
     "ones",
     "pool",
     "python_scope",
     "recurrent",
     "refuse_mask",
+    "run_seam",
     "softmax_gradient",
 ]

@@ -1,34 +1,41 @@
 """The steps of a plan, as a layer describes them.
 
-A layer's `emit(flow, x)` receives a `Value`, calls the methods of `Flow` and returns a `Value`, or
-a `Seam` where the rest is Python's to do.
+A layer's `emit(flow, x)` receives a `Value` (a layer of several inputs a list of them), calls the
+methods of `Flow` and returns a `Value`, a list of them, or a `Seam` where the rest is Python's to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import _kernels
+from .graph import Ref
 
 if TYPE_CHECKING:
     from ..random import SeedGenerator
 
 _REALS = (np.dtype(np.float32), np.dtype(np.float64))
 
+Item = tuple[np.ndarray, Any]  # an array with its mask, or None
+Kind = tuple[tuple[int, ...], np.dtype, Any]  # a sample's shape, dtype, and the shape of its mask
+
 
 class Mask(NamedTuple):
-    """A mask inside a plan. id: the plan's value, or None for the mask that came in from outside.
-    shape: one sample's. source: the name of the layer that it comes from."""
+    """A mask inside a plan. id: the plan's value, or None for one that came in from outside, with the
+    array `of`. shape: one sample's. source: the name of the layer that it comes from."""
 
     id: int | None
     shape: tuple[int, ...]
     source: str
+    of: Ref = Ref(0)
 
 
-class Value(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Value:
     """What one step leaves for the next. shape: one sample's, without the batch axis."""
 
     id: int
@@ -45,18 +52,35 @@ class Value(NamedTuple):
     def size(self) -> int:
         return _prod(self.shape)
 
+    def _replace(self, **changes: Any) -> Value:
+        return replace(self, **changes)
+
 
 class Seam(NamedTuple):
     """Where a plan ends at x and Python runs `fn(array, mask)`, which returns the array that goes
-    on, or a pair (array, mask) to replace the mask too."""
+    on, or a pair (array, mask) to replace the mask too. For a list of values it takes lists; and what
+    it returns may be a structure of arrays."""
 
-    x: Value
-    fn: Callable[[np.ndarray, np.ndarray | None], Any]
+    x: Value | Sequence[Value]
+    fn: Callable[[Any, Any], Any]
+
+
+class Result(NamedTuple):
+    """Where an array comes from that a plan leaves. at: its number among the plan's results, or the
+    array from outside that it is, read with that shape. mask: the number of its mask, or the array
+    whose mask it has; None without."""
+
+    ref: Ref
+    at: int | Ref
+    shape: tuple[int, ...]
+    mask: int | Ref | None
+    masked: tuple[int, ...] | None = None  # the mask's shape
 
 
 class Flow:
-    """Builds one plan. training: whether the layers behave as in training. precision: the least
-    that products of float32 keep. plan: an empty one to build on, by default a new one."""
+    """Builds one plan. shape: of its first input. training: whether the layers behave as in training.
+    precision: the least that products of float32 keep. plan: an empty one to build on, by default a
+    new one."""
 
     trains = False
 
@@ -73,7 +97,7 @@ class Flow:
         self.plan = _kernels.Plan(dtype, shape, precision) if plan is None else plan
         self.layer = ""  # the name of the layer that is emitting
         self.marks: list[tuple[str, int]] = []  # layers that made values, and how many there were
-        self.rows: int | None = None  # of the array that it is made for, if there is one already
+        self.rows: int | None = None  # of the arrays that it is made for, if there are any already
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
@@ -82,6 +106,42 @@ class Flow:
         self._numbers: dict[Any, tuple[int, Any]] = {}
         # What images.to_first has turned, by its result: to_last takes it from here.
         self.turned: dict[int, Value] = {}
+        # What goes in, in the plan's order, and which of it are masks.
+        self.inputs: list[tuple[Ref, bool]] = []
+        self.more: list[Any] = []  # of what further arrays of a run are for, in the plan's order
+        self._taken: dict[tuple[Ref, bool], int] = {}
+        self.first: Value | None = None  # of the results
+
+    def take(self, ref: Ref, kind: Kind) -> Value:
+        """An array from outside, as an input of the plan."""
+        shape, _, masked = kind
+        mask = None if masked is None else Mask(None, masked, "the input", ref)
+        return Value(self._input(ref, shape, False), shape, self.plan.dtype, mask)
+
+    def _input(self, ref: Ref, shape: tuple[int, ...], is_mask: bool) -> int:
+        key = ref, is_mask
+        if key not in self._taken:
+            # The first input is there from the beginning.
+            made = 0
+            if self.inputs:
+                made = _kernels.plan_input(self.plan, shape, is_mask)
+                self.more.append(key)
+            self._taken[key] = made
+            self.inputs.append(key)
+        return self._taken[key]
+
+    def mask_value(self, mask: Mask) -> int:
+        """The plan's value of a mask, which becomes an input of the plan if it comes from outside."""
+        return self._input(mask.of, mask.shape, True) if mask.id is None else mask.id
+
+    def gather(self, known: dict[Ref, Item]) -> list[np.ndarray]:
+        """Return the plan's inputs, out of arrays with their masks."""
+        return [
+            np.ascontiguousarray(known[ref][1], np.bool_)
+            if is_mask
+            else np.ascontiguousarray(known[ref][0], self.plan.dtype)
+            for ref, is_mask in self.inputs
+        ]
 
     def finish(self, y: Value, *, masked: bool = True) -> _kernels.Plan:
         """End the plan: y is its result, and so is y's mask if it is the plan's own."""
@@ -90,6 +150,40 @@ class Flow:
         if not masked or mask is None or mask.id is None:
             return self.plan.finish(y.id, y.shape)
         return self.plan.finish(y.id, y.shape, mask.id, mask.shape)
+
+    def finish_all(
+        self, values: dict[Ref, Value], final: set[Ref]
+    ) -> tuple[_kernels.Plan | None, tuple[Result, ...]]:
+        """End the plan, and say what it leaves: these values, with their masks. What is but an input is
+        no result of the plan unless it is among the final ones; without results there is no plan."""
+        outside = {id: ref for (ref, _), id in self._taken.items()}
+        results: list[Result] = []
+        masks: dict[int, int] = {}  # numbers of results
+        first: Value | None = None
+        count = 0
+        for ref, y in values.items():
+            mask: int | Ref | None = None if y.mask is None else y.mask.of
+            at: int | Ref = outside.get(y.id, Ref(0))
+            if ref in final or y.id not in outside:
+                at, count = count, count + 1
+                if first is None:
+                    first = y
+                else:
+                    _kernels.plan_output(self.plan, y.id, y.shape)
+                    self.more.append(at)
+                if y.mask is not None and y.mask.id is not None and count == 1:
+                    masks[y.mask.id], count = count, count + 1
+            if y.mask is not None and y.mask.id is not None:
+                mask = masks.get(y.mask.id)
+                if mask is None:
+                    mask = masks[y.mask.id] = count
+                    _kernels.plan_output(self.plan, y.mask.id, y.mask.shape, True)
+                    self.more.append(count)
+                    count += 1
+            masked = None if y.mask is None else y.mask.shape
+            results.append(Result(ref, at, y.shape, mask, masked))
+        self.first = first
+        return None if first is None else self.finish(first), tuple(results)
 
     def streams(self, batch: int) -> list[tuple[int, int]]:
         """Return the next draw of each of the generators, for a run of the plan.

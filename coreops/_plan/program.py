@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _kernels, config
-from .flow import Flow, Mask, Seam, Value
-
-if TYPE_CHECKING:
-
-    class Leaf(Protocol):
-        """What a program asks of a layer."""
-
-        name: str
-        integer_input: str
-        activity_regularizer: Callable | None
-
-        @property
-        def compute_dtype(self) -> str: ...
-        @property
-        def takes_mask(self) -> bool: ...
-        def emit(self, flow: Flow, x: Value) -> Any: ...
-        def _prepare(self, shape: Any) -> None: ...
-        def _add_activity_loss(self, output: np.ndarray) -> None: ...
-
+from .emission import emit_calls, observed, plan_dtype, run_seam
+from .flow import Flow, Item, Kind, Result
+from .graph import Graph, Ref
 
 _MOST_SEGMENTS = 32  # that a program keeps: each shape of input has a copy of the packed weights
 _scope = threading.local()
-_COMPUTE = {"float64": np.dtype(np.float64)}
 
 
 def current_training() -> bool | None:
@@ -55,22 +37,25 @@ def python_scope(training: bool) -> Iterator[None]:
 
 
 class Segment(NamedTuple):
-    """Some layers as one plan, and the seam after them."""
+    """Some calls as one plan, and the seam after them."""
 
-    dtype: np.dtype  # what the input is cast to
     flow: Flow
-    plan: _kernels.Plan
-    keeps_mask: bool  # the mask that came in goes out
+    plan: _kernels.Plan | None  # None: nothing to do
+    results: tuple[Result, ...]
     seam: Any  # None, or what a Seam runs
-    next: int  # the first layer after it
+    many: bool  # it takes lists
+    taken: tuple[Ref, ...]  # the arrays that the seam takes
+    given: tuple[Ref, ...]  # and gives
+    training: bool  # how it behaves
+    next: int  # the first call after it
 
     def steps(self) -> list[tuple[str, list[str], float]]:
         """Kind, layers and estimated nanoseconds of a sample, of each step. A step that took others
         in is that of several layers; a layer may have several, or none."""
         names = [name for name, _ in self.flow.marks]
-        rows = []
+        rows: list[tuple[str, list[str], float]] = []
         seen = 0  # layers
-        for kind, value, ns in _kernels.plan_steps(self.plan):
+        for kind, value, ns in [] if self.plan is None else _kernels.plan_steps(self.plan):
             owner = sum(end <= value for _, end in self.flow.marks[:-1])
             rows.append((kind, names[min(seen, owner) : owner + 1], ns))
             seen = max(seen, owner + 1)
@@ -82,7 +67,7 @@ class Segment(NamedTuple):
 
 
 class Program:
-    """Layers, one after the other, ready to run on batches.
+    """A graph of layers, ready to run on batches.
 
     Plans are compiled at the first call for each shape and dtype, and again when a weight has
     changed. observe: whether activity penalties are added to the layers' losses. mask_policy: what
@@ -92,14 +77,15 @@ class Program:
 
     def __init__(
         self,
-        leaves: Sequence[Leaf],
+        graph: Graph,
         *,
         training: bool = False,
         observe: bool = True,
         mask_policy: str | None = None,
         precision: str | None = None,
     ) -> None:
-        self._leaves = tuple(leaves)
+        self._graph = graph
+        self._live = graph.live()
         self._training = training
         self._observe = observe
         self._mask_policy = mask_policy
@@ -107,149 +93,149 @@ class Program:
         self._segments: dict[tuple[Any, ...], Segment] = {}
 
     def __call__(
-        self, x: np.ndarray, mask: np.ndarray | None = None, out: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """x: an array with a batch axis, in any layout; mask: of its time steps. Returns the output
-        (`out`, if that is given) and its mask."""
-        index, y = 0, x
-        while True:
-            segment = self._segment(index, y, mask)
+        self,
+        arrays: Sequence[np.ndarray],
+        masks: Sequence[np.ndarray | None] | None = None,
+        out: np.ndarray | None = None,
+    ) -> list[Item]:
+        """arrays: with a batch axis, in any layout; masks: of their time steps. Returns what comes out,
+        each with its mask; out: None, or where to put it if it is one array."""
+        graph = self._graph
+        known = dict(zip(graph.inputs, zip(arrays, masks or [None] * len(arrays), strict=True)))
+        index, end = 0, len(graph.calls)
+        while index < end:
+            segment = self._segment(index, known)
             index = segment.next
-            last = index == len(self._leaves)
-            y, mask = self.run(segment, y, mask, out if last else None)
-            if last:
-                break
-        if out is not None and y is not out:
+            self.run(segment, known, out if index == end else None)
+            known = {ref: known[ref] for ref in self._live[index]}
+        found = [known[ref] for ref in graph.outputs]
+        found = [(_own(y, [*arrays, *(one for one, _ in found[:i])]), mask)
+                 for i, (y, mask) in enumerate(found)]  # fmt: skip
+        if out is not None and found[0][0] is not out:
+            y, mask = found[0]
             if out.shape != y.shape:
                 raise ValueError(f"out: expected shape {y.shape}, received {out.shape}")
             np.copyto(out, y, casting="same_kind")
-            y = out
-        return y, mask
+            found[0] = out, mask
+        return found
 
     def segments(self) -> list[Segment]:
         """What has been compiled, in the order of running it where it is for one input."""
         return list(self._segments.values())
 
-    def single_segment(self, x: np.ndarray) -> Segment | None:
-        """The one segment that is the whole program for arrays such as x, if there is one and
-        nothing of Python's in it."""
-        segment = self._segment(0, x, None)
-        whole = segment.next == len(self._leaves) and segment.seam is None
-        return segment if whole and segment.dtype == x.dtype else None
+    @property
+    def outputs(self) -> tuple[Ref, ...]:
+        """What comes out, as the graph numbers it."""
+        return self._graph.outputs
 
-    def single_plan(self, x: np.ndarray) -> _kernels.Plan | None:
+    def one(
+        self, x: np.ndarray, mask: np.ndarray | None = None, out: np.ndarray | None = None
+    ) -> Item:
+        """The same for a graph of one input and one output."""
+        return self((x,), (mask,), out)[0]
+
+    def single_segment(self, *arrays: np.ndarray) -> Segment | None:
+        """The one segment that is the whole program for such arrays, if there is one and nothing
+        of Python's in it, and it takes them as they are."""
+        if not self._graph.calls:
+            return None
+        known = {ref: (x, None) for ref, x in zip(self._graph.inputs, arrays, strict=True)}
+        segment = self._segment(0, known)
+        whole = segment.next == len(self._graph.calls) and segment.seam is None
+        if not whole or segment.plan is None:
+            return None
+        fits = segment.flow.inputs == [(ref, False) for ref in self._graph.inputs]
+        fits = fits and all(x.dtype == segment.plan.dtype for x in arrays)
+        fits = fits and not any(isinstance(result.at, Ref) for result in segment.results)
+        return segment if fits else None
+
+    def single_plan(self, *arrays: np.ndarray) -> _kernels.Plan | None:
         """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
-        segment = self.single_segment(x)
+        segment = self.single_segment(*arrays)
         if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
             return None
         return segment.plan
 
-    def run(
-        self, segment: Segment, x: np.ndarray, mask: np.ndarray | None, out: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """One of the program's segments, on an array whose samples have its shape."""
-        streams = segment.flow.streams(len(x))
-        x = np.ascontiguousarray(x, dtype=segment.dtype)
-        y, made = segment.plan.run(x, None if segment.seam else out, streams)
-        mask = mask if segment.keeps_mask else made
-        if segment.seam is not None:
-            with python_scope(self._training):
-                result = segment.seam(y, mask)
-            y, mask = result if isinstance(result, tuple) else (result, mask)
-            if not isinstance(y, np.ndarray):
-                y = np.asarray(y)
-        return y, mask
+    def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:
+        """Run one of the program's segments on arrays whose samples have its shapes; what it gives is
+        added to `known`. out: where to put its only result."""
+        made: list[Any] = []
+        if segment.plan is not None:
+            arrays = segment.flow.gather(known)
+            rows = {len(x) for x in arrays}
+            if len(rows) > 1:
+                raise ValueError(
+                    f"Arrays of different batch sizes meet in a model. Received: {sorted(rows)}"
+                )
+            streams = segment.flow.streams(len(arrays[0]))
+            first = segment.results[0].ref == self._graph.outputs[0]
+            out = out if first and segment.seam is None else None
+            made = _kernels.run_plan(segment.plan, arrays, out, streams)
+        before = dict(known)
+        for ref, at, shape, mask, _ in segment.results:
+            if isinstance(at, Ref):
+                x = before[at][0]
+                y = np.ascontiguousarray(x).reshape((len(x), *shape))
+            else:
+                y = made[at]
+            known[ref] = y, before[mask][1] if isinstance(mask, Ref) else _at(made, mask)
+        if segment.seam is None:
+            return
+        live = self._live[segment.next]
+        taken = [known[ref] for ref in segment.taken]
+        taken = [
+            (x.copy() if ref in live or any(x is y for y, _ in taken[:i]) else x, mask)
+            for i, (ref, (x, mask)) in enumerate(zip(segment.taken, taken, strict=True))
+        ]
+        with python_scope(segment.training):
+            found = run_seam(segment, taken)
+        for ref, (y, mask) in zip(segment.given, found, strict=True):
+            known[ref] = (y if isinstance(y, np.ndarray) else np.asarray(y)), mask
 
-    def _segment(self, index: int, x: np.ndarray, mask: np.ndarray | None) -> Segment:
-        masked = None if mask is None else mask.shape[1:]
+    def _segment(self, index: int, known: dict[Ref, Item]) -> Segment:
+        kinds = tuple(
+            (known[ref][0].shape[1:], known[ref][0].dtype,
+             None if known[ref][1] is None else known[ref][1].shape[1:])
+            for ref in self._live[index]
+        )  # fmt: skip
         precision = self._precision or config.matmul_precision()
-        key = (index, x.shape[1:], x.dtype, masked, precision, _kernels.isa())
+        key = (index, kinds, precision, _kernels.isa())
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
-            segment = self._compile(index, x, mask, precision)
+            kinds_of = dict(zip(self._live[index], kinds, strict=True))
+            rows = len(known[self._live[index][0]][0]) if self._live[index] else None
+            segment = self._compile(index, kinds_of, precision, rows)
             for oldest in list(self._segments)[: 1 - _MOST_SEGMENTS]:
                 self._segments.pop(oldest, None)
             self._segments[key] = segment
         return segment
 
     def _compile(
-        self, index: int, x: np.ndarray, mask: np.ndarray | None, precision: str
+        self, index: int, kinds: dict[Ref, Kind], precision: str, rows: int | None
     ) -> Segment:
-        dtype = np.dtype(x.dtype).newbyteorder("=")
-        if index < len(self._leaves):
-            dtype = _wanted_dtype(self._leaves[index], dtype)
-        flow = Flow(x.shape[1:], dtype, training=self._training, precision=precision)
-        flow.rows = len(x)
-        incoming = None if mask is None else Mask(None, mask.shape[1:], "the input")
-        value = Value(0, x.shape[1:], dtype, incoming)
-        seam = None
-        while index < len(self._leaves):
-            layer = self._leaves[index]
-            if _wanted_dtype(layer, value.dtype) != value.dtype:
-                break
-            made = emit_layer(layer, flow, value, self._mask_policy)
-            if self._observe and layer.activity_regularizer is not None:
-                made = observed(layer, made)
-            index += 1
-            if isinstance(made, Seam):
-                value, seam = made
-                break
-            value = made
-        keeps = value.mask is not None and value.mask.id is None
-        return Segment(dtype, flow, flow.finish(value), keeps, seam, index)
-
-
-def emit_layer(layer: Leaf, flow: Flow, x: Value, mask_policy: str | None) -> Value | Seam:
-    """One layer's steps, after what every layer has in common: its weights are there, and no mask
-    reaches it that it cannot take."""
-    layer._prepare((None, *x.shape))
-    if x.mask is not None and not layer.takes_mask:
-        refuse_mask(layer, x.mask.source, mask_policy)
-        x = x._replace(mask=None)
-    flow.layer = layer.name
-    made = layer.emit(flow, x)
-    before = flow.marks[-1][1] if flow.marks else 1
-    values = _kernels.plan_values(flow.plan, before)
-    if values > before:
-        flow.marks.append((layer.name, values))
-    return made
-
-
-def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:
-    """What happens when the mask of `source` reaches a layer that cannot take one: a ValueError
-    naming both, or under the policy "warn" (None: the global one) Keras' warning."""
-    if (policy or config.mask_policy()) == "warn":
-        warnings.warn(
-            f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a "
-            "mask attached to it. However, this layer does not support masking and will "
-            "therefore destroy the mask information.",
-            UserWarning,
-            stacklevel=5,
+        first = self._graph.calls[index]
+        dtype = plan_dtype(first, [kinds[ref][1] for ref in first.inputs])
+        shape = kinds[first.inputs[0]][0]
+        flow = Flow(shape, dtype, training=self._training, precision=precision)
+        flow.rows = rows
+        made = emit_calls(
+            self._graph, index, kinds, flow, self._mask_policy, observed if self._observe else None
         )
-        return
-    raise ValueError(
-        f"Layer '{layer.name}' ({type(layer).__name__}) does not support masking, and received "
-        f"the mask of '{source}'. Remove one of the two, or let the mask be dropped with "
-        'coreops.config.set_mask_policy("warn").'
-    )
+        wanted = dict.fromkeys([*self._live[made.next], *made.taken])
+        plan, results = flow.finish_all(
+            {ref: made.values[ref] for ref in wanted if ref in made.values and ref not in kinds},
+            {*self._graph.outputs, *made.taken},
+        )
+        return Segment(
+            flow, plan, results,
+            made.seam, made.many, made.taken, made.given, made.training, made.next,
+        )  # fmt: skip
 
 
-def _wanted_dtype(layer: Leaf, dtype: np.dtype) -> np.dtype:
-    """What an input of this dtype is cast to before the layer: its compute dtype if it is a float,
-    or if the layer computes; half types are computed in float32."""
-    if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
-        return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
-    return dtype
+def _at(made: list[Any], index: int | None) -> Any:
+    return None if index is None else made[index]
 
 
-def observed(layer: Leaf, made: Value | Seam) -> Seam:
-    """The activity penalty of the layer's output, added to its losses when the output is there."""
-    x, fn = made if isinstance(made, Seam) else (made, None)
-
-    def observe(array: np.ndarray, mask: np.ndarray | None) -> Any:
-        result = array if fn is None else fn(array, mask)
-        output = result[0] if isinstance(result, tuple) else result
-        layer._add_activity_loss(output)
-        return result
-
-    return Seam(x, observe)
+def _own(y: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """y, or a copy if it may share memory with one of the others."""
+    return y.copy() if any(np.may_share_memory(y, other) for other in others) else y

@@ -1,20 +1,21 @@
 """Arrays as the user passes them: what they are, whether they fit together, how they are cut.
 
-A batch is `(x, y, sample_weight)`, contiguous arrays with the batch axis first; `y` and
-`sample_weight` may be None.
+A batch is `(x, y, sample_weight)`: lists of contiguous arrays with the batch axis first, one for each
+input or output of the model. `y` and `sample_weight` may be None, and so may what is in them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _plan
 
-Batch = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+Targets = list[np.ndarray | None] | None
+Batch = tuple[list[np.ndarray], Targets, Targets]
 
 
 class Options(NamedTuple):
@@ -27,6 +28,8 @@ class Options(NamedTuple):
     shuffle: bool | str = False
     seed: int = 0
     class_weight: Mapping[Any, float] | None = None
+    arrange: Callable[[Any], list[Any]] | None = None  # what is passed as x as a list of inputs
+    outputs: Sequence[str] | None = None  # their names, of a model that has several
 
 
 def holds_batches(x: Any) -> bool:
@@ -44,7 +47,7 @@ def is_arrays(x: Any) -> bool:
 
 
 def split(
-    x: Any, y: Any, sample_weight: Any, fraction: float, caller: str
+    x: Any, y: Any, sample_weight: Any, fraction: float, options: Options
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Cut the last part off arrays: (what to train on, what to validate on).
 
@@ -53,23 +56,27 @@ def split(
     """
     if not is_arrays(x):
         raise ValueError(
-            f"{caller}: `validation_split` takes the last part of arrays, and `x` is a "
+            f"{options.caller}: `validation_split` takes the last part of arrays, and `x` is a "
             f"{type(x).__name__}. Pass `validation_data` instead."
         )
-    arrays = [
-        None if a is None else _plan.as_array(only(a), f"{caller}: `{name}`")
-        for name, a in (("x", x), ("y", y), ("sample_weight", sample_weight))
-    ]
-    _check_lengths(arrays, caller)
-    count = len(arrays[0])  # type: ignore[arg-type]  # x is there
+    batch = read_batch(x, y, sample_weight, options)
+    count = len(batch[0][0])
     at = math.floor(count * (1.0 - fraction))
     if at in (0, count):
         raise ValueError(
-            f"{caller}: `validation_split={fraction}` of {count} samples leaves "
+            f"{options.caller}: `validation_split={fraction}` of {count} samples leaves "
             f"{at} to train on and {count - at} to validate on."
         )
-    train = tuple(None if a is None else a[:at] for a in arrays)
-    return train, tuple(None if a is None else a[at:] for a in arrays)
+    return cut(batch, 0, at), cut(batch, at, count)
+
+
+def cut(batch: Batch, begin: int, end: int) -> Batch:
+    """Return some samples of a batch."""
+    x, y, weight = (
+        None if arrays is None else [None if a is None else a[begin:end] for a in arrays]
+        for arrays in batch
+    )
+    return x, y, weight  # type: ignore[return-value]  # x is there
 
 
 def unpack(data: Any, name: str) -> tuple[Any, Any, Any]:
@@ -133,43 +140,87 @@ def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:
         ValueError: lengths that differ, several arrays for one, or both kinds of weights.
         TypeError: an array that does not hold numbers.
     """
-    caller, real = options.caller, options.real
-    arrays: list[np.ndarray | None] = []
-    for name, value in (("x", x), ("y", y), ("sample_weight", weight)):
-        if value is None and name != "x":
-            arrays.append(None)
-            continue
-        if isinstance(value := only(value), dict):
-            raise ValueError(
-                f"{caller}: `{name}` must be one array. Received: a dict of {list(value)}"
-            )
-        if isinstance(value, (list, tuple)) and len(value) > 1 and getattr(value[0], "ndim", 0) > 1:
-            raise ValueError(
-                f"{caller}: `{name}` must be one array: models of several inputs or outputs are "
-                f"not supported. Received: {len(value)} arrays"
-            )
-        array = np.asarray(_plan.as_array(value, f"{caller}: `{name}`"))
-        if array.ndim == 0:
-            raise ValueError(f"{caller}: `{name}` needs a batch axis. Received: {value!r}")
-        if name == "sample_weight" or (array.dtype.kind == "f" and array.dtype != real):
-            array = array.astype(real)
-        arrays.append(np.ascontiguousarray(array))
-    _check_lengths(arrays, caller)
+    caller = options.caller
+    names = list(options.outputs or ())
+    if options.arrange is not None:
+        given = options.arrange(x)
+    else:
+        given = [_the_array(x, "x", caller)]
+    arrays = [_read(one, "x", options) for one in given]
+    targets, weights = (
+        None if value is None else [
+            None if one is None else _read(one, name, options)
+            for one in _for_outputs(value, name, names, caller)
+        ]
+        for name, value in (("y", y), ("sample_weight", weight))
+    )  # fmt: skip
+    _check_lengths({"x": arrays, "y": targets, "sample_weight": weights}, caller)
     if options.class_weight is not None:
-        if arrays[2] is not None:
-            raise ValueError(
-                f"{caller}: `class_weight` and `sample_weight` cannot be given at the same time."
-            )
-        if arrays[1] is None:
-            raise ValueError(f"{caller}: `class_weight` needs targets `y`.")
-        arrays[2] = class_weights(arrays[1], options.class_weight, caller).astype(real)
-    return arrays[0], arrays[1], arrays[2]  # type: ignore[return-value]  # x is there
+        weights = [_weights_of_classes(targets, weights, options)]
+    return arrays, targets, weights
 
 
-def _check_lengths(arrays: list[Any], caller: str) -> None:
-    names = ("x", "y", "sample_weight")
-    counts = [f"`{name}` {len(a)}" for name, a in zip(names, arrays, strict=True) if a is not None]
-    if len({len(a) for a in arrays if a is not None}) > 1:
+def _weights_of_classes(y: Targets, weights: Targets, options: Options) -> np.ndarray:
+    caller = options.caller
+    if weights is not None:
         raise ValueError(
-            f"{caller}: all arrays must hold as many samples. Received: {', '.join(counts)}"
+            f"{caller}: `class_weight` and `sample_weight` cannot be given at the same time."
         )
+    if y is None or y[0] is None:
+        raise ValueError(f"{caller}: `class_weight` needs targets `y`.")
+    if len(y) > 1:
+        raise ValueError(f"{caller}: `class_weight` is for models of one output.")
+    return class_weights(y[0], options.class_weight, caller).astype(options.real)
+
+
+def _for_outputs(value: Any, name: str, names: list[str], caller: str) -> list[Any]:
+    """Return what was passed for each output; None where nothing was."""
+    if not names:
+        return [_the_array(value, name, caller)]
+    if isinstance(value, dict):
+        if not set(value) <= set(names) or (name == "y" and not value):
+            raise ValueError(
+                f"{caller}: `{name}` must have the keys {names}, the model's outputs. "
+                f"Received: {list(value)}"
+            )
+        return [value.get(key) for key in names]
+    if len(names) == 1:
+        return [only(value)]
+    if name == "sample_weight" and getattr(value, "ndim", 0):  # for all of them
+        return [value] * len(names)
+    if not isinstance(value, (list, tuple)) or len(value) != len(names):
+        count = len(value) if isinstance(value, (list, tuple)) else 1
+        raise ValueError(
+            f"{caller}: `{name}` must be a list or a dict with an array for each of the outputs "
+            f"{names}. Received: {count} of them"
+        )
+    return list(value)
+
+
+def _the_array(value: Any, name: str, caller: str) -> Any:
+    """Return the one array that an argument is for a model of one input or output."""
+    if isinstance(value := only(value), dict):
+        raise ValueError(f"{caller}: `{name}` must be one array. Received: a dict of {list(value)}")
+    if isinstance(value, (list, tuple)) and len(value) > 1 and getattr(value[0], "ndim", 0) > 1:
+        raise ValueError(
+            f"{caller}: `{name}` must be one array: the model has one. Received: {len(value)} arrays"
+        )
+    return value
+
+
+def _read(value: Any, name: str, options: Options) -> np.ndarray:
+    array = np.asarray(_plan.as_array(value, f"{options.caller}: `{name}`"))
+    if array.ndim == 0:
+        raise ValueError(f"{options.caller}: `{name}` needs a batch axis. Received: {value!r}")
+    if name == "sample_weight" or (array.dtype.kind == "f" and array.dtype != options.real):
+        array = array.astype(options.real)
+    return np.ascontiguousarray(array)
+
+
+def _check_lengths(groups: dict[str, Any], caller: str) -> None:
+    counts = [
+        (name, len(a)) for name, arrays in groups.items() for a in arrays or () if a is not None
+    ]
+    if len({count for _, count in counts}) > 1:
+        found = ", ".join(f"`{name}` {count}" for name, count in counts)
+        raise ValueError(f"{caller}: all arrays must hold as many samples. Received: {found}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,25 +13,63 @@ from ..regularizers import L1L2
 from .flow import TrainingFlow
 from .workspace import Workspace, aligned
 
-if TYPE_CHECKING:
-    from ..layers import Layer
+Known = dict[_plan.Ref, Any]  # arrays with their masks
 
 _MOST_CHAINS = 32  # for one model, one for each shape of samples: each has the weights packed
 
 
 class Way(NamedTuple):
-    """A plan of some layers, and room for what its runs leave: for as many samples as the last."""
+    """A plan of some calls, and room for what its runs leave: for as many samples as the last.
+
+    results: where what it gives comes from. y: the plan's own result.
+    """
 
     flow: TrainingFlow
-    y: _plan.Value
-    buffers: dict[str, np.ndarray]
+    results: tuple[_plan.Result, ...]
+    y: _plan.Value | None  # None: the plan does nothing
+    buffers: dict[Any, np.ndarray]
 
-    def buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    def buffer(self, name: Any, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
         """Return an array that is the same from run to run while its shape is."""
         found = self.buffers.get(name)
         if found is None or found.shape != shape:
-            found = self.buffers[name] = aligned(shape, self.flow.plan.dtype)
+            found = self.buffers[name] = aligned(shape, np.dtype(dtype or self.flow.plan.dtype))
         return found
+
+    def run(
+        self, known: Known, streams: list[tuple[int, int]], more: dict[Any, np.ndarray]
+    ) -> dict[int, np.ndarray]:
+        """Run the plan on arrays; return its results by number. more: what it learns from, and where
+        what goes that is wanted."""
+        assert self.y is not None
+        arrays = dict(zip(self.flow.inputs, self.flow.gather(known), strict=True))
+        x = arrays[self.flow.inputs[0]]
+        batch = len(x)
+        if any(len(array) != batch for array in arrays.values()):
+            raise ValueError(
+                "Arrays of different batch sizes meet in a model. Received: "
+                f"{sorted({len(array) for array in arrays.values()})}"
+            )
+        made: dict[int, np.ndarray] = {0: self.buffer("y", (batch, *self.y.shape))}
+        mask = None
+        if self.flow.plan.masked and self.y.mask is not None:
+            made[1] = mask = np.empty((batch, *self.y.mask.shape), np.bool_)
+        shapes = {result.at: result.shape for result in self.results}
+        masks = {result.mask: result.masked for result in self.results}
+        further = []
+        for key in self.flow.more:
+            if key in arrays:
+                further.append(arrays[key])
+            elif key in more:
+                further.append(more[key])
+            else:
+                if key in masks:
+                    made[key] = np.empty((batch, *(masks[key] or ())), np.bool_)
+                else:
+                    made[key] = self.buffer(key, (batch, *shapes[key]))
+                further.append(made[key])
+        self.flow.plan.train(x, made[0], streams, self.penalty(batch), mask, further)
+        return made
 
     def penalty(self, batch: int) -> np.ndarray | None:
         """Return room for the penalties on what the layers give, None if there are none."""
@@ -47,49 +85,61 @@ class Way(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Layers first .. next - 1: as plans, by what they end with, and the seam after them."""
+    """Calls first .. next - 1: as plans, by what they end with, and the seam after them. kinds: of what
+    is there when it begins."""
 
     first: int
     next: int
-    shape: tuple[int, ...]
-    mask: tuple[int, ...] | None
+    kinds: dict[_plan.Ref, _plan.Kind]
+    made: _plan.Emitted
     ways: dict[Any, Way]
-    seam: _plan.Seam | None
-    layer: Any  # the one that the seam belongs to
+
+    @property
+    def forward(self) -> Way:
+        return self.ways["forward"]
+
+    @property
+    def given(self) -> tuple[_plan.Ref, ...]:
+        """What the plan gives."""
+        return tuple(result.ref for result in self.forward.results)
 
 
 class Passed(NamedTuple):
     """A part that data went through, and what the way back needs of that."""
 
     part: Part
-    x: np.ndarray
+    known: Known  # what was there before
     streams: list[tuple[int, int]]
-    entry: Any  # Tensors: what the seam took, what it gave, what it used, what it lost
-    result: Any
+    entries: list[Any]  # Tensors: what the seam took, what it gave, what it used, what it lost
+    outputs: list[Any]
     leaves: list[Any]
     losses: list[Any]
 
 
 class Chain:
-    """Layers for samples of one shape, with the weights of a workspace.
+    """The calls of a graph for samples of one shape, with the weights of a workspace.
 
-    variables: those that learn. training: whether layers behave as in training. Parts are compiled
-    when data first gets to them, as what comes out of a user's function is not known before.
+    variables: those that learn. training: whether layers behave as in training. inputs: whether the
+    gradients of what goes in are asked for. Parts are compiled when data first gets to them, as what
+    comes out of a user's function is not known before.
     """
 
     def __init__(
         self,
-        leaves: Sequence[Layer],
+        graph: _plan.Graph,
         workspace: Workspace,
         variables: Sequence[Variable],
         mask_policy: str | None = None,
         *,
         training: bool = True,
+        inputs: bool = False,
     ) -> None:
         self.training = training
         self.trainer = _kernels.Trainer(workspace.dtype)
         self.workspace = workspace
-        self._leaves = tuple(leaves)
+        self.graph = graph
+        self._live = graph.live()
+        self._inputs = inputs
         self._mask_policy = mask_policy
         self._learning = {id(variable): variable for variable in variables}
         self._numbers: dict[int, int] = {}
@@ -137,64 +187,90 @@ class Chain:
 
     # --- compiling ----------------------------------------------------------------------------
 
-    def part(self, index: int, x: np.ndarray, mask: np.ndarray | None) -> Part:
-        """Return the part that begins with layer `index`, for data such as x."""
-        masked = None if mask is None else mask.shape[1:]
+    def part(self, index: int, known: Known) -> Part:
+        """Return the part that begins with call `index`, for such data."""
+        kinds: dict[_plan.Ref, _plan.Kind] = {}
+        for ref in self._live[index]:
+            x, mask = known[ref]
+            kinds[ref] = x.shape[1:], x.dtype, None if mask is None else mask.shape[1:]
         part = self._parts.get(index)
         if part is not None:
-            same = (part.shape, part.mask) == (x.shape[1:], masked)
-            if not same or any(way.flow.is_stale() for way in part.ways.values()):
+            stale = any(way.flow.is_stale() for way in part.ways.values())
+            if part.kinds != kinds or stale:
                 raise Reshaped
         if part is None:
-            flow, value, seam, last = self._emit(index, len(self._leaves), x.shape[1:], masked)
-            way = self._finish(flow, value)
-            layer = self._leaves[last - 1] if last > index else None
-            part = Part(index, last, x.shape[1:], masked, {"forward": way}, seam, layer)
+            flow, made = self._emit(index, None, kinds)
+            part = Part(index, made.next, kinds, made, {})
+            part.ways["forward"] = self._finish(flow, made)
             self._parts[index] = part
         return part
 
     def _emit(
-        self, index: int, end: int, shape: tuple[int, ...], masked: tuple[int, ...] | None
-    ) -> tuple[TrainingFlow, _plan.Value, _plan.Seam | None, int]:
-        dtype = self.workspace.dtype
-        flow = TrainingFlow(shape, dtype, self)
-        incoming = None if masked is None else _plan.Mask(None, masked, "the input")
-        value = _plan.Value(0, shape, dtype, incoming)
-        while index < end:
-            layer = self._leaves[index]
-            made = _plan.emit_layer(layer, flow, value, self._mask_policy)
-            penalty = layer.activity_regularizer
-            index += 1
-            if penalty is not None and isinstance(made, _plan.Value) and isinstance(penalty, L1L2):
-                flow.penalty(made, penalty.l1, penalty.l2)
-            elif penalty is not None:
-                made = _plan.observed(layer, made)
-            if isinstance(made, _plan.Seam):
-                return flow, made.x, made, index
-            value = made
-        return flow, value, None, index
+        self, index: int, stop: int | None, kinds: dict[_plan.Ref, _plan.Kind]
+    ) -> tuple[TrainingFlow, _plan.Emitted]:
+        shape = kinds[self.graph.calls[index].inputs[0]][0]
+        flow = TrainingFlow(shape, self.workspace.dtype, self)
+        made = _plan.emit_calls(
+            self.graph, index, kinds, flow, self._mask_policy, _penalized, stop, mixed=True
+        )
+        return flow, made
 
-    def _finish(self, flow: TrainingFlow, value: _plan.Value, *, masked: bool = True) -> Way:
-        flow.finish(value, masked=masked)
+    def _finish(self, flow: TrainingFlow, made: _plan.Emitted) -> Way:
+        wanted = dict.fromkeys([*self._live[made.next], *made.taken])
+        values = {
+            ref: value
+            for ref, value in made.values.items()
+            if ref in wanted and (ref in made.taken or ref not in flow.refs())
+        }
+        plan, results = flow.finish_all(values, set())
+        y = None if plan is None else flow.first
+        if plan is None and (flow.penalties or flow.goes_back):  # for its own sake
+            y = next(iter(made.values.values()))._replace(mask=None)
+            flow.finish(y, masked=False)
         self._packed = None
-        return Way(flow, value, {})
+        return Way(flow, results, y, {})
 
-    def way_back(self, part: Part, wanted: bool) -> Way:
-        """Return a part's plan that learns from a gradient of its result. wanted: it also gives
-        that of its input."""
-        return self._way(part, wanted, lambda flow, y: flow.plan.learn_from(y.id, wanted))
+    def way_back(self, part: Part, gradients: frozenset[_plan.Ref]) -> Way:
+        """Return a part's plan that learns from the gradients of what it gives."""
 
-    def way_to_loss(self, part: Part, kind: str, options: dict[str, Any], wanted: bool) -> Way:
-        """Return a part's plan that ends with a loss of the kernels."""
-        return self._way(part, "loss", lambda flow, y: _learn(flow, y, kind, options, wanted))
+        def end(flow: TrainingFlow, made: _plan.Emitted) -> None:
+            for ref in part.given:
+                if ref in gradients:
+                    flow.learn_from(made.values[ref], ref)
+            self._go_back(flow)
+
+        return self._way(part, gradients, end)
+
+    def way_to_losses(
+        self, part: Part, kernels: Sequence[tuple[str, dict[str, Any]] | None]
+    ) -> Way:
+        """Return a part's plan that ends with losses of the kernels, for the graph's outputs."""
+
+        def end(flow: TrainingFlow, made: _plan.Emitted) -> None:
+            for i, (ref, kernel) in enumerate(zip(self.graph.outputs, kernels, strict=True)):
+                if kernel is not None:
+                    flow.learn(made.values[ref], i, *kernel)
+            self._go_back(flow)
+
+        return self._way(part, "losses", end)
+
+    def _go_back(self, flow: TrainingFlow) -> None:
+        for ref, is_mask in flow.inputs:
+            if not is_mask and self.is_wanted(ref):
+                flow.want(ref)
+        flow.plan.back()
+
+    def is_wanted(self, ref: _plan.Ref) -> bool:
+        """Whether the gradient of an array that a part takes is asked for: all but what goes in."""
+        return self._inputs or ref not in self.graph.inputs
 
     def _way(self, part: Part, key: Any, end: Any) -> Way:
         way = part.ways.get(key)
         if way is None:
             self.whole = False
-            flow, value, _, _ = self._emit(part.first, part.next, part.shape, part.mask)
-            end(flow, value)
-            way = part.ways[key] = self._finish(flow, value, masked=False)
+            flow, made = self._emit(part.first, part.next, part.kinds)
+            end(flow, made)
+            way = part.ways[key] = self._finish(flow, made)
             self.trainer.finish()
             self.whole = True
         return way
@@ -203,37 +279,39 @@ class Chain:
 
     @property
     def length(self) -> int:
-        """The number of layers."""
-        return len(self._leaves)
+        """The number of calls."""
+        return len(self.graph.calls)
 
-    def forward(
-        self, part: Part, x: np.ndarray, mask: np.ndarray | None
-    ) -> tuple[Any, Any, Passed]:
-        """Take data through a part; return its result, the mask, and what the way back needs."""
-        way = part.ways["forward"]
+    def forward(self, part: Part, known: Known) -> Passed:
+        """Take data through a part: what it gives is added to `known`. Returns what the way back
+        needs."""
+        way = part.forward
         self.refresh()
-        streams = way.flow.streams(len(x))
-        shape = len(x), *way.y.shape
-        made = None
-        if way.y.id or way.flow.penalties or part.seam is None:
-            x = np.ascontiguousarray(x, self.workspace.dtype)
-        if way.y.id or way.flow.penalties:
-            y = way.buffer("y", shape)
-            if way.flow.plan.masked and way.y.mask is not None:
-                made = np.empty((len(x), *way.y.mask.shape), np.bool_)
-            way.flow.plan.train(x, y, streams, penalty=way.penalty(len(x)), mask=made)
-        else:
-            y = x.reshape(shape)
-        if way.y.mask is None or way.y.mask.id is not None:
-            mask = made
-        passed = Passed(part, x, streams, None, None, [], [])
-        return (y, mask, passed) if part.seam is None else self._through(passed, part.seam, y, mask)
+        before = dict(known)
+        streams: list[tuple[int, int]] = []
+        made: dict[int, np.ndarray] = {}
+        if way.y is not None:
+            streams = way.flow.streams(len(known[way.flow.inputs[0][0]][0]))
+            made = way.run(known, streams, {})
+        self.settle(way, known, before, made)
+        passed = Passed(part, before, streams, [], [], [], [])
+        return passed if part.made.seam is None else self._through(passed, known)
 
-    def _through(
-        self, passed: Passed, seam: _plan.Seam, y: np.ndarray, mask: Any
-    ) -> tuple[Any, Any, Passed]:
-        """Run a part's seam on its result, recording."""
-        layer = passed.part.layer
+    def settle(self, way: Way, known: Known, before: Known, made: dict[int, Any]) -> None:
+        """Add what a run left to what is known."""
+        for result in way.results:
+            if isinstance(result.at, _plan.Ref):
+                x = before[result.at][0]
+                y = np.ascontiguousarray(x).reshape((len(x), *result.shape))
+            else:
+                y = made[result.at]
+            mask = before[result.mask][1] if isinstance(result.mask, _plan.Ref) else None
+            known[result.ref] = y, made.get(result.mask, mask)  # type: ignore[arg-type]
+
+    def _through(self, passed: Passed, known: Known) -> Passed:
+        """Run a part's seam on what it takes, recording."""
+        made = passed.part.made
+        layer = made.layer
         own = [v for v in layer.weights if id(v) in self._learning]
         for variable in own:
             self.number(variable)
@@ -241,59 +319,89 @@ class Chain:
         before = [one._call_losses[:] for one in inside]
         layer._clear_losses()
         try:
-            with _tape.recording(own) as leaves, _plan.python_scope(self.training):
-                entry: Any = _tape.trace(y) if y.dtype.kind == "f" else y
-                result = seam.fn(entry, mask)
+            with _tape.recording(own) as leaves, _plan.python_scope(made.training):
+                taken = [known[ref] for ref in made.taken]
+                entries: list[Any] = [
+                    _tape.trace(y) if y.dtype.kind == "f" else y for y, _ in taken
+                ]
+                masks = [mask for _, mask in taken]
+                found = _plan.run_seam(made, list(zip(entries, masks, strict=True)))
             losses = [loss for one in inside for loss in one._call_losses]
         except _tape.Traced as error:
             raise _tape.Traced(f"Layer '{layer.name}': {error}") from error
         finally:  # what was recorded would stay as long as they
             for one, losses_before in zip(inside, before, strict=True):
                 one.__dict__["_call_losses"] = losses_before
-        result, mask = result if isinstance(result, tuple) else (result, mask)
-        value = np.ascontiguousarray(_tape.value_of(result), self.workspace.dtype)
-        return (
-            value,
-            mask,
-            passed._replace(
-                entry=entry,
-                result=result,
-                leaves=list(zip(own, leaves, strict=True)),
-                losses=losses,
-            ),
+        outputs = [y for y, _ in found]
+        for ref, (y, mask) in zip(made.given, found, strict=True):
+            known[ref] = np.ascontiguousarray(_tape.value_of(y), self.workspace.dtype), mask
+        return passed._replace(
+            entries=entries,
+            outputs=outputs,
+            leaves=list(zip(own, leaves, strict=True)),
+            losses=losses,
         )
 
-    def back(self, passed: Passed, gradient: np.ndarray, wanted: bool) -> np.ndarray | None:
-        """Take the gradient of what came out of a part back: the weights' stays with the trainer,
-        that of what went in is returned if it is wanted."""
-        part = passed.part
-        if part.seam is not None:
-            learns = isinstance(passed.entry, _tape.Tensor)  # integers have no gradient
-            leaves = [leaf for _, leaf in passed.leaves]
-            outputs, seeds = (
-                [passed.result, *passed.losses],
-                [gradient, *(1 for _ in passed.losses)],
-            )
-            found = _tape.gradients(outputs, seeds, [*leaves, passed.entry] if learns else leaves)
-            for (variable, _), part_of in zip(passed.leaves, found, strict=False):
-                self.add_gradient(variable, part_of)
-            if not learns:
-                return None
-            gradient = np.ascontiguousarray(found[-1], self.workspace.dtype)
-        if not part.ways["forward"].y.id and not part.ways["forward"].flow.penalties:
-            return gradient.reshape(passed.x.shape)
-        way = self.way_back(part, wanted)
+    def back(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
+        """Take the gradients of what came out of a part back: the weights' stay with the trainer, those
+        of what went in are added to the others."""
+        made, way = passed.part.made, passed.part.forward
+        if made.seam is not None:
+            self._back_through(passed, gradients)
+        for result in way.results:  # what was but another shape of an input
+            if isinstance(result.at, _plan.Ref) and result.ref in gradients:
+                shape = passed.known[result.at][0].shape
+                gradient = gradients.pop(result.ref).reshape(shape)
+                if passed.known[result.at][0].dtype.kind == "f":
+                    add_to(gradients, result.at, gradient)
+        given = frozenset(ref for ref in passed.part.given if ref in gradients)
+        if way.y is None or not (given or way.flow.penalties):
+            return
+        way = self.way_back(passed.part, given)
         self.refresh()
-        dx = way.buffer("dx", passed.x.shape) if wanted else None
-        way.flow.plan.train(
-            passed.x,
-            way.buffer("y", (len(passed.x), *way.y.shape)),
-            passed.streams,
-            penalty=way.penalty(len(passed.x)),
-            gradient=gradient,
-            input_gradient=dx,
-        )
-        return dx
+        more: dict[Any, np.ndarray] = {("gradient", ref): gradients.pop(ref) for ref in given}
+        self.run_back(way, passed.known, passed.streams, more, gradients)
+
+    def run_back(
+        self,
+        way: Way,
+        known: Known,
+        streams: list[tuple[int, int]],
+        more: dict[Any, np.ndarray],
+        gradients: dict[_plan.Ref, np.ndarray],
+    ) -> dict[int, np.ndarray]:
+        """Run a plan forward and back; the gradients of what went in are added to the others."""
+        for key in way.flow.more:
+            if isinstance(key, tuple) and key[0] == "wanted":
+                more[key] = way.buffer(key, known[key[1]][0].shape)
+        made = way.run(known, streams, more)
+        for key, gradient in more.items():
+            if key[0] == "wanted" and known[key[1]][0].dtype.kind == "f":
+                add_to(gradients, key[1], gradient)
+        return made
+
+    def _back_through(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
+        """Take gradients back through a seam."""
+        made = passed.part.made
+        outputs, seeds = [], []
+        for ref, output in zip(made.given, passed.outputs, strict=True):
+            gradient = gradients.pop(ref, None)
+            if gradient is not None and isinstance(output, _tape.Tensor):
+                outputs.append(output)
+                seeds.append(gradient)
+        outputs += passed.losses
+        seeds += [1] * len(passed.losses)
+        leaves = [leaf for _, leaf in passed.leaves]
+        traced = [
+            (ref, entry)
+            for ref, entry in zip(made.taken, passed.entries, strict=True)
+            if isinstance(entry, _tape.Tensor)  # integers have no gradient
+        ]
+        found = _tape.gradients(outputs, seeds, [*leaves, *(entry for _, entry in traced)])
+        for (variable, _), part_of in zip(passed.leaves, found, strict=False):
+            self.add_gradient(variable, part_of)
+        for (ref, _), gradient in zip(traced, found[len(leaves) :], strict=True):
+            gradients[ref] = np.ascontiguousarray(gradient, self.workspace.dtype)
 
     def add_gradient(self, variable: Variable, gradient: np.ndarray) -> None:
         """Add a part that came from Python to a variable's gradient."""
@@ -313,8 +421,17 @@ class Reshaped(Exception):
     does not learn has changed since."""
 
 
-def _learn(
-    flow: TrainingFlow, y: _plan.Value, kind: str, options: dict[str, Any], wanted: bool
-) -> None:
-    n = y.shape[-1] if y.shape else 1
-    flow.plan.learn(y.id, kind, y.size // n if n else 0, n, wanted=wanted, **options)
+def add_to(gradients: dict[_plan.Ref, np.ndarray], ref: _plan.Ref, part: np.ndarray) -> None:
+    """Add a part to the gradient of an array."""
+    known = gradients.get(ref)
+    gradients[ref] = part if known is None else known + part
+
+
+def _penalized(layer: Any, made: Any, flow: Any) -> Any:
+    """Let a plan see to the activity penalty of what a layer made, or Python."""
+    penalty = layer.activity_regularizer
+    if not isinstance(made, _plan.Seam) and isinstance(penalty, L1L2):
+        for value in [made] if isinstance(made, _plan.Value) else made:
+            flow.penalty(value, penalty.l1, penalty.l2)
+        return made
+    return _plan.observed(layer, made, flow)

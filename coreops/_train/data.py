@@ -41,7 +41,9 @@ class ArraySource(Source):
     """
 
     def __init__(self, x: Any, y: Any, sample_weight: Any, options: Options) -> None:
-        self._arrays = read_batch(x, y, sample_weight, options)
+        self._batch = read_batch(x, y, sample_weight, options)
+        # All arrays in a row, in which a batch's are found again.
+        self._arrays = [a for some in self._batch for a in some or () if a is not None]
         self.count = count = len(self._arrays[0])
         if count == 0:
             raise ValueError(f"{options.caller}: `x` holds no samples.")
@@ -55,49 +57,45 @@ class ArraySource(Source):
         self._block = count  # rows that are brought into order at once
         self._buffers: list[Any] = []
         if self._shuffle:
-            row = sum(a.nbytes for a in self._arrays if a is not None) // count
+            row = sum(a.nbytes for a in self._arrays) // count
             self._block = size * max(1, _BLOCK_BYTES // max(row * size, 1))
             self._buffers = [
-                None if a is None else np.empty((min(self._block, count), *a.shape[1:]), a.dtype)
-                for a in self._arrays
+                np.empty((min(self._block, count), *a.shape[1:]), a.dtype) for a in self._arrays
             ]
 
     def batches(self, number: int, start: int) -> Iterator[Batch]:
         order = self._order(number)
         size, block = self.batch_size, self._block
-        x: Any
-        x, y, weight = self._arrays
+        arrays = self._arrays
         for first in range(start * size, self.count, block):
             length = min(block, self.count - first)
             if order is not None:
                 rows = order[first : first + length]
                 # mode="clip": the one that writes into `out` directly; no index is out of range.
-                x, y, weight = (
-                    None if a is None else a.take(rows, 0, out[:length], "clip")
+                arrays = [
+                    a.take(rows, 0, out[:length], "clip")
                     for a, out in zip(self._arrays, self._buffers, strict=True)
-                )
+                ]
                 first = 0
             for begin in range(first, first + length, size):
                 end = min(begin + size, first + length)
-                yield (
-                    x[begin:end],
-                    None if y is None else y[begin:end],
-                    None if weight is None else weight[begin:end],
-                )
+                yield self._grouped([a[begin:end] for a in arrays])
 
     def pieces(self, size: int) -> Iterator[tuple[int, Batch]]:
         """Yield all samples in order, so many at a time; and how many batches that is by then."""
-        x, y, weight = self._arrays
         for begin in range(0, self.count, size):
             end = min(begin + size, self.count)
-            yield (
-                -(-end // self.batch_size),
-                (
-                    x[begin:end],
-                    None if y is None else y[begin:end],
-                    None if weight is None else weight[begin:end],
-                ),
-            )
+            done = -(-end // self.batch_size)
+            yield done, self._grouped([a[begin:end] for a in self._arrays])
+
+    def _grouped(self, arrays: list[np.ndarray]) -> Batch:
+        """Return the arrays of a batch as inputs, targets and weights."""
+        items = iter(arrays)
+        x, y, weight = (
+            None if some is None else [None if a is None else next(items) for a in some]
+            for some in self._batch
+        )
+        return x, y, weight  # type: ignore[return-value]  # x is there
 
     def _order(self, number: int) -> np.ndarray | None:
         if not self._shuffle:

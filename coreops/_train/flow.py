@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _kernels
-from .._plan import Flow, Seam, Value
+from .._plan import Flow, Ref, Seam, Value
 from .._variables import Variable
 from ..ops import nn
 
@@ -27,6 +27,7 @@ class TrainingFlow(Flow):
         super().__init__(shape, dtype, training=chain.training, plan=plan)
         self._chain = chain
         self.penalties: list[tuple[float, float]] = []
+        self.goes_back = False
 
     def learns(self, weight: Any) -> bool:
         return self._chain.learns(weight)
@@ -68,6 +69,28 @@ class TrainingFlow(Flow):
             return made
         function = nn.log_softmax if log else nn.softmax
         return Seam(x, lambda array, mask: function(array, axis))
+
+    def refs(self) -> set[Ref]:
+        """What of outside the plan takes."""
+        return {ref for ref, is_mask in self.inputs if not is_mask}
+
+    def learn(self, y: Value, number: int, kind: str, options: dict[str, Any]) -> None:
+        """Learn from a loss of y, the plan's loss number `number`."""
+        n = y.shape[-1] if y.shape else 1
+        self.plan.learn(y.id, kind, y.size // n if n else 0, n, **options)
+        self.more += [("target", number), ("weight", number), ("loss", number)]
+        self.goes_back = True
+
+    def learn_from(self, y: Value, ref: Ref) -> None:
+        """Learn from a gradient of y, which is array `ref`."""
+        self.plan.learn_from(y.id)
+        self.more.append(("gradient", ref))
+        self.goes_back = True
+
+    def want(self, ref: Ref) -> None:
+        """Ask for the gradient of an array that the plan takes."""
+        self.plan.want(self._taken[ref, False])
+        self.more.append(("wanted", ref))
 
     def penalty(self, x: Value, l1: float, l2: float) -> None:
         """Learn from l1 * sum |x| + l2 * sum x^2, divided by the batch size, too."""

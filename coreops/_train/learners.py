@@ -92,11 +92,11 @@ class Learners:
 class LearningChain(Chain):
     """A chain whose weights an optimizer changes."""
 
-    def __init__(self, leaves: Any, learners: Learners, mask_policy: str | None) -> None:
+    def __init__(self, graph: Any, learners: Learners, mask_policy: str | None) -> None:
         self._learners = learners
         self._given = {id(variable) for variable in learners.apart}
         self._asked = False  # for the gradients of all variables
-        super().__init__(leaves, learners.workspace, learners.variables, mask_policy)
+        super().__init__(graph, learners.workspace, learners.variables, mask_policy)
         for variable in learners.apart:
             learners.gradient(variable)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import _kernels, _plan, _tape
-from .chain import Part, Passed, Reshaped, remember
+from .chain import Known, Part, Passed, Reshaped, add_to, remember
 from .learners import Learners, LearningChain
 from .workspace import Workspace
 
@@ -19,18 +20,30 @@ if TYPE_CHECKING:
     from .compiled import Compiled
 
 
+Targets = Sequence[np.ndarray | None] | None
+Made = tuple[float, list[float], list[np.ndarray]]
+
+
+class Batch(NamedTuple):
+    """What the outputs of a batch are held against: for each of them, or None."""
+
+    y: Targets
+    weight: Targets
+
+
 class TrainingStep:
     """Trains a model's weights on one batch after another.
 
     Between steps the weights live in arrays of the trainer; a Variable shows them when it is read,
-    and they follow when it is assigned to. `mask` is the mask of the last output. One thread makes
+    and they follow when it is assigned to. `masks` are those of the last outputs. One thread makes
     a step at a time.
     """
 
     def __init__(self, model: Layer, compiled: Compiled) -> None:
         self.leaves = model.leaves()
+        self.graph = model._graph((0,), {})
         self.variables = model.trainable_variables
-        self.mask: np.ndarray | None = None
+        self.masks: list[np.ndarray | None] = []
         self._mask_policy, self._compiled = model._mask_policy, compiled
         self._inside = list(model._flatten_layers()), model.weights
         self._state = self._look()
@@ -39,8 +52,8 @@ class TrainingStep:
         self._workspace = Workspace(np.dtype(np.float64 if wide else np.float32))
         self._learners: Learners | None = None
         self._chains: dict[Any, LearningChain] = {}
-        self._weight: tuple[Any, np.ndarray] | None = None
-        self._kernel: tuple[Any, Any] | None = None  # a loss, and what stands for it in a plan
+        self._constant: dict[int, tuple[Any, np.ndarray]] = {}  # weights, by the output's number
+        self._kernels: dict[int, tuple[Any, Any]] = {}  # a loss, and what stands for it in a plan
         self._lock = threading.RLock()
 
     def is_current(self, compiled: Compiled) -> bool:
@@ -57,45 +70,52 @@ class TrainingStep:
         ]  # fmt: skip
 
     def __call__(
-        self, x: np.ndarray, y: Any, sample_weight: Any = None, *, update: bool = True
-    ) -> tuple[float, np.ndarray]:
+        self,
+        x: Sequence[np.ndarray],
+        y: Targets,
+        sample_weight: Targets = None,
+        *,
+        update: bool = True,
+    ) -> Made:
         """Train on one batch.
 
         Args:
             x: the inputs, batch first, in the form that the model's layers take.
-            y: the labels.
-            sample_weight: None, or a weight for each sample or position.
+            y: the labels of each output.
+            sample_weight: None, or for each output None or a weight for each sample or position.
             update: False leaves the weights alone; their gradients are in `gradients()`.
 
         Returns:
-            The loss with all penalties, before the update, and the predictions, which are good
-            until the next step.
+            The loss with all penalties, before the update, those of the outputs, and the predictions,
+            which are good until the next step.
 
         Raises:
             ValueError: labels, weights or inputs that do not fit; the weights are as before.
         """
         with self._lock:
-            mask = _plan.mask_of(x)
-            x = np.ascontiguousarray(x, None if x.dtype.kind in "biu" else self._workspace.dtype)
+            known: Known = {}
+            real = self._workspace.dtype
+            for ref, one in zip(self.graph.inputs, x, strict=True):
+                array = np.ascontiguousarray(one, None if one.dtype.kind in "biu" else real)
+                known[ref] = array, _plan.mask_of(one)
             learners = self._ready()
-            key = x.shape[1:], _kernels.isa()
+            key = (*(array.shape[1:] for array, _ in known.values()), _kernels.isa())
             chain = self._chains.pop(key, None)  # back after the step, if that gets to its end
             if chain is None:
-                chain = LearningChain(self.leaves, learners, self._mask_policy)
+                chain = LearningChain(self.graph, learners, self._mask_policy)
+            batch = Batch(y, sample_weight)
             try:
-                made = self._finished(chain, x, mask, y, sample_weight, update)
+                made = self._finished(chain, dict(known), batch, update)
             except Reshaped:
-                chain = LearningChain(self.leaves, learners, self._mask_policy)
-                made = self._finished(chain, x, mask, y, sample_weight, update)
+                chain = LearningChain(self.graph, learners, self._mask_policy)
+                made = self._finished(chain, known, batch, update)
             remember(self._chains, key, chain)
             return made
 
-    def _finished(
-        self, chain: LearningChain, x: np.ndarray, mask: Any, y: Any, weight: Any, update: bool
-    ) -> tuple[float, np.ndarray]:
+    def _finished(self, chain: LearningChain, known: Known, batch: Batch, update: bool) -> Made:
         """A step, and then what its layers have left to do, such as to move averages on."""
         with _plan.deferring() as updates:
-            made = self._step(chain, x, mask, y, weight, update)
+            made = self._step(chain, known, batch, update)
         if update and math.isfinite(made[0]):
             for one in updates:
                 one()
@@ -110,44 +130,36 @@ class TrainingStep:
             self._learners = Learners(self._workspace, self.variables, self._optimizer)
         return self._learners
 
-    def _step(
-        self,
-        chain: LearningChain,
-        x: np.ndarray,
-        mask: np.ndarray | None,
-        y: Any,
-        sample_weight: Any,
-        update: bool,
-    ) -> tuple[float, np.ndarray]:
+    def _step(self, chain: LearningChain, known: Known, batch: Batch, update: bool) -> Made:
         total = 0.0
         passed: list[Passed] = []
+        gradients: dict[_plan.Ref, np.ndarray] = {}
         chain.clear_gradients()
-        part = chain.part(0, x, mask)
-        while part.next < chain.length or part.seam is not None:
-            x, mask, one = chain.forward(part, x, mask)
-            passed.append(one)
-            total += float(one.part.ways["forward"].mean_penalty() or 0)
-            total += sum(float(_tape.value_of(loss)) for loss in one.losses)
-            if part.next == chain.length:
+        index = 0
+        while True:
+            part = chain.part(index, known)
+            index = part.next
+            if index == chain.length and part.made.seam is None:
                 break
-            part = chain.part(part.next, x, mask)
-        ended = part.seam is not None
-        kernel = None if ended else self._kernel_of(y, (len(x), *part.ways["forward"].y.shape))
-        if kernel is not None:
-            loss, y_pred, gradient = self._to_loss(
-                chain, part, kernel, x, mask, y, sample_weight, bool(passed)
-            )
+            passed.append(one := chain.forward(part, known))
+            total += _penalties(one)
+            if index == chain.length:
+                break
+        ended = part.made.seam is not None
+        kernels = None if ended else self._kernels_of(part, known, batch)
+        if kernels is not None:
+            losses, y_preds = self._to_losses(chain, part, kernels, known, batch, gradients)
+            total += float(part.ways["losses"].mean_penalty() or 0)
         else:
             if not ended:
-                x, mask, one = chain.forward(part, x, mask)
-                passed.append(one)
-                total += float(one.part.ways["forward"].mean_penalty() or 0)
-            loss, y_pred, gradient = self._by_tape(x, mask, y, sample_weight)
-        for i in reversed(range(len(passed))):
-            if gradient is None:
-                break
-            gradient = chain.back(passed[i], gradient, i > 0)
-        total += loss + chain.trainer.penalty() + chain.penalize()
+                passed.append(one := chain.forward(part, known))
+                total += _penalties(one)
+            losses, y_preds = self._by_tape(chain, known, batch, gradients)
+        for one in reversed(passed):
+            chain.back(one, gradients)
+        judged = self._compiled.judged
+        total += sum(value * one.weight for value, one in zip(losses, judged, strict=True))
+        total += chain.trainer.penalty() + chain.penalize()
         if math.isfinite(total):
             self._learn(chain, update)
         else:
@@ -157,84 +169,133 @@ class TrainingStep:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        return total, y_pred
+        return total, losses, y_preds
 
-    def _kernel_of(self, y: Any, shape: tuple[int, ...]) -> Any:
-        """Return the kernel of the loss for predictions of a shape, batch first; None: none."""
+    def _kernels_of(self, part: Part, known: Known, batch: Batch) -> list[Any] | None:
+        """Return the kernels of the losses, None for an output without a loss; or None if one has no
+        kernel, or the last part does not make all outputs."""
         compiled = self._compiled
+        rows = len(known[self.graph.inputs[0]][0])
+        shapes = []
+        for ref in self.graph.outputs:
+            value = part.made.values.get(ref)
+            if value is None:
+                return None
+            shapes.append((rows, *value.shape))
+        targets = compiled.each(batch.y)
         if not compiled.resolved:
-            compiled.resolve(() if y is None else y.shape, shape)
-        if compiled.loss is None or y is None or len(shape) < 2 or not shape[-1]:
-            return None
-        if self._kernel is None or self._kernel[0] is not compiled.loss:
-            made = compiled.loss.kernel()
-            self._kernel = compiled.loss, made and (made[0], _options(made[1]))
-        return self._kernel[1]
+            compiled.resolve([() if y is None else y.shape for y in targets], shapes)
+        found: list[Any] = []
+        for i, (judged, y, shape) in enumerate(zip(compiled.judged, targets, shapes, strict=True)):
+            if judged.loss is None:
+                found.append(None)
+                continue
+            if y is None or len(shape) < 2 or not shape[-1]:
+                return None
+            if i not in self._kernels or self._kernels[i][0] is not judged.loss:
+                made = judged.loss.kernel()
+                self._kernels[i] = judged.loss, made and (made[0], _options(made[1]))
+            if not self._kernels[i][1]:
+                return None
+            found.append(self._kernels[i][1])
+        return found if any(kernel is not None for kernel in found) else None
 
-    def _to_loss(
+    def _to_losses(
         self,
         chain: LearningChain,
         part: Part,
-        kernel: tuple[str, dict[str, Any]],
-        x: np.ndarray,
-        mask: np.ndarray | None,
-        y: Any,
-        weight: Any,
-        wanted: bool,
-    ) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """The last part, its loss and its way back, in one run of one plan."""
-        forward = part.ways["forward"]
-        x = np.ascontiguousarray(x, self._workspace.dtype)
+        kernels: list[Any],
+        known: Known,
+        batch: Batch,
+        gradients: dict[_plan.Ref, np.ndarray],
+    ) -> tuple[list[float], list[np.ndarray]]:
+        """The last part, its losses and its way back, in one run of one plan."""
+        outputs, compiled = self.graph.outputs, self._compiled
+        values = [part.made.values[ref] for ref in outputs]
         streams = None
-        if forward.y.mask is not None:  # the loss hangs on the mask, which hangs on the data
-            _, mask, one = chain.forward(part, x, mask)
-            streams = one.streams
-        else:
-            mask = None
-        self.mask = mask
-        shape = (len(x), *forward.y.shape)
-        loss: Any = self._compiled.loss
-        target, factor = loss.prepare(y, shape, self._workspace.dtype, weight, mask)
-        factor = factor * self._compiled.loss_weight
-        way = chain.way_to_loss(part, *kernel, wanted)
+        before = known
+        self.masks = [None] * len(outputs)
+        if any(value.mask is not None for value in values):
+            # the losses hang on the masks, which hang on the data
+            known = dict(before)
+            streams = chain.forward(part, known).streams
+            self.masks = [known[ref][1] for ref in outputs]
+        real = self._workspace.dtype
+        rows = len(before[part.forward.flow.inputs[0][0]][0])
+        way = chain.way_to_losses(part, kernels)
+        more: dict[Any, np.ndarray] = {}
+        factors: dict[int, Any] = {}
+        weights = compiled.each(batch.weight)
+        for i, (judged, value, kernel) in enumerate(
+            zip(compiled.judged, values, kernels, strict=True)
+        ):
+            if kernel is None:
+                continue
+            assert judged.loss is not None
+            shape = rows, *value.shape
+            target, factor = judged.loss.prepare(
+                compiled.each(batch.y)[i], shape, real, weights[i], self.masks[i]
+            )
+            positions = rows, value.size // max(value.shape[-1], 1)
+            more["target", i], factors[i] = target, factor
+            more["weight", i] = self._weights(i, factor * judged.weight, positions)
+            more["loss", i] = way.buffer(("loss", i), positions)
         chain.refresh()
-        streams = way.flow.streams(len(x)) if streams is None else streams
-        rows = (len(x), forward.y.size // max(shape[-1], 1))
-        weights = self._weights(factor, rows)
-        y_pred, values = way.buffer("y", shape), way.buffer("loss", rows)
-        dx = way.buffer("dx", x.shape) if wanted else None
-        way.flow.plan.train(
-            x, y_pred, streams, target, weights, values, way.penalty(len(x)), None, dx
-        )
-        value = _kernels.weighted_sum(values, weights) + float(way.mean_penalty() or 0)
-        return value, y_pred, dx
+        if streams is None:
+            streams = way.flow.streams(rows)
+        before = dict(before)
+        made = chain.run_back(way, before, streams, more, gradients)
+        after = dict(before)
+        chain.settle(way, after, before, made)
+        losses = [0.0] * len(outputs)
+        for i, factor in factors.items():
+            weight = compiled.judged[i].weight
+            if weight:
+                total = _kernels.weighted_sum(more["loss", i], more["weight", i])
+                losses[i] = total / weight
+            else:
+                losses[i] = float(np.sum(more["loss", i] * factor))
+        return losses, [after[ref][0] for ref in outputs]
 
-    def _weights(self, factor: float | np.ndarray, rows: tuple[int, int]) -> np.ndarray:
-        """Return the factor of each value of the loss as an array."""
+    def _weights(self, i: int, factor: Any, rows: tuple[int, int]) -> np.ndarray:
+        """Return the factor of each value of loss number i as an array."""
         if isinstance(factor, np.ndarray):
             return np.ascontiguousarray(factor, dtype=self._workspace.dtype)
         key = factor, rows
-        if self._weight is None or self._weight[0] != key:
-            self._weight = key, np.full(rows, factor, self._workspace.dtype)
-        return self._weight[1]
+        if i not in self._constant or self._constant[i][0] != key:
+            self._constant[i] = key, np.full(rows, factor, self._workspace.dtype)
+        return self._constant[i][1]
 
     def _by_tape(
-        self, y_pred: np.ndarray, mask: Any, y: Any, sample_weight: Any
-    ) -> tuple[float, np.ndarray, np.ndarray]:
-        """A loss that no kernel has."""
-        self.mask = mask
-        entry = _tape.trace(y_pred)
-        if mask is not None:
-            entry._keras_mask = mask
-        self._kernel_of(y, y_pred.shape)  # looks the loss up
+        self,
+        chain: LearningChain,
+        known: Known,
+        batch: Batch,
+        gradients: dict[_plan.Ref, np.ndarray],
+    ) -> tuple[list[float], list[np.ndarray]]:
+        """Losses that no kernel has."""
         compiled = self._compiled
-        if compiled.loss is None:
-            return 0.0, y_pred, np.zeros_like(y_pred)
-        if y is None:
-            raise ValueError("The loss needs targets: `y` is None.")
-        loss = compiled.loss(y, entry, sample_weight) * compiled.loss_weight
-        gradient = _tape.gradients([loss], [1], [entry])[0]
-        return float(_tape.value_of(loss)), y_pred, gradient
+        found = [known[ref] for ref in self.graph.outputs]
+        self.masks = [mask for _, mask in found]
+        compiled.meet(batch.y, [y_pred for y_pred, _ in found])
+        losses = []
+        for ref, (y_pred, mask), judged, y, weight in zip(
+            self.graph.outputs, found, compiled.judged, compiled.each(batch.y),
+            compiled.each(batch.weight), strict=True,
+        ):  # fmt: skip
+            if judged.loss is None:
+                losses.append(0.0)
+                continue
+            if y is None:
+                raise ValueError("The loss needs targets: `y` is None.")
+            entry = _tape.trace(y_pred)
+            if mask is not None:
+                entry._keras_mask = mask
+            loss = judged.loss(y, entry, weight)
+            (gradient,) = _tape.gradients([loss * judged.weight], [1], [entry])
+            add_to(gradients, ref, np.ascontiguousarray(gradient, self._workspace.dtype))
+            losses.append(float(_tape.value_of(loss)))
+        return losses, [y_pred for y_pred, _ in found]
 
     def _learn(self, chain: LearningChain, update: bool) -> None:
         optimizer, learners = self._optimizer, self._learners
@@ -270,6 +331,12 @@ class TrainingStep:
             self._workspace.release()
             self._learners = None
             self._chains.clear()
+
+
+def _penalties(passed: Passed) -> float:
+    """Return the penalties on what the layers of a part gave, and what they added to the loss."""
+    total = float(passed.part.forward.mean_penalty() or 0)
+    return total + sum(float(_tape.value_of(loss)) for loss in passed.losses)
 
 
 def _options(options: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _kernels, _tape
+from .. import _kernels, _plan, _tape
+from .._symbolic import leaves
 from .._variables import Variable
-from .chain import Chain, Passed, Reshaped, remember
+from ..layers.running import _likeness
+from .chain import Chain, Known, Passed, Reshaped, remember
 from .workspace import Workspace, aligned
 
 if TYPE_CHECKING:
@@ -40,12 +42,19 @@ class Copies(Workspace):
 class TracedChain(Chain):
     """A chain that gives gradients, and changes nothing."""
 
-    def __init__(self, layer: Layer, dtype: np.dtype, variables: list[Variable], training: bool):
+    def __init__(
+        self,
+        layer: Layer,
+        graph: _plan.Graph,
+        dtype: np.dtype,
+        variables: list[Variable],
+        training: bool,
+    ) -> None:
         self.copies = Copies(dtype)
         self.found: dict[int, np.ndarray] = {}  # gradients of the present way back
         self._layer, self._variables_of = layer, variables
         super().__init__(
-            layer.leaves(), self.copies, variables, layer._mask_policy, training=training
+            graph, self.copies, variables, layer._mask_policy, training=training, inputs=True
         )
 
     def gradient(self, variable: Variable) -> np.ndarray:
@@ -55,31 +64,36 @@ class TracedChain(Chain):
     def add_gradient(self, variable: Variable, gradient: np.ndarray) -> None:
         self._extra[id(variable)] = self._extra.get(id(variable), 0) + gradient
 
-    def call(self, x: np.ndarray, mask: Any) -> tuple[np.ndarray, Any, list[Passed]]:
-        """Return the output, its mask, and what `vjp` needs."""
+    def call(
+        self, arrays: list[np.ndarray], masks: list[Any]
+    ) -> tuple[list[_plan.Item], list[Passed]]:
+        """Return the outputs with their masks, and what `vjp` needs."""
         self.copies.renew()
         passed: list[Passed] = []
+        known: Known = dict(zip(self.graph.inputs, zip(arrays, masks, strict=True), strict=True))
         index = 0
         while index < self.length:
-            part = self.part(index, x, mask)
-            x, mask, one = self.forward(part, x, mask)
-            penalty = part.ways["forward"].mean_penalty()
-            part.ways["forward"].buffers.clear()  # the tape keeps what was in them
+            part = self.part(index, known)
+            one = self.forward(part, known)
+            penalty = part.forward.mean_penalty()
+            part.forward.buffers.clear()  # the tape keeps what was in them
             if penalty is not None:  # the gradients of penalties are added on the way back
                 self._layer._call_losses.append(penalty)
             losses = map(_tape.value_of, one.losses)
             self._layer._call_losses += [np.asarray(loss)[()] for loss in losses]
             passed.append(one)
             index = part.next
-        return x, mask, passed
+        return [known[ref] for ref in self.graph.outputs], passed
 
-    def vjp(self, passed: list[Passed], dy: np.ndarray) -> list[Any]:
-        """Return the gradients of the input and of the variables."""
+    def vjp(self, passed: list[Passed], seeds: dict[_plan.Ref, Any]) -> list[Any]:
+        """Return the gradients of the inputs and of the variables."""
         self.copies.renew()
         self._extra: dict[int, Any] = {}
-        gradient: Any = np.ascontiguousarray(dy, self.workspace.dtype)
+        gradients = {
+            ref: np.ascontiguousarray(seed, self.workspace.dtype) for ref, seed in seeds.items()
+        }
         for one in reversed(passed):
-            gradient = self.back(one, gradient, True)
+            self.back(one, gradients)
         self.trainer.learn(None)
         found = []
         for variable in self._variables_of:
@@ -88,34 +102,58 @@ class TracedChain(Chain):
                 np.zeros(variable.shape, self.workspace.dtype) if known is None else known.copy()
             )
             found.append(total + self._extra.get(id(variable), 0))
-        return [gradient.copy(), *found]
+        inputs = []
+        for ref in self.graph.inputs:
+            gradient = gradients.get(ref)
+            if gradient is None:
+                gradient = np.zeros(passed[0].known[ref][0].shape, self.workspace.dtype)
+            inputs.append(gradient.copy())
+        return [*inputs, *found]
 
 
-def call_traced(layer: Layer, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-    """Call a layer whose computation is steps of a plan on a Tensor, or with recorded weights.
+def call_traced(
+    layer: Layer, args: tuple, kwargs: dict[str, Any], masks: list[Any], training: bool
+) -> list[tuple[Any, Any]]:
+    """Call a layer whose computation is steps of a plan on Tensors, or with recorded weights.
 
-    Returns the output, a Tensor, and its mask.
+    Returns the outputs, Tensors, each with its mask.
     """
-    value = np.ascontiguousarray(layer._adapt(_tape.value_of(x)))
+    given = leaves((args, kwargs))
+    values = [np.asarray(_tape.value_of(x)) for x in given]
+    values = [np.ascontiguousarray(x) for x in layer._adapt_all(values)]
     wide = any(leaf.compute_dtype == "float64" for leaf in layer.leaves())
     dtype = np.dtype(np.float64 if wide else np.float32)
-    leaves = [(v, _tape.leaf_of(v)) for v in layer.weights]
-    recorded = [(v, leaf) for v, leaf in leaves if leaf is not None]
+    recorded = [(v, leaf) for v in layer.weights if (leaf := _tape.leaf_of(v)) is not None]
     variables = [v for v, _ in recorded]
-    masked = None if mask is None else mask.shape[1:]
-    key = (value.shape[1:], masked, dtype, training, _kernels.isa(), *map(id, variables))
+    kinds = tuple(
+        (x.shape[1:], None if mask is None else mask.shape[1:])
+        for x, mask in zip(values, masks, strict=True)
+    )
+    key = (kinds, _likeness(args, kwargs), dtype, training, _kernels.isa(), *map(id, variables))
     stamp = [(leaf, leaf._revision) for leaf in layer.leaves()]
     chains = layer._programs.setdefault("traced", {})
     made = chains.pop(key, None)
     if made is None or made[0] != stamp or not made[1].whole:
-        made = stamp, TracedChain(layer, dtype, variables, training)
-    value = value.astype(dtype, copy=False)
-    try:
-        y, mask, passed = made[1].call(value, mask)
-    except Reshaped:
-        made = stamp, TracedChain(layer, dtype, variables, training)
-        y, mask, passed = made[1].call(value, mask)
+        made = None
+    values = [x.astype(dtype, copy=False) for x in values]
+    for again in (made is None, True):
+        if again:
+            graph = layer._graph(args, kwargs)
+            made = stamp, TracedChain(layer, graph, dtype, variables, training)
+        assert made is not None
+        try:
+            found, passed = made[1].call(values, masks)
+            break
+        except Reshaped:
+            continue
     remember(chains, key, made)
-    chain = made[1]
-    inputs = [x, *(leaf for _, leaf in recorded)]
-    return _tape.external(inputs, y, lambda dy: chain.vjp(passed, dy)), mask
+    chain: TracedChain = made[1]
+    inputs = [*given, *(leaf for _, leaf in recorded)]
+    if len(found) > 1:
+        raise NotImplementedError(
+            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a user's "
+            "function is not supported."
+        )
+    (ref,) = chain.graph.outputs
+    y, mask = found[0]
+    return [(_tape.external(inputs, y, lambda dy: chain.vjp(passed, {ref: dy})), mask)]

@@ -24,6 +24,24 @@ from .core.masking import Masking
 from .embedding import Embedding
 from .input_spec import InputSpec
 from .layer import Layer
+from .merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from .noise import (
     AlphaDropout,
     GaussianDropout,
@@ -59,13 +77,16 @@ __all__ = [
     "LSTM",
     "Activation",
     "ActivityRegularization",
+    "Add",
     "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
     "Bidirectional",
+    "Concatenate",
     "Conv1D",
     "Conv2D",
     "Convolution1D",
@@ -73,6 +94,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "EinsumDense",
     "Embedding",
@@ -96,6 +118,9 @@ __all__ = [
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
@@ -111,15 +136,24 @@ __all__ = [
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "Subtract",
     "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
     "core",
     "deserialize",
+    "dot",
     "get",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]
 
 for _layer in (
@@ -130,6 +164,7 @@ for _layer in (
     *(LayerNormalization, Normalization, Rescaling, SpatialDropout1D, SpatialDropout2D),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
     *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
+    *(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract),
 ):
     registry.add("layers", _layer)
 for _windows, _other in (

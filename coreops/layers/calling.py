@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels, _plan, _tape, ops
-from .._symbolic import KerasTensor, is_shape, leaves, map_structure
+from .._symbolic import KerasTensor, in_order, is_shape, leaves, map_structure, repack
 from .input_spec import check_inputs
 from .signatures import call_parameters
+from .tracing import record
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -43,12 +45,13 @@ def call_layer(
     plain = len(args) == 1 and isinstance(args[0], np.ndarray) and not kwargs
     if not plain:
         _refuse_non_arrays(layer, args)
-    if kwargs and not layer._python_call:
+    unknown = sorted(kwargs.keys() - {*layer._call_arguments})
+    if unknown and not layer._python_call:
         raise TypeError(
-            f"Layer '{layer.name}' was called with unexpected keyword arguments: {sorted(kwargs)}"
+            f"Layer '{layer.name}' was called with unexpected keyword arguments: {unknown}"
         )
     if not plain and any(isinstance(leaf, KerasTensor) for leaf in leaves((args, kwargs))):
-        return _call_symbolic(layer, args)
+        return _call_symbolic(layer, args, kwargs, training, mask)
 
     outer = _plan.current_training()
     if outer is None:
@@ -56,25 +59,29 @@ def call_layer(
     training = _resolve_training(layer, training, outer)
     if layer._python_call:
         return _run_python(layer, args, kwargs, training, mask, out)
-    if len(args) != 1 or isinstance(args[0], (list, tuple, dict)):
-        raise ValueError(
-            f"Layer '{layer.name}' expects one array. Received: {len(leaves(args))} of them."
-        )
+    args = layer._arranged(args)
     recorded = (_tape.leaf_of(weight) is not None for weight in layer.weights)
-    if isinstance(args[0], _tape.Tensor) or any(recorded):
-        return _call_tensor(layer, args[0], training, mask)
-    return _call_array(layer, args[0], training, mask, out, install=outer is None)
+    if any(isinstance(x, _tape.Tensor) for x in leaves((args, kwargs))) or any(recorded):
+        return _call_tensor(layer, args, kwargs, training, mask)
+    if len(args) == 1 and not kwargs and not isinstance(args[0], (list, tuple, dict)):
+        return _call_array(layer, args[0], training, mask, out, install=outer is None)
+    return _call_arrays(layer, args, kwargs, training, mask, out)
 
 
-def _call_tensor(layer: Layer, x: Any, training: bool, mask: Any) -> Any:
+def _call_tensor(layer: Layer, args: tuple, kwargs: dict, training: bool, mask: Any) -> Any:
     """Run the layer's plan as one recorded step: its input is a Tensor, or its weights are."""
     from .._train.traced import call_traced
 
-    mask = _plan.mask_of(x) if mask is None else mask
-    if not isinstance(x, _tape.Tensor):
-        x = _plan.as_array(x, f"the input of layer '{layer.name}'")
-    layer._prepare(_open_shape(x), x.dtype)
-    return _attach(*call_traced(layer, x, mask, training))
+    what = f"an input of layer '{layer.name}'"
+    args, kwargs = map_structure(
+        lambda x: x if isinstance(x, _tape.Tensor) else _plan.as_array(x, what), (args, kwargs)
+    )
+    given = leaves((args, kwargs))
+    masks = _given_masks(layer, args[0], mask) or list(map(_plan.mask_of, given))
+    masks += [None] * (len(given) - len(masks))
+    layer._prepare(map_structure(_open_shape, args[0]), [x.dtype for x in leaves(args[0])])
+    found = call_traced(layer, args, kwargs, masks, training)
+    return layer._packed([_attach(*item) for item in found])
 
 
 def _call_array(
@@ -91,7 +98,10 @@ def _call_array(
     layer._prepare(_open_shape(array), array.dtype)
     epoch = _kernels.epoch()  # what another thread changes after this is seen at the next call
     program = layer._program(training)
-    y, mask = program(array, mask, out)
+    found = program((array,), (mask,), out)
+    if len(found) > 1 or layer._wraps_output:
+        return layer._packed([_plan.KerasArray.attach(*item) for item in found])
+    y, mask = found[0]
     if training and plain:
         segment = program.single_segment(array)
         if segment is not None and segment.flow.batch is None:
@@ -101,6 +111,38 @@ def _call_array(
         if plan is not None:
             layer._install(plan, epoch)
     return _plan.KerasArray.attach(y, mask)
+
+
+def _call_arrays(
+    layer: Layer, args: tuple, kwargs: dict, training: bool, mask: Any, out: Any
+) -> Any:
+    """Run the plan of a layer that takes several arrays."""
+    given = leaves((args, kwargs))
+    what = f"an input of layer '{layer.name}'"
+    masks = _given_masks(layer, args[0], mask) or list(map(_plan.mask_of, given))
+    arrays = layer._adapt_all([_plan.as_array(x, what) for x in given])
+    args, kwargs = repack((args, kwargs), arrays)
+    firsts = leaves(args[0])
+    check_inputs(layer.input_spec, [x.shape for x in firsts], [x.dtype for x in firsts], layer.name)
+    layer._prepare(map_structure(_open_shape, args[0]), [x.dtype for x in firsts])
+    program = layer._program(training, True, args, kwargs)
+    found = program(arrays, [*masks, *[None] * (len(arrays) - len(masks))], out)
+    return layer._packed([_plan.KerasArray.attach(*item) for item in found])
+
+
+def _given_masks(layer: Layer, first: Any, mask: Any) -> list[Any] | None:
+    """Return the masks that a call was given for the arrays of its first argument."""
+    if mask is None:
+        return None
+    if not isinstance(first, (list, tuple, dict)):
+        return [np.asarray(mask)]
+    masks = list(mask.values()) if isinstance(mask, dict) else mask
+    if not isinstance(masks, (list, tuple)) or len(masks) != len(leaves(first)):
+        raise ValueError(
+            f"Layer '{layer.name}': `mask` should be a list with a mask, or None, for each of "
+            f"{len(leaves(first))} inputs. Received: mask={mask}"
+        )
+    return [None if one is None else np.asarray(one) for one in masks]
 
 
 def call_python(
@@ -162,26 +204,57 @@ def _open_shape(array: Any) -> tuple[int | None, ...]:
     return (None, *array.shape[1:]) if array.ndim else ()
 
 
-def _call_symbolic(layer: Layer, args: tuple) -> Any:
-    """Build the layer and return its symbolic output."""
+def _call_symbolic(layer: Layer, args: tuple, kwargs: dict, training: Any, mask: Any) -> Any:
+    """Build the layer and return its symbolic output, which knows where it comes from."""
+    args = layer._arranged(args)
     inputs = args[0]
-    shapes = map_structure(lambda x: x.shape, inputs)
-    layer._prepare(shapes, [x.dtype for x in leaves(inputs)])
-    return layer.compute_output_spec(inputs)
+    layer._prepare(
+        _shapes_of(inputs), [x.dtype for x in leaves(inputs)], *map(_shapes_of, args[1:])
+    )
+    if training is not None:
+        kwargs = {**kwargs, "training": training}
+    if mask is not None and any(isinstance(one, KerasTensor) for one in leaves(mask)):
+        raise NotImplementedError(
+            f"Layer '{layer.name}': a symbolic `mask` is not supported. Masks that layers make go "
+            "along with their outputs."
+        )
+    return record(layer, args, kwargs, layer.compute_output_spec(*args, **kwargs))
 
 
-def output_spec(layer: Layer, inputs: Any) -> Any:
+def output_spec(layer: Layer, args: tuple, kwargs: dict[str, Any]) -> Any:
     """Return the symbolic output for symbolic inputs; the layer is not built."""
-    shapes = layer.compute_output_shape(map_structure(lambda x: tuple(x.shape), inputs))
-    dtype = layer._output_dtype(leaves(inputs)[0].dtype)
+    first = args[0]
+    named = {key: x for key, x in kwargs.items() if leaves(x) and _all_symbolic(x)}
+    if layer._python_call and (len(args) > 1 or named):
+        shapes = _further_output_shapes(layer, _shapes_of(list(args)), _shapes_of(named))
+    else:
+        shapes = layer.compute_output_shape(_shapes_of(first))
+    dtype = layer._output_dtype(leaves(first)[0].dtype)
     return _map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
+
+
+def _further_output_shapes(layer: Layer, shapes: list[Any], named: dict[str, Any]) -> Any:
+    """Return the shapes of what a Python `call` of several arguments gives."""
+    cls: Any = type(layer)
+    if cls.compute_output_shape is not cls.__mro__[-2].compute_output_shape and not named:
+        with suppress(TypeError):  # it may take but the first one's
+            return layer.compute_output_shape(*shapes)
+    return layer._probe([shapes, named], apart=True)[0]
+
+
+def _all_symbolic(structure: Any) -> bool:
+    return all(isinstance(x, KerasTensor) for x in leaves(structure))
+
+
+def _shapes_of(structure: Any) -> Any:
+    return map_structure(lambda x: tuple(x.shape), structure)
 
 
 def _map_shapes(fn: Any, structure: Any) -> Any:
     if is_shape(structure):
         return fn(structure)
     if isinstance(structure, dict):
-        return {key: _map_shapes(fn, item) for key, item in structure.items()}
+        return {key: _map_shapes(fn, structure[key]) for key in in_order(structure)}
     return type(structure)([_map_shapes(fn, item) for item in structure])
 
 

@@ -8,15 +8,16 @@ import numpy as np
 
 from .. import _dtypes, _legacy, _plan, _tape, regularizers
 from .._names import auto_name, to_snake_case
-from .._symbolic import Shape, as_shape, is_shape, leaves, map_structure
+from .._symbolic import Shape, as_shape, in_order, is_shape, leaves, map_structure
 from .building import build_lock, path_scope, tracked_build
 from .input_spec import check_inputs
 from .quantizing import Quantizable
-from .signatures import call_parameters, init_arguments
+from .running import Running
+from .signatures import call_parameters, further_shapes, init_arguments
 from .steps import Steps
 
 
-class Layer(Quantizable):
+class Layer(Running, Quantizable):
     """Base class of all layers.
 
     A layer describes itself: its configuration, weights and shapes, and in `emit` the steps of a
@@ -41,7 +42,6 @@ class Layer(Quantizable):
     _stateless = False  # built from the start
     _mask_policy: str | None = None  # None: the global one
     _precision: str | None = None  # of float32 products; None: the global one
-    _attach = staticmethod(_plan.KerasArray.attach)  # of the fast path
 
     def __init__(
         self,
@@ -87,7 +87,8 @@ class Layer(Quantizable):
             cls.build = tracked_build(own["build"])  # type: ignore[method-assign]
         if {"call", "compute_mask"} & own.keys() and not {"emit", "leaves"} & own.keys():
             cls._python_call = True
-            cls.emit, cls.leaves = Layer.emit, Layer.leaves  # type: ignore[method-assign]
+            for method in ("emit", "leaves", "trace", "_graph", "_arranged"):
+                setattr(cls, method, getattr(Layer, method))
 
     # --- types and configuration ------------------------------------------------------------
 
@@ -160,8 +161,9 @@ class Layer(Quantizable):
         if shape is not None and not self.built:
             self.build(as_shape(shape) if is_shape(shape) else [as_shape(one) for one in shape])
 
-    def _prepare(self, shape: Any, dtype: Any = None) -> None:
-        """Check an input's shape (or structure of shapes) and build the layer if needed.
+    def _prepare(self, shape: Any, dtype: Any = None, *more: Any) -> None:
+        """Check an input's shape (or structure of shapes) and build the layer if needed. more: the
+        shapes of further arguments, for a `build` that takes them.
 
         Raises:
             ValueError: the input does not fit `input_spec`.
@@ -172,7 +174,7 @@ class Layer(Quantizable):
         if not self.built:
             with build_lock:
                 if not self.built:
-                    self.build(shape)
+                    self.build(shape, *more[: further_shapes(type(self))])
             check_inputs(self.input_spec, shapes, dtypes, self.name)
 
     # --- what a layer says about its output -------------------------------------------------
@@ -191,19 +193,23 @@ class Layer(Quantizable):
             )
         return self._probe(input_shape)[0]
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic output for symbolic inputs, without building the layer."""
         from .calling import output_spec
 
-        return output_spec(self, inputs)
+        return output_spec(self, args, kwargs)
 
-    def _probe(self, input_shape: Any, dtype: str | None = None) -> tuple[Any, Any]:
-        """Return the shape and the dtype of the output of a Python `call`."""
+    def _probe(
+        self, input_shape: Any, dtype: str | None = None, apart: bool = False
+    ) -> tuple[Any, Any]:
+        """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a list
+        of positional arguments' and a dict of keywords'."""
         from .probe import probe
 
         def run(inputs: Any) -> Any:
+            args, kwargs = inputs if apart else ((inputs,), {})
             with _plan.python_scope(False):
-                return self._run((inputs,), None, False, {})[0]
+                return self._run(tuple(args), None, False, kwargs)[0]
 
         # Layers inside that are not built yet would be built for the sizes that are tried.
         sizes_open = any(None in shape[1:] for shape in _shapes_in(input_shape))
@@ -235,21 +241,20 @@ class Layer(Quantizable):
 
     # --- computing --------------------------------------------------------------------------
 
-    def leaves(self) -> list[Layer]:
-        """Return the layers that follow one another when this one is called."""
-        return [self]
-
-    def emit(self, flow: _plan.Flow, x: _plan.Value) -> Any:
+    def emit(self, flow: _plan.Flow, *args: Any, **kwargs: Any) -> Any:
         """Add the layer's steps to a plan.
 
         Args:
             flow: the plan being made.
-            x: the input.
+            *args: the input, a Value; for a layer of several inputs a list of them.
+            **kwargs: Values too, for layers that take more by name.
 
         Returns:
-            The output, a Value; or a Seam, where Python computes.
+            The output, a Value, or a list of them; or a Seam, where Python computes.
         """
-        return _plan.Seam(x, lambda array, mask: self._run((array,), mask, flow.training, {}))
+        from .tracing import python_seam
+
+        return python_seam(self, flow.training, args, kwargs)
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute the output without the checks, casts and masks around a call.
@@ -260,9 +265,9 @@ class Layer(Quantizable):
         for cls in type(self).__mro__:
             emit = cls.__dict__.get("emit", Layer.emit)
             if emit is not Layer.emit:
-                steps = Steps(self, emit)
-                program = _plan.Program([steps], training=bool(_plan.current_training()))
-                return program(np.ascontiguousarray(inputs))[0]
+                from .tracing import run_steps
+
+                return run_steps(Steps(self, emit), (inputs, *args), kwargs)
         raise NotImplementedError(f"Layer class {type(self).__name__} should define `call()`.")
 
     def _run(self, args: tuple, mask: Any, training: bool, kwargs: dict) -> tuple[Any, Any]:
@@ -293,27 +298,10 @@ class Layer(Quantizable):
         """Bring an input array into the form that the leaves take."""
         return array
 
-    def _program(self, training: bool, observe: bool = True) -> _plan.Program:
-        """Return the compiled form of the layer as it is now."""
-        parts = self.leaves()
-        stamp = [(leaf, leaf._revision) for leaf in parts]
-        made = self._programs.get((training, observe))
-        if made is None or made[0] != stamp:
-            for leaf in parts:
-                leaf.__dict__["_compiled"] = True
-            program = _plan.Program(
-                parts,
-                training=training,
-                observe=observe,
-                mask_policy=self._mask_policy,
-                precision=self._precision,
-            )
-            made = self._programs[training, observe] = (stamp, program)
-        return made[1]
-
 
 def _shapes_in(structure: Any) -> list[Shape]:
     if is_shape(structure):
         return [structure]
-    items = structure.values() if isinstance(structure, dict) else structure
-    return [shape for item in items for shape in _shapes_in(item)]
+    if isinstance(structure, dict):
+        structure = [structure[key] for key in in_order(structure)]
+    return [shape for item in structure for shape in _shapes_in(item)]

@@ -22,6 +22,14 @@ def call_parameters(cls: type[Layer]) -> dict[str, Any]:
     return known
 
 
+def further_shapes(cls: type[Layer]) -> int:
+    """Return how many shapes a class's `build` takes beside the first."""
+    from inspect import signature
+
+    kinds = [p.kind for p in signature(cls.build).parameters.values()]
+    return sum(kind is kind.POSITIONAL_OR_KEYWORD for kind in kinds) - 2
+
+
 def check_takes_one_input(layer: Layer) -> None:
     """Raise ValueError if a user's layer cannot stand in a Sequential."""
     if not layer._python_call:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from .. import _kernels, _tape, constraints, initializers, regularizers
+from .._symbolic import Node
 from .._variables import Variable
 from .building import current_path
 
@@ -31,6 +32,7 @@ class LayerState(_kernels.Callable):
     _programs: dict[tuple | str, Any]
     _revision: int
     _init_args: tuple[tuple, dict[str, Any]]
+    _inbound_nodes: list[Node]  # its calls on symbolic tensors
     _call_parameters: dict[str, Any]
 
     _ready = False  # set by Layer.__init__; attributes may be assigned before
@@ -50,6 +52,7 @@ class LayerState(_kernels.Callable):
         state["_programs"] = {}
         state["_revision"] = 0
         state["_init_args"] = (args, kwargs)
+        state["_inbound_nodes"] = []
         return self
 
     if TYPE_CHECKING:
@@ -292,7 +295,7 @@ class LayerState(_kernels.Callable):
     # --- copying ----------------------------------------------------------------------------
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Callable, tuple, dict[str, Any]]:
-        state = {**self.__dict__, "_programs": {}, "_compiled": False}
+        state = {**self.__dict__, "_programs": {}, "_compiled": False, "_inbound_nodes": []}
         return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]  # no stub
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..saving import registry
+from .functional import Functional
 from .model import Model
 from .sequential import Sequential
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+__all__ = [
+    "Functional",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]
 
 registry.add("models", Sequential, module="keras")
+registry.add("models", Functional, module="keras.src.models.functional")
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:

@@ -41,6 +41,7 @@ class Compilable(Layer):
     steps_per_execution = 1
     _compilation: Compiled | None = None
     _compile_arguments: Mapping[str, Any] = {}
+    _output_keys: list[str] | None = None  # the names of the outputs of a model of several
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _STATE:
@@ -91,7 +92,7 @@ class Compilable(Layer):
                 "compile: `steps_per_execution` must be a positive int. "
                 f"Received: {steps_per_execution!r}"
             )
-        made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, self._output_keys)
         if jit_compile == "auto":
             jit_compile = not run_eagerly
         self._compilation = made

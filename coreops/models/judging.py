@@ -30,7 +30,10 @@ class Judge(Compilable):
     def _options(self, caller: str, **asked: Any) -> Options:
         """How the model wants its data: in float64, if any of its layers computes in that."""
         wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves() or [self])
-        return Options(caller, np.dtype("float64" if wide else "float32"), **asked)
+        real = np.dtype("float64" if wide else "float32")
+        return Options(caller, real, arrange=self._arrange, outputs=self._output_keys, **asked)
+
+    _arrange: Any = None  # what is passed for the inputs of a model of several, as a list
 
     def _feed_of(
         self,
@@ -64,19 +67,19 @@ class Judge(Compilable):
     def _batch_of(self, caller: str, x: Any, y: Any, weight: Any, class_weight: Any) -> Batch:
         """Return one batch as arrays, the model built for it."""
         batch = read_batch(x, y, weight, self._options(caller, class_weight=class_weight))
-        if not len(batch[0]):
+        if not len(batch[0][0]):
             raise ValueError(f"{caller}: `x` holds no samples.")
         self._build_for(batch[0])
         return batch
 
-    def _build_for(self, x: np.ndarray) -> None:
+    def _build_for(self, x: list[np.ndarray]) -> None:
         """Build what is not built, the optimizer's variables too."""
         if self._built_for is self._compilation is not None and self.built:
             return
         if "built" not in self._programs:  # which a change of the model's layers empties
-            x = self._adapt(x)
+            x = self._adapt_all(x)
             if not all(layer.built for layer in self._flatten_layers()):
-                self._prepare((None, *x.shape[1:]), x.dtype)
+                self._prepare((None, *x[0].shape[1:]), x[0].dtype)
                 if not all(layer.built for layer in self._flatten_layers()):
                     self._program(training=False, observe=False)(x)
             self._programs["built"] = True
@@ -151,21 +154,22 @@ class Judge(Compilable):
             return 0
         if any(leaf.activity_regularizer for leaf in self.leaves()):
             return 0
-        x = self._adapt(batch[0])
+        x = self._adapt_all(batch[0])
         program = self._program(training=False, observe=True)
-        plan = program.single_plan(x)
+        plan = program.single_plan(*x)
         if plan is None:
             return 0
-        y_pred, mask = program(x)
-        compiled.meet(batch[1], y_pred)
-        if mask is not None or not compiled.is_mean_over_samples():
+        found = program(x)
+        compiled.meet(batch[1], [y_pred for y_pred, _ in found])
+        masked = any(mask is not None for _, mask in found)
+        if masked or not compiled.is_mean_over_samples():
             return 0
-        size = len(x)
+        size = len(x[0])
         return size * max(1, min(_MOST_ROWS, int(_PIECE_NS / max(plan.cost_ns, 1.0))) // size)
 
     def _predict_each(
         self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
-    ) -> np.ndarray:
+    ) -> Any:
         """Predict one batch after the other, with the hooks of callbacks around each."""
         feed = self._feed_of("predict", x, None, None, batch_size, steps)
         self._build_for(first_of(feed))
@@ -180,12 +184,12 @@ class Judge(Compilable):
         callbacks.on_predict_begin()
         for number, (batch, _, _) in feed.epoch():
             callbacks.on_predict_batch_begin(number)
-            outputs.append(program(self._adapt(batch))[0])
-            callbacks.on_predict_batch_end(number, {"outputs": outputs[-1]})
+            outputs.append([y for y, _ in program(self._adapt_all(batch))])
+            callbacks.on_predict_batch_end(number, {"outputs": self._packed(outputs[-1])})
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()
-        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        return self._packed(joined(outputs))
 
     def _examiner(self, compiled: Compiled) -> Any:
         """Return a function that counts the loss and the metrics of a batch."""
@@ -195,20 +199,23 @@ class Judge(Compilable):
         adds = any(layer.activity_regularizer or layer._python_call for layer in layers)
         program = self._program(training=False, observe=True)
 
-        def examine(x: np.ndarray, y: Any, weight: Any) -> None:
+        def examine(x: list[np.ndarray], y: Any, weight: Any) -> None:
             if adds:
                 self._clear_losses()
-            y_pred, mask = program(self._adapt(x))
+            found = program(self._adapt_all(x))
+            y_pred, masks = [y for y, _ in found], [mask for _, mask in found]
             compiled.meet(y, y_pred)
-            loss = compiled.data_loss(y, _plan.KerasArray.attach(y_pred, mask), weight) + constant
+            masked = [_plan.KerasArray.attach(*item) for item in found]
+            loss, losses = compiled.data_loss(y, masked, weight)
+            loss += constant
             if adds:
                 loss += float(sum(term for layer in layers for term in layer._call_losses))
-            compiled.update(loss, y, y_pred, weight, mask)
+            compiled.update(loss, losses, y, y_pred, weight, masks)
 
         return examine
 
 
-def first_of(feed: Feed) -> np.ndarray:
+def first_of(feed: Feed) -> list[np.ndarray]:
     """Return the inputs of the next batch of a feed that is not empty."""
     batch = feed.peek()
     assert batch is not None
@@ -226,3 +233,10 @@ def check_count(caller: str, name: str, value: Any, least: int = 1) -> None:
         return
     kind = "a positive int" if least else "an int of 0 or more"
     raise ValueError(f"{caller}: `{name}` must be {kind}. Received: {value!r}")
+
+
+def joined(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Return the outputs of batches, one after the other, as those of all samples."""
+    if len(parts) == 1:
+        return parts[0]
+    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]

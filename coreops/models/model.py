@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels, _plan
+from .._symbolic import leaves
 from .._train.arrays import holds_batches
 from ..callbacks.progress import Progress
 from ..layers import InputLayer, Layer
 from ..layers.quantizing import is_wanted
-from .judging import check_count
+from .judging import check_count, joined
 from .training import Trainer
 
 _CHUNK_NS = 50e6  # estimated work of one call into the kernels: an interrupt waits for it
@@ -28,13 +29,24 @@ class Model(Trainer):
         **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
     """
 
-    _input_layer: InputLayer | None = None
+    _input_layer: InputLayer | None = None  # of a model with one input, if it is known
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _is_functional(args, kwargs):
+            from .functional import Functional
+
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, precision: str | None = None, **kwargs: Any) -> None:
-        if args or {"inputs", "outputs"} & kwargs.keys():
+        if _is_functional(args, kwargs):
+            _make_functional(type(self))
+            self.__init__(*args, precision=precision, **kwargs)  # type: ignore[misc]
+            return
+        if args:
             raise TypeError(
-                f"{type(self).__name__}(inputs, outputs): graphs of layers are not supported. Use "
-                "Sequential, or a subclass with a `call(inputs)`."
+                f"{type(self).__name__}() takes keywords, or `inputs` and `outputs`. "
+                f"Received: {args}"
             )
         super().__init__(**kwargs)
         self.precision = precision
@@ -140,7 +152,7 @@ class Model(Trainer):
         verbose: int | str = "auto",
         steps: int | None = None,
         callbacks: Any = None,
-    ) -> np.ndarray:
+    ) -> Any:
         """Return the outputs for all samples of `x`, computed batch by batch.
 
         Args:
@@ -166,41 +178,64 @@ class Model(Trainer):
             result = self._direct(x, _CHUNK_NS)
             if result is not None:
                 return result
-        array = _plan.as_array(self._only_input(x), f"the input of model '{self.name}'")
-        if array.ndim == 0:
+        arrays = self._read_inputs(x)
+        if any(array.ndim == 0 for array in arrays):
             raise ValueError(f"Model '{self.name}': expected a batch of samples. Received: {x!r}")
-        count = len(array) if steps is None else min(len(array), steps * batch_size)
+        if len({len(array) for array in arrays}) > 1:
+            raise ValueError(
+                f"Model '{self.name}': all inputs must hold as many samples. Received: "
+                f"{[len(array) for array in arrays]}"
+            )
+        count = len(arrays[0]) if steps is None else min(len(arrays[0]), steps * batch_size)
         progress = Progress(-(-count // batch_size), verbose)
         try:
-            result = self._predict(array[:count], batch_size, progress)
+            result = self._predict([array[:count] for array in arrays], batch_size, progress)
             progress.close({})
         finally:
             progress.close()
-        return result
+        return self._packed(result)
 
-    def _predict(self, array: np.ndarray, batch_size: int, progress: Progress) -> np.ndarray:
-        count = len(array)
-        head = self._adapt(array[:batch_size])
+    def _read_inputs(self, x: Any) -> list[np.ndarray]:
+        """Return what was passed for the inputs as arrays, in order."""
+        flat = self._flat_inputs(self._only_input(x))
+        return [_plan.as_array(one, f"the input of model '{self.name}'") for one in flat]
+
+    def _flat_inputs(self, x: Any) -> list[Any]:
+        return [x]
+
+    def _predict(
+        self, arrays: list[np.ndarray], batch_size: int, progress: Progress
+    ) -> list[np.ndarray]:
+        count = len(arrays[0])
+        head = self._adapt_all([x[:batch_size] for x in arrays])
         epoch = _kernels.epoch()
         program = self._program(training=False, observe=False)
-        plan = program.single_plan(head)
-        if plan is not None:
-            if not any(leaf.activity_regularizer for leaf in self.leaves()):
+        segment = program.single_segment(*head)
+        plan = program.single_plan(*head)
+        if segment is not None and plan is not None:
+            bare = len(head) == len(segment.results) == 1 and not self._wraps_output
+            if bare and not any(leaf.activity_regularizer for leaf in self.leaves()):
                 self._install(plan, epoch)
             batches = max(1, int(_CHUNK_NS / max(plan.cost_ns, 1.0)) // batch_size)
             size = batch_size * batches
-            result = np.empty((count, *plan.out_shape), plan.dtype)
+            shapes = {result.ref: result.shape for result in segment.results}
+            results = [np.empty((count, *shapes[ref]), plan.dtype) for ref in program.outputs]
             for start in range(0, count, size):
                 stop = min(start + size, count)
-                program(self._adapt(array[start:stop]), None, result[start:stop])
+                piece = self._adapt_all([x[start:stop] for x in arrays])
+                out = results[0][start:stop]
+                for whole, (part, _) in zip(results, program(piece, None, out), strict=True):
+                    if part is not out:
+                        whole[start:stop] = part
                 progress.advance(-(-stop // batch_size))
-            return result
-        outputs = []
+            return results
+        parts = []
         for start in range(0, max(count, 1), batch_size):
             stop = min(start + batch_size, count)
-            outputs.append(program(self._adapt(array[start:stop]))[0])
+            piece = self._adapt_all([x[start:stop] for x in arrays])
+            parts.append([y for y, _ in program(piece)])
             progress.advance(-(-stop // batch_size))
-        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        return joined(parts)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
         return super()._call(*(self._only_input(x) for x in args), **kwargs)
@@ -220,15 +255,63 @@ class Model(Trainer):
             return _plan.as_array(x, f"the input of model '{self.name}'")
         return x
 
+    # --- as a part of graphs ----------------------------------------------------------------
+
+    def _entrances(self) -> list[InputLayer]:
+        """The input layers that bring arrays into the model's form where it is inside another."""
+        return [] if self._input_layer is None else [self._input_layer]
+
+    def _inside(
+        self, graph: _plan.Graph, inputs: list[_plan.Ref], training: bool | None
+    ) -> list[_plan.Ref]:
+        """Add the layers to a graph; return what comes out."""
+        return super().trace(graph, (*inputs,), {}, training=training)
+
+    def trace(
+        self,
+        graph: _plan.Graph,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        count: int = 1,
+        training: bool | None = None,
+    ) -> list[_plan.Ref]:
+        if self._python_call:
+            return super().trace(graph, args, kwargs, count, training)
+        refs = leaves(self._arranged(args))
+        for i, layer in enumerate(self._entrances()):
+            (refs[i],) = graph.call(layer, (refs[i],), {})
+        return self._inside(graph, refs, training)
+
+    def _graph(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _plan.Graph:
+        if self._python_call:
+            return super()._graph(args, kwargs)
+        graph = _plan.Graph(max(len(self._entrances()), 1))
+        return graph.end(self._inside(graph, list(graph.inputs), None))
+
     def _layer_shapes(self) -> list[Any]:
         """Return the output shapes of `layers`, None where one is not known."""
         return [None] * len(self.layers)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, computed at once."""
-        x = self._only_input(x)
-        array = self._adapt(_plan.as_array(x, f"the input of model '{self.name}'"))
-        return self._program(training=False, observe=False)(array)[0]
+        arrays = self._adapt_all(self._read_inputs(x))
+        found = self._program(training=False, observe=False)(arrays)
+        return self._packed([y for y, _ in found])
+
+    def _fit_input(self, source: InputLayer, array: np.ndarray) -> np.ndarray:
+        """Give an array an input layer's rank and dtype.
+
+        Raises:
+            ValueError: the sample shape does not fit.
+            TypeError: complex numbers for an input of others.
+        """
+        shape = source.fit(array.shape, self.name)
+        kind = np.dtype(source.compute_dtype if "float" in source.dtype else source.dtype)
+        if array.dtype.kind == "c" and kind.kind != "c":
+            raise TypeError(f"Model '{self.name}' takes {kind}. Received: {array.dtype}")
+        if array.dtype != kind:
+            array = array.astype(kind)
+        return array if shape == array.shape else array.reshape(shape)
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
         """Save the model as a `.keras` file: `coreops.saving.save_model`."""
@@ -302,3 +385,23 @@ class Model(Trainer):
                 layer_range=layer_range,
             )
         )
+
+
+def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return (
+        len(args) >= 2
+        or (len(args) == 1 and "outputs" in kwargs)
+        or ({"inputs", "outputs"} <= kwargs.keys())
+    )
+
+
+def _make_functional(cls: type) -> None:
+    """Let a user's class that is made of inputs and outputs be one of functional models."""
+    from .functional import Functional
+
+    if Model in cls.__bases__:
+        cls.__bases__ = tuple(Functional if base is Model else base for base in cls.__bases__)
+        return
+    for base in cls.__bases__:
+        if issubclass(base, Model):
+            _make_functional(base)

@@ -68,8 +68,8 @@ class Sequential(Model):
             ValueError: it is no layer, has the name of another one in the model, is a second
                 input, needs more than one input, or does not fit the output before it.
         """
-        if isinstance(layer, KerasTensor) and layer._origin is not None:
-            layer = layer._origin
+        if isinstance(layer, KerasTensor) and layer.node is not None and not layer.node.inputs:
+            layer = layer.node.layer
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"Model '{self.name}': only layers can be added. "
@@ -125,10 +125,21 @@ class Sequential(Model):
         """Return the layers that compute, those of nested models included."""
         found: list[Layer] = []
         for layer in self._layers:
-            if isinstance(layer, Sequential) and not layer._python_call:
-                found += [layer._input_layer] if layer._input_layer is not None else []
+            if isinstance(layer, Model) and not layer._python_call:
+                found += layer._entrances()
             found += layer.leaves()
         return found
+
+    def _inside(
+        self, graph: _plan.Graph, inputs: list[_plan.Ref], training: bool | None
+    ) -> list[_plan.Ref]:
+        made = inputs
+        for layer in self._layers:
+            made = layer.trace(graph, (made[0],), {}, layer._output_count, training)
+        return made
+
+    def _arranged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return super()._arranged((args[0][0],) if _is_single(args) else args)
 
     # --- building ---------------------------------------------------------------------------
 
@@ -169,7 +180,7 @@ class Sequential(Model):
                 f"Received: input_shape={tuple(input_shape)}"
             )
 
-    def _prepare(self, shape: Any, dtype: Any = None) -> None:
+    def _prepare(self, shape: Any, dtype: Any = None, *more: Any) -> None:
         if not self._layers:
             raise ValueError(f"Model '{self.name}' has no layers: add some.")
         if self._input_layer is None:
@@ -199,13 +210,7 @@ class Sequential(Model):
             self._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype)
             source = self._input_layer
             assert source is not None  # building made it
-        shape = source.fit(array.shape, self.name)
-        kind = np.dtype(source.compute_dtype if "float" in source.dtype else source.dtype)
-        if array.dtype.kind == "c" and kind.kind != "c":
-            raise TypeError(f"Model '{self.name}' takes {kind}. Received: {array.dtype}")
-        if array.dtype != kind:
-            array = array.astype(kind)
-        return array if shape == array.shape else array.reshape(shape)
+        return self._fit_input(source, array)
 
     # --- shapes -----------------------------------------------------------------------------
 
@@ -307,10 +312,15 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers without the checks and casts around a call."""
-        leaves = Sequential.leaves(self)
-        program = _plan.Program(leaves, training=bool(training), precision=self._precision)
-        y, mask = program(np.ascontiguousarray(inputs), mask)
-        return _plan.KerasArray.attach(y, mask)
+        graph = _plan.Graph()
+        graph.end(Sequential._inside(self, graph, list(graph.inputs), None))
+        program = _plan.Program(graph, training=bool(training), precision=self._precision)
+        return _plan.KerasArray.attach(*program.one(np.ascontiguousarray(inputs), mask))
+
+
+def _is_single(args: tuple[Any, ...]) -> bool:
+    """Whether the only argument is a list of one."""
+    return len(args) == 1 and isinstance(args[0], (list, tuple)) and len(args[0]) == 1
 
 
 def _declared_shape(layer: Layer) -> Shape | None:

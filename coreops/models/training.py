@@ -115,7 +115,7 @@ class Trainer(Judge):
         validates = _validation_times(validation_freq)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split(
-                x, y, sample_weight, validation_split, "fit"
+                x, y, sample_weight, validation_split, self._options("fit")
             )
         feed = self._feed_of(
             "fit", x, y, sample_weight, batch_size, steps_per_epoch,
@@ -173,14 +173,15 @@ class Trainer(Judge):
     def _run_epoch(
         self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> None:
-        fits: Any = None  # shape and type of samples that the model takes as they are
+        fits: Any = None  # shapes and types of samples that the model takes as they are
         for x, y, weight in self._hooked("train", feed, callbacks, compiled):
-            if (x.shape[1:], x.dtype) != fits:
-                given, x = x, self._adapt(x)
-                fits = (x.shape[1:], x.dtype) if x is given else None
-            loss, y_pred = step(x, y, weight)
+            kinds = [(a.shape[1:], a.dtype) for a in x]
+            if kinds != fits:
+                given, x = x, self._adapt_all(x)
+                fits = kinds if all(a is b for a, b in zip(x, given, strict=True)) else None
+            loss, losses, y_pred = step(x, y, weight)
             compiled.meet(y, y_pred)
-            compiled.update(loss, y, y_pred, weight, step.mask)
+            compiled.update(loss, losses, y, y_pred, weight, step.masks)
 
     # --- evaluate ---------------------------------------------------------------------------
 
@@ -240,9 +241,9 @@ class Trainer(Judge):
         self._must_learn("train_on_batch")
         compiled.reset()
         step = self._training_step()
-        loss, y_pred = step(self._adapt(x), y, weight)
+        loss, losses, y_pred = step(self._adapt_all(x), y, weight)
         compiled.meet(y, y_pred)
-        compiled.update(loss, y, y_pred, weight, step.mask)
+        compiled.update(loss, losses, y, y_pred, weight, step.masks)
         logs = compiled.results()
         return logs if return_dict else compiled.in_order(logs)
 
@@ -267,7 +268,7 @@ class Trainer(Judge):
         return {
             "epoch": epoch + self._feed.epoch_is_done,
             "place": list(place),
-            "counted": self._compilation.counted() if place[2] else [0.0, 0, []],
+            "counted": self._compilation.counted() if place[2] else [[0.0], 0, []],
             "seed": self._feed.source.seed,
             "streams": [[stream.seed, stream.call] for stream in self._streams()],
         }

@@ -12,9 +12,9 @@ from typing import Any
 
 from .. import _dtypes
 from ..layers import Layer
-from ..models import Model, Sequential
+from ..models import Functional, Model, Sequential
+from ..models.graph_config import MAX_CALLS, Described, describe
 from . import objects, registry
-from .chain import as_sequential, is_functional
 from .errors import ModelFileError, shorten, shorten_text
 from .paths import ClassCounter
 
@@ -30,14 +30,24 @@ _LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
 
 
 class Draft:
-    """A Sequential to be: its config and its parts, which are layers or further drafts."""
+    """A model to be: its config and its parts, which are layers or further drafts. described: the graph
+    of a functional model, whose parts then have names."""
 
-    def __init__(self, entry: dict[str, Any], cls: type[Sequential]) -> None:
+    def __init__(self, entry: dict[str, Any], cls: Any, described: Described | None) -> None:
         self.cls = cls
         self.config: dict[str, Any] = entry["config"]
-        self.file_class: str = entry.get("file_class", "Sequential")
         self.build_shape = self.config.get("build_input_shape")
+        self.described = described
+        self.names: list[Any] = []
         self.parts: list[Any] = []
+
+    def calls(self) -> int:
+        """Return the number of calls that a call of the model is made of."""
+        sizes = [part.calls() if isinstance(part, Draft) else 1 for part in self.parts]
+        if self.described is None:
+            return sum(sizes)
+        size = dict(zip(self.names, sizes, strict=True))
+        return sum(size.get(name, 1) for name, _, _, _ in self.described.calls)
 
 
 class Drafter:
@@ -61,10 +71,12 @@ class Drafter:
         """
         _check_counts(entry)
         draft = self.part(entry, "")
+        if isinstance(draft, Draft) and not self.problems and draft.calls() > MAX_CALLS:
+            raise ModelFileError(f"a call of the model is made of more than {MAX_CALLS:,} calls.")
         if not self.problems and not isinstance(draft, (Draft, Model)):
             self.problems.append(
                 f"{_title(entry)} is not a model that is loaded here: a Sequential, a functional "
-                "model in which each layer follows the one before, or a class in custom_objects"
+                "model, or a class in custom_objects"
             )
         if self.problems:
             raise ModelFileError(
@@ -79,26 +91,49 @@ class Drafter:
             self.problems.append(f"{shorten(entry, 80)}: {fault}")
             return None
         cls: Any = Sequential
-        if is_functional(entry):
-            entry, faults = as_sequential(entry)
-            self.problems += faults
+        described = None
+        if _is_functional(entry):
+            cls = Functional
         elif not _is_sequential(entry):
             cls = _layer_class(entry, self.custom)
-            if not _is_read_like_sequential(cls):
+            if not _is_read_like(cls, Sequential) and not _is_read_like(cls, Functional):
                 return self.leaf(entry, path)
-        draft = Draft(entry, cls)
-        counter = ClassCounter()
-        prefix = f"{path}/layers" if path else "layers"
         layers = entry["config"].get("layers")
         if not isinstance(layers, list):
             self.problems.append(f"{_title(entry)}: `layers` is not a list")
             return None
+        if issubclass(cls, Functional):
+            described = self.graph(entry, layers)
+            if described is None:
+                return None
+        draft = Draft(entry, cls, described)
+        counter = ClassCounter()
+        prefix = f"{path}/layers" if path else "layers"
         for inner in layers:
             name = inner.get("class_name") if isinstance(inner, dict) else None
             name = name if isinstance(name, str) else "?"
+            if described is not None:
+                own_name = inner.get("name", inner["config"].get("name"))
+                if own_name in described.dropped:
+                    continue
+                draft.names.append(own_name)
+                name = "Functional" if _is_functional(inner) else name
+                inner = {key: inner[key] for key in inner.keys() - {"inbound_nodes", "name"}}
             inner_path = f"{prefix}/{counter.next(name)}" if name != "InputLayer" else prefix
             draft.parts.append(self.part(inner, inner_path))
         return draft
+
+    def graph(self, entry: dict[str, Any], layers: list[Any]) -> Described | None:
+        """Return the graph of a functional model, or None after noting what is wrong with it."""
+        faults = [f"{shorten(x, 80)}: {fault}" for x in layers if (fault := _malformed(x))]
+        self.problems += faults
+        if faults:
+            return None
+        try:
+            return describe(entry["config"])
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            self.problems.append(f"{_title(entry)}: no graph: {shorten_text(error)}")
+            return None
 
     def leaf(self, entry: dict[str, Any], path: str) -> Any:
         """Return one layer, or None after noting everything that is wrong with it."""
@@ -229,12 +264,21 @@ def _is_sequential(entry: dict[str, Any]) -> bool:
     )
 
 
-def _is_read_like_sequential(cls: type | None) -> bool:
-    """Whether a class is a Sequential of the caller's that leaves reading to ours."""
+def _is_functional(entry: dict[str, Any]) -> bool:
+    """Whether a serialised layer is a functional model of Keras."""
+    return (
+        entry["class_name"] in ("Functional", "Model")
+        and str(entry.get("module", "keras")).startswith("keras")
+        and "input_layers" in entry["config"]
+    )
+
+
+def _is_read_like(cls: Any, base: Any) -> bool:
+    """Whether a class is a model of the caller's that leaves reading to that base class of ours."""
     return (
         cls is not None
-        and issubclass(cls, Sequential)
-        and cls.from_config.__func__ is Sequential.from_config.__func__  # type: ignore[attr-defined]
+        and issubclass(cls, base)
+        and cls.from_config.__func__ is base.from_config.__func__
     )
 
 

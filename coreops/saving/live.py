@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..models import Sequential
+    from ..models import Model
 
 _MODELS = ("Sequential", "Functional")
 
 
-def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
+def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """Return the coreops twin of a live Keras 3 model, with a copy of its weights.
 
     Args:
-        model: a `keras.Sequential`, or a functional `keras.Model` in which each layer simply
-            follows the one before. The functions of its `Lambda` layers are taken over as they
+        model: a `keras.Sequential`, or a functional `keras.Model`. The functions of its `Lambda` layers are taken over as they
             are: they will be called with NumPy arrays.
         custom_objects: dictionary name -> class or function for layers of your own.
 
     Returns:
-        A `Sequential`. As in Keras, a mask that reaches a layer which cannot take it is dropped
+        The model. As in Keras, a mask that reaches a layer which cannot take it is dropped
         with a warning.
 
     Raises:

@@ -11,9 +11,9 @@ from typing import Any
 
 from .._names import to_snake_case
 from ..layers import Layer
-from ..models import Model, Sequential
+from ..models import Functional, Model, Sequential
 
-_OWN = {"_input_layer", "_layers", "_symbolic"}  # how a Sequential holds what `layers` gives
+_OWN = {"_input_layer", "_layers", "_symbolic"}  # how a model holds what `layers` gives
 
 
 class ClassCounter:
@@ -30,21 +30,18 @@ class ClassCounter:
         return f"{base}_{count}" if count else base
 
 
-def walk(layer: Any, path: str = "", *, as_read: bool = True) -> Iterator[tuple[str, Any]]:
+def walk(layer: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (path, layer) for a layer and every layer below it, each at its first path only.
 
     Args:
         layer: where to begin.
         path: its own path.
-        as_read: a model that was read from a functional one counts as such, as in the file that it
-            came from; otherwise as the Sequential that it is.
     """
-    return _Walk(as_read).layer(layer, path)
+    return _Walk().layer(layer, path)
 
 
 class _Walk:
-    def __init__(self, as_read: bool) -> None:
-        self.as_read = as_read
+    def __init__(self) -> None:
         self.seen: set[int] = set()
 
     def layer(self, layer: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -64,10 +61,7 @@ class _Walk:
         counter = ClassCounter()
         for part in container.values() if isinstance(container, dict) else container:
             if isinstance(part, Layer):
-                name = type(part).__name__
-                if self.as_read:
-                    name = getattr(part, "_file_class", None) or name
-                yield from self.layer(part, f"{path}/{counter.next(name)}")
+                yield from self.layer(part, f"{path}/{counter.next(type(part).__name__)}")
             elif isinstance(part, (list, tuple, dict)):
                 yield from self.container(part, f"{path}/{counter.next('container')}")
 
@@ -77,7 +71,7 @@ def _held(layer: Any) -> list[tuple[str, Any]]:
     held = {name: value for name, value in layer._holders.items() if name not in _OWN}
     if isinstance(layer, Model):
         held["layers"] = layer.layers
-    first = "layers" if isinstance(layer, Sequential) else None
+    first = "layers" if isinstance(layer, (Functional, Sequential)) else None
     return sorted(held.items(), key=lambda item: (item[0] != first, _rank(item[0])))
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .._symbolic import as_shape
-from ..models import Model, Sequential
+from .._symbolic import KerasTensor, as_shape
+from ..models import Model
+from ..models.graph_config import connect
 from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
@@ -55,21 +56,32 @@ def rebuild(
     return model
 
 
-def _assemble(draft: Draft) -> Sequential:
-    """Return the Sequential of a draft; adding layers after an Input builds them."""
+def _assemble(draft: Draft) -> Model:
+    """Return the model of a draft; adding layers after an Input, or calling them, builds them."""
     parts = [_assemble(part) if isinstance(part, Draft) else part for part in draft.parts]
-    model = draft.cls(name=draft.config.get("name"))
-    model._mask_policy = "warn"  # as where it comes from
-    if draft.file_class != "Sequential":
-        model.__dict__["_file_class"] = draft.file_class
+    name = draft.config.get("name")
+    if draft.described is not None:
+        layers = dict(zip(draft.names, parts, strict=True))
+        graph: Any = connect(draft.cls, draft.described, layers, name, _check_outputs)
+        graph._mask_policy = "warn"  # as where it comes from
+        if draft.config.get("trainable", True) is False:
+            graph._trainable = False
+        return graph
+    model = draft.cls(name=name)
+    model._mask_policy = "warn"
     for part in parts:
         model.add(part)
-        _check_size(model, part)
+        _check_size(part, getattr(part, "batch_shape", None) or getattr(model, "output_shape", ()))
     if draft.build_shape is not None and not model.built and parts:
         model.build(tuple(draft.build_shape))
     if draft.config.get("trainable", True) is False:
         model.trainable = False
     return model
+
+
+def _check_outputs(layer: Any, outputs: list[KerasTensor]) -> None:
+    for output in outputs:
+        _check_size(layer, output.shape)
 
 
 def _build(model: Model, entry: dict[str, Any]) -> Model:
@@ -91,9 +103,8 @@ def _build(model: Model, entry: dict[str, Any]) -> Model:
     return model
 
 
-def _check_size(model: Any, part: Any) -> None:
+def _check_size(part: Any, shape: Any) -> None:
     """Refuse a layer whose output for one sample is beyond reason; no weight stands for it."""
-    shape: Any = getattr(part, "batch_shape", None) or getattr(model, "output_shape", ())
     if math.prod(size for size in shape[1:] if size is not None) > MAX_SAMPLE_VALUES:
         raise ModelFileError(
             f"layer {part.name!r} would give {shape[1:]} for each sample, more than "

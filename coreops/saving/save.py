@@ -98,7 +98,7 @@ def save_model(
     members: dict[str, bytes | memoryview] = {
         "metadata.json": json.dumps(metadata).encode(),
         "config.json": json.dumps(config).encode(),
-        "model.weights.h5": weights_file(model, include_optimizer, as_read=False),
+        "model.weights.h5": weights_file(model, include_optimizer),
     }
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, member in members.items():
@@ -131,20 +131,17 @@ def _write(path: Path, data: memoryview) -> None:
         file.write(data)
 
 
-def weights_file(
-    model: Model, include_optimizer: bool = True, *, as_read: bool = True
-) -> memoryview:
+def weights_file(model: Model, include_optimizer: bool = True) -> memoryview:
     """Return an HDF5 file with the variables of a model, its layers and its optimizers.
 
     Args:
         model: the model.
         include_optimizer: whether the variables of the optimizer, and of those that models inside
             were compiled with, are among them.
-        as_read: as in `paths.walk`.
     """
     buffer = io.BytesIO()
     with need_h5py("Writing").File(buffer, "w") as file:
-        for path, layer in walk(model, as_read=as_read):
+        for path, layer in walk(model):
             variables = layer._stored_variables
             values = {str(index): variable.value for index, variable in enumerate(variables)}
             _add_group(file, path, layer.name, values)

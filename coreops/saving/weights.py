@@ -86,15 +86,6 @@ def _in_order(path: str, numbered: dict[int, Stored]) -> list[Stored]:
 # --- weights into a model ---------------------------------------------------------------------
 
 
-def _places(model: Any, groups: Groups) -> list[tuple[str, Any]]:
-    """Return (path, layer) of every layer, as the file that the model came from has them, unless
-    this one is a later file of the same model."""
-    places = list(walk(model))
-    later = list(walk(model, as_read=False))
-    weighted = {path for path, layer in later if layer._stored_variables}
-    return later if later != places and weighted <= groups.keys() else places
-
-
 def _other_kind(variable: Any, stored: Stored) -> bool:
     """Whether one of them holds quantized weights and the other does not."""
     return (variable.dtype == "int8") != (stored.dtype == np.int8)
@@ -115,7 +106,7 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
     """
     fitting: list[tuple[Any, Stored]] = []
     problems = []
-    places = _places(model, groups)
+    places = list(walk(model))
     tops = {"layers", *(path.partition("/")[0] for path, _ in places if path)}
     unused = {path for path, stored in groups.items() if stored and path.partition("/")[0] in tops}
     for path, layer in places:

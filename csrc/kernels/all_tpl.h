@@ -12,6 +12,7 @@
 #include "grad_tpl.h"
 #include "loss_tpl.h"
 #include "masking_tpl.h"
+#include "merge_tpl.h"
 #include "normalize_tpl.h"
 #include "peak_tpl.h"
 #include "qgemm_tpl.h"

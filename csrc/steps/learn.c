@@ -90,10 +90,9 @@ int co_plan_loss(co_plan *plan, int x, co_loss how, ptrdiff_t positions, ptrdiff
     co_step step = co_step_of(&loss, x, positions);
     step.u.loss.loss = how;
     step.u.loss.n = n;
-    step.in[1] = co_plan_buffer(plan, sparse ? positions : size, sparse ? 4 : plan->item_bytes,
-                                CO_BUFFER_TARGET);
-    step.in[2] = co_plan_buffer(plan, positions, plan->item_bytes, CO_BUFFER_WEIGHT);
-    step.out[1] = co_plan_buffer(plan, positions, plan->item_bytes, CO_BUFFER_LOSS);
+    step.in[1] = co_plan_more(plan, sparse ? positions : size, sparse ? 4 : plan->item_bytes);
+    step.in[2] = co_plan_more(plan, positions, plan->item_bytes);
+    step.out[1] = co_plan_more(plan, positions, plan->item_bytes);
     if (step.in[1] < 0 || step.in[2] < 0 || step.out[1] < 0) return CO_NO_MEMORY;
     return co_plan_append(plan, step, size);
 }

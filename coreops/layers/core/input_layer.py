@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ... import _legacy, config
-from ..._symbolic import KerasTensor, Shape, as_shape
+from ..._symbolic import KerasTensor, Node, Shape, as_shape
 from ..layer import Layer
 
 _Size = TypeVar("_Size", bound=int | None)
@@ -79,7 +79,8 @@ class InputLayer(Layer):
         self.integer_input = "cast" if self._input_dtype in _FLOATS else "keep"
         self.optional = bool(optional)
         self.supports_masking = True
-        self.output = KerasTensor(self.batch_shape, self._input_dtype, self.name, origin=self)
+        self.output = KerasTensor(self.batch_shape, self._input_dtype, self.name)
+        Node(self, (), {}, self.output)
 
     @property
     def dtype(self) -> str:

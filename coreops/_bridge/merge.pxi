@@ -1,0 +1,47 @@
+# Steps of several operands, and their kernels on arrays.
+
+MERGES = {
+    "add": CO_MERGE_ADD,
+    "subtract": CO_MERGE_SUBTRACT,
+    "multiply": CO_MERGE_MULTIPLY,
+    "maximum": CO_MERGE_MAXIMUM,
+    "minimum": CO_MERGE_MINIMUM,
+}
+cdef enum:
+    MOST_JOINED = 8  # values that one step concatenates
+
+
+def plan_merge(Plan plan not None, str how, int x, int y):
+    """x and y, of one size, element by element; how: one of MERGES."""
+    plan._building(True)
+    return plan._check(co_plan_merge(plan._c, x, y, MERGES[how]))
+
+
+def plan_scale(Plan plan not None, int x, double factor):
+    """factor * x"""
+    plan._building(True)
+    return plan._check(co_plan_scale(plan._c, x, factor))
+
+
+def plan_either(Plan plan not None, int x, int y):
+    """The mask that is True where one of two masks is."""
+    plan._building(False)
+    return plan._check(co_plan_either(plan._c, x, y))
+
+
+def plan_concatenate(Plan plan not None, list values, ptrdiff_t positions):
+    """Values or masks, each as (positions, its own n): of each position, those of all."""
+    plan._building(False)
+    cdef int some[MOST_JOINED]
+    cdef int i
+    while len(values) > MOST_JOINED:
+        values = [plan_concatenate(plan, values[:MOST_JOINED], positions), *values[MOST_JOINED:]]
+    for i in range(len(values)):
+        some[i] = values[i]
+    return plan._check(co_plan_concatenate(plan._c, len(values), some, positions))
+
+
+def plan_products(Plan plan not None, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k):
+    """x (m, k) times the transpose of y (n, k), for each sample."""
+    plan._building(True)
+    return plan._check(co_plan_products(plan._c, x, y, m, n, k))

@@ -1,0 +1,92 @@
+"""Steps of several operands, as merge layers describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from .. import _kernels
+from .flow import Flow, Mask, Value, _prod
+
+
+def merge(flow: Flow, how: str, values: Sequence[Value]) -> Value:
+    """The values, of shapes that broadcast, folded element by element from the left. how: "add",
+    "subtract", "multiply", "maximum", "minimum" or "average". Without a mask."""
+    rank = max(len(x.shape) for x in values)
+    shapes = [(1,) * (rank - len(x.shape)) + x.shape for x in values]
+    step = "add" if how == "average" else how
+    result, shape = values[0], shapes[0]
+    for x, other in zip(values[1:], shapes[1:], strict=True):
+        full = tuple(b if a == 1 else a for a, b in zip(shape, other, strict=True))
+        result = stretch(flow, result._replace(shape=shape), full)
+        x = stretch(flow, x._replace(shape=other), full)
+        result = result._replace(id=_kernels.plan_merge(flow.plan, step, result.id, x.id))
+        shape = full
+    if how == "average":
+        result = result._replace(id=_kernels.plan_scale(flow.plan, result.id, 1 / len(values)))
+    return result._replace(shape=shape, mask=None)
+
+
+def stretch(flow: Flow, x: Value, shape: tuple[int, ...]) -> Value:
+    """x with its axes of size 1 as long as those of a shape of as many axes."""
+    made = x.shape
+    for axis, (size, wanted) in enumerate(zip(x.shape, shape, strict=True)):
+        if size != wanted:
+            inner = _prod(made[axis + 1 :])
+            x = x._replace(id=flow.plan.repeat(x.id, inner, wanted))
+            made = (*made[:axis], wanted, *made[axis + 1 :])
+    return x._replace(shape=made)
+
+
+def either(flow: Flow, masks: Sequence[Mask]) -> Mask:
+    """The mask that is True where one of several of one shape is."""
+    first = masks[0]
+    if all(mask == first for mask in masks):
+        return first
+    ids = [flow.mask_value(mask) for mask in masks]
+    made = reduce(lambda x, y: _kernels.plan_either(flow.plan, x, y), ids)
+    return Mask(made, first.shape, flow.layer)
+
+
+def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
+    """The values one after the other along an axis of a sample, from 0. Without a mask."""
+    first = values[0]
+    shape = list(first.shape)
+    shape[axis] = sum(x.shape[axis] for x in values)
+    if len(values) == 1 or not _prod(shape):
+        return (
+            first._replace(shape=tuple(shape), mask=None)
+            if len(values) == 1
+            else _empty(flow, values, tuple(shape))
+        )
+    ids = [x.id for x in values if x.size]
+    made = _kernels.plan_concatenate(flow.plan, ids, _prod(shape[:axis]))
+    return first._replace(id=made, shape=tuple(shape), mask=None)
+
+
+def _empty(flow: Flow, values: Sequence[Value], shape: tuple[int, ...]) -> Value:
+    return next(x for x in values if not x.size)._replace(shape=shape, mask=None)
+
+
+def concatenated_masks(flow: Flow, masks: Sequence[Mask], axis: int) -> Mask:
+    """Masks one after the other along an axis of theirs."""
+    shape = list(masks[0].shape)
+    shape[axis] = sum(mask.shape[axis] for mask in masks)
+    ids = [flow.mask_value(mask) for mask in masks]
+    made = _kernels.plan_concatenate(flow.plan, ids, _prod(shape[:axis]))
+    return Mask(made, tuple(shape), flow.layer)
+
+
+def products(flow: Flow, x: Value, y: Value, axes: tuple[int, int]) -> Value:
+    """The sums of products over an axis of x and one of y, both of a sample, from 0."""
+    k = x.shape[axes[0]]
+    rows = tuple(n for i, n in enumerate(x.shape) if i != axes[0])
+    columns = tuple(n for i, n in enumerate(y.shape) if i != axes[1])
+    x, y = _last(flow, x, axes[0]), _last(flow, y, axes[1])
+    made = _kernels.plan_products(flow.plan, x.id, y.id, _prod(rows), _prod(columns), k)
+    return x._replace(id=made, shape=(*rows, *columns) or (1,), mask=None)
+
+
+def _last(flow: Flow, x: Value, axis: int) -> Value:
+    order = [i for i in range(len(x.shape)) if i != axis]
+    return flow._permute(x, [*order, axis])

@@ -1,0 +1,325 @@
+"""Functional models as configurations, in Keras' form, and back."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._symbolic import KerasTensor, leaves, map_structure
+
+if TYPE_CHECKING:
+    from ..layers import Layer
+    from .functional import Functional
+
+MAX_CALLS = 100_000  # in a model that a config describes, those in nested models included
+
+
+# --- to a configuration -------------------------------------------------------------------------
+
+
+def config_of(model: Functional) -> dict[str, Any]:
+    """Return the configuration of a functional model."""
+    from ..saving.objects import serialize_keras_object
+
+    own = {id(node) for node in model._topology.nodes}
+    numbers: dict[int, int] = {}  # of calls among those of their layer in this model
+    calls: dict[int, list[Any]] = {}
+    for layer in model._layers:
+        calls[id(layer)] = [node for node in layer._inbound_nodes if id(node) in own]
+        numbers.update((id(node), number) for number, node in enumerate(calls[id(layer)]))
+
+    def tensor(x: Any) -> Any:
+        if not isinstance(x, KerasTensor):
+            return serialize_keras_object(x)
+        assert x.node is not None
+        history = [x.node.layer.name, numbers[id(x.node)], x.index]
+        inner = {"shape": list(x.shape), "dtype": x.dtype, "keras_history": history}
+        return {"class_name": "__keras_tensor__", "config": inner}
+
+    def end(x: Any) -> list[Any]:
+        # Keras counts one call more of a functional model, which it was made by.
+        first = hasattr(x.node.layer, "_inputs_struct")
+        return [x.node.layer.name, numbers[id(x.node)] + first, x.index]
+
+    entries = []
+    for layer in model._layers:
+        entry = serialize_keras_object(layer)
+        entry["name"] = layer.name
+        entry["inbound_nodes"] = [
+            {"args": _listed(tensor, node.args), "kwargs": _listed(tensor, node.kwargs)}
+            for node in calls[id(layer)]
+            if node.inputs
+        ]
+        entries.append(entry)
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": entries,
+        "input_layers": map_structure(end, model._inputs_struct),
+        "output_layers": map_structure(end, model._outputs_struct),
+    }
+
+
+def _listed(fn: Callable[[Any], Any], value: Any) -> Any:
+    """fn of the leaves, with lists for tuples, as JSON has them; None stays."""
+    if isinstance(value, dict):
+        return {key: _listed(fn, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_listed(fn, item) for item in value]
+    return fn(value) if value is not None else None
+
+
+# --- from a configuration -----------------------------------------------------------------------
+
+
+class Source:
+    """An output of a layer's call, where a configuration has it."""
+
+    __slots__ = ("index", "layer", "node")
+
+    def __init__(self, layer: str, node: int, index: int) -> None:
+        self.layer, self.node, self.index = layer, node, index
+
+
+class Described(NamedTuple):
+    """What a configuration says of a graph. calls: (layer's name, number of its call, arguments,
+    keywords), each after those whose results it takes."""
+
+    calls: list[tuple[str, int, list[Any], dict[str, Any]]]
+    inputs: Any
+    outputs: Any
+    dropped: frozenset[str]  # layers that do nothing but make masks
+
+
+def describe(config: Mapping[str, Any]) -> Described:
+    """Return the graph in the configuration of a functional model, which may come from anywhere.
+
+    Raises:
+        ValueError: it describes no graph, or one with loops or too many calls.
+    """
+    entries: dict[str, Mapping[str, Any]] = {}
+    for entry in config["layers"]:
+        name = entry.get("name", entry["config"].get("name"))
+        if not isinstance(name, str) or name in entries:
+            raise ValueError(f"the name {name!r} is used twice, or is none")
+        entries[name] = entry
+    nested = {name for name, entry in entries.items() if "input_layers" in entry["config"]}
+    holders = {name for name, entry in entries.items() if "layers" in entry["config"]}
+    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]] = {}
+    for name, entry in entries.items():
+        nodes = entry.get("inbound_nodes") or []
+        if not isinstance(nodes, list) or len(calls) + len(nodes) > MAX_CALLS:
+            raise ValueError(f"layer {name!r}: no list of calls, or too many")
+        for number, node in enumerate(nodes):
+            calls[name, number] = _read_call(node, holders)
+    operations = {name for name, entry in entries.items() if _is_operation(entry)}
+    dropped = _mask_makers(calls, operations)
+    calls = {
+        key: (args, {k: v for k, v in kwargs.items() if k != "mask" or not leaves(v)})
+        for key, (args, kwargs) in calls.items()
+        if key[0] not in dropped
+    }
+    ends = {key: _read_ends(config[key], nested) for key in ("input_layers", "output_layers")}
+    sources = {name for name, entry in entries.items() if entry["class_name"] == "InputLayer"}
+    order = _in_order(calls, sources, list(entries))
+    return Described(order, ends["input_layers"], ends["output_layers"], frozenset(dropped))
+
+
+def _is_operation(entry: Mapping[str, Any]) -> bool:
+    return str(entry.get("module")).startswith("keras.src.ops.")
+
+
+def _read_call(node: Any, holders: set[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of a call, with Sources in them."""
+    if isinstance(node, dict):
+        args, kwargs = node.get("args", []), node.get("kwargs", {})
+        if not isinstance(args, (list, tuple)) or not isinstance(kwargs, dict):
+            raise ValueError(f"a call without arguments: {str(node)[:80]}")
+        return _sources_in(list(args)), _sources_in(kwargs)
+    if not isinstance(node, list) or not node:
+        raise ValueError(f"not a call: {str(node)[:80]}")
+    found, kwargs = [], {}
+    for item in node:  # Keras 2: [layer, number of its call, output, keywords] for each array
+        if not isinstance(item, list) or not 3 <= len(item) <= 4:
+            raise ValueError(f"not a call: {str(node)[:80]}")
+        source = _source(item[:3])
+        source.node -= source.layer in holders and source.node > 0
+        found.append(source)
+        if len(item) == 4 and isinstance(item[3], dict):
+            kwargs = {key: value for key, value in item[3].items() if value is not None}
+    return [found[0] if len(found) == 1 else found], kwargs
+
+
+def _sources_in(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_sources_in(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class_name") == "__keras_tensor__":
+        inner = value.get("config")
+        return _source(inner.get("keras_history") if isinstance(inner, dict) else None)
+    if "class_name" in value:
+        from ..saving.objects import SPECIAL, deserialize_keras_object
+
+        if value["class_name"] not in SPECIAL:
+            raise ValueError(f"an argument of the kind {str(value['class_name'])[:60]!r}")
+        return deserialize_keras_object(value)
+    return {key: _sources_in(item) for key, item in value.items()}
+
+
+def _source(history: Any) -> Source:
+    if (
+        isinstance(history, (list, tuple))
+        and len(history) == 3
+        and isinstance(history[0], str)
+        and all(type(number) is int and number >= 0 for number in history[1:])
+    ):
+        return Source(*history)
+    raise ValueError(f"not an output of a layer: {str(history)[:80]}")
+
+
+def _read_ends(value: Any, nested: set[str]) -> Any:
+    """Return the structure of inputs or outputs, with Sources."""
+    if isinstance(value, (list, tuple)):
+        if len(value) == 3 and isinstance(value[0], str):
+            source = _source(value)
+            source.node -= source.layer in nested and source.node > 0
+            return source
+        return [_read_ends(item, nested) for item in value]
+    if isinstance(value, dict):
+        return {key: _read_ends(item, nested) for key, item in value.items()}
+    raise ValueError(f"not an input or output: {str(value)[:80]}")
+
+
+def _mask_makers(
+    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]], operations: set[str]
+) -> set[str]:
+    """Return the operations that make nothing but masks for layers: ours find them by themselves."""
+    makers = set(operations)
+    while True:
+        used = {
+            source.layer
+            for (name, _), (args, kwargs) in calls.items()
+            if name not in makers
+            for key, value in (("", args), *kwargs.items())
+            if key != "mask"
+            for source in _all_sources(value)
+        }
+        wrong = makers & used
+        if not wrong:
+            return makers
+        makers -= wrong
+
+
+def _all_sources(value: Any) -> list[Source]:
+    return [source for source in leaves(value) if isinstance(source, Source)]
+
+
+def _in_order(
+    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]],
+    sources: set[str],
+    names: list[str],
+) -> list[tuple[str, int, list[Any], dict[str, Any]]]:
+    """Return the calls, each after those whose results it takes.
+
+    Raises:
+        ValueError: a call takes the results of itself, or of none.
+    """
+    rank = {name: number for number, name in enumerate(names)}
+    waiting: dict[tuple[str, int], int] = {}
+    readers: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for key, (args, kwargs) in calls.items():
+        needed = {(s.layer, s.node) for s in _all_sources([args, kwargs])}
+        needed = {source for source in needed if source[0] not in sources}
+        if key[1]:
+            needed.add((key[0], key[1] - 1))  # the calls of a layer keep their order
+        waiting[key] = len(needed)
+        for source in needed:
+            readers.setdefault(source, []).append(key)
+    ready = [(rank[key[0]], key[1], key) for key, count in waiting.items() if not count]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        _, _, key = heapq.heappop(ready)
+        order.append((*key, *calls[key]))
+        for reader in readers.get(key, ()):
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heapq.heappush(ready, (rank[reader[0]], reader[1], reader))
+    if len(order) < len(calls):
+        left = sorted({key[0] for key, count in waiting.items() if count})
+        raise ValueError(f"loops, or calls on what nothing makes, at the layers {left[:10]}")
+    return order
+
+
+def connect(
+    cls: type[Functional],
+    described: Described,
+    layers: Mapping[str, Layer],
+    name: Any,
+    check: Callable[[Layer, list[KerasTensor]], None] | None = None,
+) -> Functional:
+    """Call the layers as a configuration says, which builds them; return the model.
+
+    Args:
+        cls: class of the model.
+        described: what the configuration says.
+        layers: the layers by name.
+        name: name of the model.
+        check: called with each layer and what a call of it gave.
+
+    Raises:
+        ValueError: a call on what is not there; whatever the layers raise.
+    """
+    known: dict[tuple[str, int], list[KerasTensor]] = {
+        (key, 0): leaves(layer.output)
+        for key, layer in layers.items()
+        if hasattr(layer, "batch_shape")
+    }
+
+    def find(value: Any) -> Any:
+        if not isinstance(value, Source):
+            return value
+        outputs = known.get((value.layer, value.node), [])
+        if value.index >= len(outputs):
+            raise ValueError(
+                f"there is no output {value.index} of call {value.node} of layer {value.layer!r}"
+            )
+        return outputs[value.index]
+
+    for key, number, args, kwargs in described.calls:
+        layer = layers[key]
+        args, kwargs = map_structure(find, (args, kwargs))
+        made = layer(*args, **{key: x for key, x in kwargs.items() if x is not None})
+        known[key, number] = leaves(made)
+        if check is not None:
+            check(layer, known[key, number])
+    inputs, outputs = (map_structure(find, end) for end in (described.inputs, described.outputs))
+    return cls(inputs=inputs, outputs=outputs, name=name)
+
+
+def from_config(
+    cls: type[Functional], config: dict[str, Any], custom_objects: Mapping[str, Any] | None
+) -> Functional:
+    """Return a new model with a configuration that `config_of` gave, or Keras."""
+    from ..layers import deserialize
+
+    if not {"layers", "input_layers", "output_layers"} <= config.keys():
+        raise ValueError(
+            "A functional model's config needs the keys 'layers', 'input_layers' and "
+            f"'output_layers'. Received: {sorted(config)}"
+        )
+    described = describe(config)
+    layers = {
+        entry.get("name", entry["config"].get("name")): deserialize(
+            {key: entry[key] for key in entry.keys() - {"name", "inbound_nodes", "build_config"}},
+            custom_objects,
+        )
+        for entry in config["layers"]
+        if entry.get("name", entry["config"].get("name")) not in described.dropped
+    }
+    model = connect(cls, described, layers, config.get("name"))
+    if config.get("trainable") is False:
+        model.trainable = False
+    return model

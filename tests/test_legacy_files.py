@@ -10,7 +10,7 @@ import pytest
 from keras_cases import FILES, h5py, refuse  # noqa: F401 - fixture
 
 import coreops
-from coreops.saving import load_model, load_weights, registry
+from coreops.saving import load_model, load_weights
 from coreops.saving.errors import ModelFileError
 from coreops.saving.hdf5 import Stored
 from coreops.saving.legacy_config import modern_model
@@ -22,7 +22,6 @@ with zipfile.ZipFile(FILES.parent / "legacy_files.zip") as archive:
     MEMBERS = {name: archive.read(name) for name in archive.namelist()}
 RECORDS = np.load(io.BytesIO(MEMBERS["expected.npz"]))
 NAMES = sorted({key.partition("/")[0] for key in RECORDS.files})
-GRAPHS = {"branches", "shared", "initial_state", "model_in_model"}
 
 
 def square(x):
@@ -32,28 +31,6 @@ def square(x):
 def arrays(name, kind):
     """The inputs (x) or outputs (y) of a case."""
     return [RECORDS[key] for key in sorted(RECORDS.files) if key.startswith(f"{name}/{kind}")]
-
-
-def missing(config):
-    """Layers of a config that coreops does not have."""
-    if isinstance(config, list):
-        return {name for part in config for name in missing(part)}
-    if not isinstance(config, dict):
-        return set()
-    found = {name for part in config.values() for name in missing(part)}
-    name = config.get("class_name")
-    if (
-        "config" in config
-        and isinstance(config["config"], dict)
-        and "trainable" in config["config"]
-    ):
-        found |= {name} - registry.known("layers").keys() - {"Functional", "Sequential"}
-    return found
-
-
-def config_of(name):
-    with zipfile.ZipFile(io.BytesIO(MEMBERS[f"{name}.keras"])) as archive:
-        return json.loads(archive.read("config.json"))
 
 
 def member(tmp_path, name):
@@ -77,21 +54,12 @@ def assert_equal_outputs(model, name):
         np.testing.assert_allclose(output, y, rtol=bound, atol=bound * max(1, np.abs(y).max()))
 
 
-def skip_without_layers(name):
-    absent = missing(config_of(name))
-    if name in GRAPHS and not hasattr(coreops.layers, "Add"):
-        absent.add("graphs")
-    if absent:
-        pytest.skip(f"no {', '.join(sorted(absent))} yet")
-
-
 # --- Keras 2 --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
 @pytest.mark.parametrize("name", NAMES)
 def test_equals_keras_2(name, suffix, tmp_path):
-    skip_without_layers(name)
     model = load(member(tmp_path, f"{name}.{suffix}"))
     assert_equal_outputs(model, name)
 
@@ -99,7 +67,6 @@ def test_equals_keras_2(name, suffix, tmp_path):
 @pytest.mark.parametrize("name", ["dense", "nested", "lstm", "normalized", "branches"])
 @pytest.mark.parametrize("kind", ["h5", "weights-only.h5"])
 def test_load_weights(name, kind, tmp_path):
-    skip_without_layers(name)
     model = load(member(tmp_path, f"{name}.keras"), compile=False)
     for variable in model.weights:
         variable.assign(np.zeros(variable.shape))

@@ -39,7 +39,7 @@ class Flow:
         self.training = training
         self.plan = _kernels.Plan(dtype, shape, precision) if plan is None else plan
         self.layer = ""  # the name of the layer that is emitting
-        self.marks: list[tuple[str, int]] = []  # of layers that made values, and the last one
+        self.marks: list[tuple[str, int]] = []  # layers that made values, and how many there were
         self.rows: int | None = None  # of the arrays that it is made for, if there are any already
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""

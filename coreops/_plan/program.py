@@ -52,12 +52,13 @@ class Segment(NamedTuple):
     def steps(self) -> list[tuple[str, list[str], float]]:
         """Kind, layers and estimated nanoseconds of a sample, of each step. A step that took others
         in is that of several layers; a layer may have several, or none."""
+        names = [name for name, _ in self.flow.marks]
         rows: list[tuple[str, list[str], float]] = []
-        marks = list(self.flow.marks)
+        seen = 0  # layers
         for kind, value, ns in [] if self.plan is None else _kernels.plan_steps(self.plan):
-            ended = [name for name, last in marks if last <= value]
-            marks = marks[len(ended) :]
-            rows.append((kind, ended or [name for name, _ in marks[:1]], ns))
+            owner = sum(end <= value for _, end in self.flow.marks[:-1])
+            rows.append((kind, names[min(seen, owner) : owner + 1], ns))
+            seen = max(seen, owner + 1)
         return rows
 
     def is_stale(self) -> bool:

@@ -343,7 +343,7 @@ def test_rates(name, rng, rates):
 
 
 def test_old_spellings():
-    with pytest.warns(DeprecationWarning, match="old spelling"):
+    with pytest.warns(DeprecationWarning, match="old spelling|no effect"):
         layer = layers.LSTM(
             output_dim=3,
             init="uniform",

@@ -41,7 +41,7 @@ def masked_input(x, mask):
 def run(kind, x, kernel, r, *, biases=None, mask=None, acts=COMMON, sequences=True, **how):
     """x (batch, steps, f) through its product by the kernel and the cell; apart: the product is
     read by somebody else too, so that it does not join."""
-    dtype, (batch, steps, f), u = x.dtype, x.shape, len(r)
+    dtype, (_, steps, f), u = x.dtype, x.shape, len(r)
     apart = how.pop("apart", False)
     plan = _kernels.Plan(dtype, (steps, f))
     value, found = 0, -1

@@ -15,7 +15,7 @@ from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
 from .graph import Call, Graph, Ref, chain
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
-from .recurrent import Cell, Place, Run, ones, recurrent
+from .recurrent import Cell, Place, Run, ones, pick, recurrent
 
 __all__ = [
     "Call",
@@ -53,6 +53,7 @@ __all__ = [
     "masks_of",
     "observed",
     "ones",
+    "pick",
     "pool",
     "python_scope",
     "recurrent",

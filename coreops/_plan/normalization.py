@@ -62,7 +62,7 @@ def layer_norm(
 def embedding(flow: Flow, x: Value, table: Any, *, masked: bool) -> Value | None:
     """The rows of a Variable whose numbers x has. masked: the result has a mask, which is False
     where x is 0. None if x is no input of the plan: numbers are checked before a plan runs."""
-    if x.id != 0:
+    if not flow.is_input(x):
         return None
     array = flow.value_of(table)
     weight = flow.weight(table if flow.trains else array)
@@ -82,10 +82,10 @@ def gauss(
 
 def pool(flow: Flow, x: Value, kind: str, *, channels_first: bool) -> Value:
     """The "mean" or the "max" over all axes of a sample but that of the channels; the mean of the
-    steps that a mask of the plan's keeps."""
+    steps that a mask keeps."""
     shape, mask = x.shape, -1
-    if kind == "mean" and x.mask is not None and x.mask.id is not None:
-        mask = x.mask.id
+    if kind == "mean" and x.mask is not None:
+        mask = flow.mask_value(x.mask)
         if channels_first:
             x, shape, channels_first = flow._permute(x, (1, 0)), shape[::-1], False
     channels = shape[0] if channels_first else shape[-1]

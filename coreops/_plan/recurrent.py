@@ -96,3 +96,9 @@ def ones(flow: Flow, like: Value, shape: tuple[int, ...]) -> Value:
     size = int(np.prod(shape))
     made = _kernels.plan_fill(flow.plan, size, 1.0)
     return like._replace(id=made, shape=shape, mask=None)
+
+
+def pick(flow: Flow, values: list[Value], units: int) -> Value:
+    """Of values (steps, len(values) * units), the i-th units of the i-th."""
+    made = _kernels.plan_pick(flow.plan, [value.id for value in values], units)
+    return values[0]._replace(id=made)

@@ -10,7 +10,9 @@ from .. import _kernels, _plan, _tape
 from .._symbolic import leaves
 from .._variables import Variable
 from ..layers.running import _likeness
-from .chain import Chain, Known, Passed, Reshaped, remember
+from .chain import Chain
+from .parts import Passed, Reshaped, remember
+from .way import Known
 from .workspace import Workspace, aligned
 
 if TYPE_CHECKING:
@@ -151,8 +153,8 @@ def call_traced(
     inputs = [*given, *(leaf for _, leaf in recorded)]
     if len(found) > 1:
         raise NotImplementedError(
-            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a user's "
-            "function is not supported."
+            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a "
+            "user's function is not supported."
         )
     (ref,) = chain.graph.outputs
     y, mask = found[0]

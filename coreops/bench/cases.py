@@ -12,7 +12,7 @@ import numpy as np
 
 from .images import Conv, Depthwise, Flatten, Image, Pool, Shape, kernel_shape, shape_after
 
-Weights = list[tuple[np.ndarray, np.ndarray]]
+Weights = list[tuple[np.ndarray, ...]]
 
 
 class Adam(NamedTuple):
@@ -61,9 +61,24 @@ class Dropout:
     rate: float
 
 
+@dataclass(frozen=True)
+class LSTM:
+    """As Keras has it; steps that a Masking before it has found are skipped. Its weights are three:
+    the kernel, the recurrent kernel, the bias."""
+
+    units: int
+
+
 # A further kind of layer is one more class here, a branch in `Case.walk` and in exact.py, and a
 # method in those peers that have it; the others leave its cases out by themselves.
-Step = Dense | Activation | Permute | Masking | Dropout | Image
+Step = Dense | Activation | Permute | Masking | Dropout | LSTM | Image
+
+
+def _kernel_shape(step: Step, before: Shape) -> Shape | None:
+    """The shape of the one kernel of a step, None if it has none, or several."""
+    if isinstance(step, Dense):
+        return before[-1], step.units
+    return kernel_shape(step, before) if isinstance(step, Image) else None
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,8 @@ class Case:
                 shape = (*shape[:-1], step.units)
             elif isinstance(step, Permute):
                 shape = (shape[0], *(shape[d] for d in step.dims))
+            elif isinstance(step, LSTM):
+                shape = (shape[0], step.units)
             elif isinstance(step, Image):
                 shape = shape_after(step, shape)
             yield step, before, shape
@@ -105,9 +122,7 @@ class Case:
     def kernels(self) -> Iterator[tuple[Shape, int]]:
         """Yield the shape of each step's kernel, and how often each of its elements is used."""
         for step, before, after in self.walk():
-            if isinstance(step, Dense):
-                yield (before[-1], step.units), math.prod(before[:-1])
-            elif isinstance(step, Image) and (shape := kernel_shape(step, before)) is not None:
+            if (shape := _kernel_shape(step, before)) is not None:
                 yield shape, math.prod(after[:-1])
 
     @property
@@ -120,6 +135,9 @@ class Case:
         """Multiplications and additions of the products; nothing else is counted. In training
         each product has two more: for the gradients of its weights and of its input."""
         products = sum(2 * math.prod(shape) * times for shape, times in self.kernels())
+        for step, before, _ in self.walk():
+            if isinstance(step, LSTM):
+                products += 8 * math.prod(before[:2]) * (before[2] + step.units) * step.units
         return (3 if self.training else 1) * products
 
     @property
@@ -133,7 +151,11 @@ class Case:
     @property
     def weight_bytes(self) -> int:
         """The bytes of all kernels and biases in float32."""
-        return sum(4 * (math.prod(shape) + shape[-1]) for shape, _ in self.kernels())
+        reals = sum(math.prod(shape) + shape[-1] for shape, _ in self.kernels())
+        for step, before, _ in self.walk():
+            if isinstance(step, LSTM):
+                reals += (before[-1] + step.units + 1) * 4 * step.units
+        return 4 * reals
 
     @property
     def bytes(self) -> int:
@@ -163,12 +185,21 @@ class Case:
         x = rng.standard_normal(self.shape, dtype=np.float32)
         if any(isinstance(step, Masking) for step in self.steps):
             x[rng.random(self.shape[:-1]) < 0.3] = 0
-        weights = []
-        for shape, _ in self.kernels():
-            kernel = rng.standard_normal(shape, dtype=np.float32)
-            bias = rng.standard_normal(shape[-1], dtype=np.float32)
-            inputs = math.prod(shape[:2] if len(shape) == 3 else shape[:-1])
-            weights.append((kernel / np.float32(math.sqrt(inputs)), bias))
+
+        def matrix(k: int, n: int) -> np.ndarray:
+            return rng.standard_normal((k, n), dtype=np.float32) / np.float32(math.sqrt(k))
+
+        weights: Weights = []
+        for step, before, _ in self.walk():
+            if isinstance(step, LSTM):
+                kernel, recurrent = (matrix(k, 4 * step.units) for k in (before[-1], step.units))
+                bias = rng.standard_normal(4 * step.units, dtype=np.float32)
+                weights.append((kernel, recurrent, bias))
+            elif (shape := _kernel_shape(step, before)) is not None:
+                kernel = rng.standard_normal(shape, dtype=np.float32)
+                bias = rng.standard_normal(shape[-1], dtype=np.float32)
+                inputs = math.prod(shape[:2] if len(shape) == 3 else shape[:-1])
+                weights.append((kernel / np.float32(math.sqrt(inputs)), bias))
         return x, weights
 
 
@@ -204,6 +235,12 @@ def _permute(shape: Shape, dims: Shape) -> Case:
     order = "0" + "".join(map(str, dims))
     name = f"permute {'x'.join(map(str, shape))} to {order}"
     return Case(name, "permute", shape, (Permute(dims),))
+
+
+def _lstm(units: int, shape: Shape, *after: Step, masked: bool = False) -> Case:
+    steps = (*([Masking()] if masked else []), LSTM(units), *after)
+    mode = "masking, " if masked else ""
+    return Case(f"{mode}lstm {units} {'x'.join(map(str, shape))}", "lstm", shape, steps)
 
 
 def _one(group: str, name: str, shape: Shape, *steps: Step) -> Case:
@@ -275,6 +312,11 @@ def all_cases() -> list[Case]:
         Case(
             "masking, dense 32 tanh 256x50x16", "mlp", (256, 50, 16), (Masking(), Dense(32, "tanh"))
         ),
+        _lstm(32, (1, 20, 8), Dense(1), masked=True),
+        _lstm(64, (1, 50, 32)),
+        _lstm(64, (1, 50, 32), masked=True),
+        _lstm(128, (32, 100, 64)),
+        _lstm(128, (32, 100, 64), masked=True),
         *(
             _permute(shape, dims)
             for shape, dims in [

@@ -91,8 +91,8 @@ def pooled(step: Pool, x: np.ndarray) -> np.ndarray:
 
 
 def channels_first(
-    walk: Iterable[tuple[Any, Shape, Shape]], weights: list[tuple[np.ndarray, np.ndarray]]
-) -> list[tuple[np.ndarray, np.ndarray]]:
+    walk: Iterable[tuple[Any, Shape, Shape]], weights: list[tuple[np.ndarray, ...]]
+) -> list[tuple[np.ndarray, ...]]:
     """Return the weights for libraries whose images are (channels, height, width): kernels of
     convolutions as (filters, channels, height, width), and the rows of a product of what was
     flattened in its order."""

@@ -60,7 +60,7 @@ def write_tensors(file: BinaryIO, model: Any, config: dict[str, Any]) -> None:
         config: its serialised form.
     """
     arrays = {}
-    for path, layer in walk(model, as_read=False):
+    for path, layer in walk(model):
         for index, variable in enumerate(layer._stored_variables):
             arrays[f"{path}/vars/{index}".lstrip("/")] = variable.numpy()
     # The widest types first: each value is then at a multiple of its size.

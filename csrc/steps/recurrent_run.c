@@ -25,10 +25,15 @@ static ptrdiff_t piece_of(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) 
 
 /* A worker's scratch, in reals: lines for each part. */
 typedef struct layout {
-    ptrdiff_t h, c, r, r3, operands, z, none, all;
+    ptrdiff_t h, c, r, r3, operands, z, none, some_h, some_c, some_x, all;
 } layout;
 
-static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) {
+/* Of a row of what comes in at a step: x, or its product. */
+static ptrdiff_t width_of(const co_recurrent *own) {
+    return own->f < 0 ? own->gates * own->how.u : own->f;
+}
+
+static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int masked) {
     const ptrdiff_t u = own->how.u, gates = own->gates * u;
     layout lay = {0};
     lay.h = co_rnn_room(&lay.all, m * u);
@@ -38,12 +43,15 @@ static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) {
     lay.operands = co_rnn_room(&lay.all, own->apart ? m * own->parts * u : 0);
     lay.none = co_rnn_room(&lay.all, gates);
     lay.z = co_rnn_room(&lay.all, piece_of(own, m, item) * m * gates);
+    lay.some_h = co_rnn_room(&lay.all, masked ? m * u : 0);
+    lay.some_c = co_rnn_room(&lay.all, masked ? m * u : 0);
+    lay.some_x = co_rnn_room(&lay.all, masked ? m * width_of(own) : 0);
     return lay;
 }
 
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
     const ptrdiff_t item = job->plan->item_bytes;
-    return lay_out(step->u.own, units, item).all * item;
+    return lay_out(step->u.own, units, item, step->in[RNN_MASK] >= 0).all * item;
 }
 
 /* A block of m rows while time goes by. */
@@ -52,11 +60,13 @@ typedef struct block {
     const co_recurrent *own;
     const co_kernels *kernels;
     ptrdiff_t m, u, gates, steps, item; /* gates: all columns */
+    ptrdiff_t x_row, x_step;            /* distances in x: of rows, of steps of time */
     const char *x, *factors, *none;
     const uint8_t *mask;
     char *y, *keep, *before, *operands, *h, *c, *r, *r3, *z, *h_end, *c_end;
-    ptrdiff_t piece, from; /* steps whose products are in z, from this one on */
-    int started;           /* there is a state */
+    char *some_h, *some_c, *some_x; /* of the rows that a step does not skip */
+    ptrdiff_t piece, from;          /* steps whose products are in z, from this one on */
+    int started;                    /* there is a state */
 } block;
 
 static const co_act linear = {.kind = CO_ACT_LINEAR};
@@ -94,19 +104,19 @@ static co_rows inputs(block *b, ptrdiff_t s, ptrdiff_t last) {
     const ptrdiff_t t = co_rnn_time(own, s), m = b->m, gates = b->gates, f = own->f;
     const char *bias =
         b->step->form[RNN_BIASES] ? b->step->form[RNN_BIASES] : b->step->form[RNN_BIAS];
+    const co_rows x = rows(b, b->x, b->x_row, t * b->x_step);
     if (f < 0) {
-        const co_rows z = rows(b, b->x, b->steps * gates, t * gates);
-        if (!b->step->form[RNN_BIASES]) return z;
+        if (!b->step->form[RNN_BIASES]) return x;
         for (ptrdiff_t i = 0; i < m; i++) {
             char *to = b->z + i * gates * b->item;
-            memcpy(to, (char *)z.at + i * z.ld * b->item, (size_t)(gates * b->item));
+            memcpy(to, (char *)x.at + i * x.ld * b->item, (size_t)(gates * b->item));
             b->kernels->vadd(gates, bias, to);
         }
         return rows(b, b->z, gates, 0);
     }
-    if (b->piece == 1 && m > 1) {
-        b->kernels->gemm(m, gates, f, b->x + t * f * b->item, b->steps * f,
-                         b->step->form[RNN_KERNEL], bias, b->z, gates, &linear);
+    if (b->piece == 1) {
+        b->kernels->gemm(m, gates, f, x.at, x.ld, b->step->form[RNN_KERNEL], bias, b->z, gates,
+                         &linear);
         return rows(b, b->z, gates, 0);
     }
     if (s >= b->from + b->piece) {
@@ -194,6 +204,42 @@ static ptrdiff_t count_on(const block *b, ptrdiff_t s) {
     return count;
 }
 
+static void advance(block *b, co_cell_step *now, ptrdiff_t s, ptrdiff_t last) {
+    now->z = inputs(b, s, last);
+    products(b, now, co_rnn_time(b->own, s));
+    b->kernels->cell(b->m, b->u, &b->own->how.cell, now);
+}
+
+/* The same for those rows alone, `on` of them, that the mask does not skip. */
+static void advance_some(const block *all, ptrdiff_t s, ptrdiff_t on) {
+    const ptrdiff_t t = co_rnn_time(all->own, s), n = width_of(all->own);
+    const size_t state = (size_t)(all->u * all->item), row = (size_t)(n * all->item);
+    block b = *all;
+    co_cell_step now = {0};
+    b.m = on;
+    b.h = all->some_h;
+    b.c = all->some_c;
+    b.x = all->some_x;
+    b.x_row = n;
+    b.x_step = 0;
+    for (ptrdiff_t i = 0, k = 0; i < all->m; i++) {
+        if (!is_on(all, i, s)) continue;
+        memcpy(all->some_x + k * (ptrdiff_t)row,
+               all->x + (i * all->x_row + t * all->x_step) * all->item, row);
+        memcpy(b.h + k * (ptrdiff_t)state, all->h + i * (ptrdiff_t)state, state);
+        memcpy(b.c + k * (ptrdiff_t)state, all->c + i * (ptrdiff_t)state, state);
+        k++;
+    }
+    states(&b, &now, s);
+    advance(&b, &now, s, s);
+    for (ptrdiff_t i = 0, k = 0; i < all->m; i++) {
+        if (!is_on(all, i, s)) continue;
+        memcpy(all->h + i * (ptrdiff_t)state, b.h + k * (ptrdiff_t)state, state);
+        memcpy(all->c + i * (ptrdiff_t)state, b.c + k * (ptrdiff_t)state, state);
+        k++;
+    }
+}
+
 /* Row i's result of step s, of those that are returned: h, or what stands for it. */
 static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on) {
     const co_rnn *how = &b->own->how;
@@ -248,7 +294,7 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     const co_recurrent *own = step->u.own;
     const co_rnn *how = &own->how;
     const ptrdiff_t item = job->plan->item_bytes, u = how->u;
-    const layout lay = lay_out(own, units, item);
+    const layout lay = lay_out(own, units, item, step->in[RNN_MASK] >= 0);
     char *at = arena + job->scratch;
     block b = {.step = step,
                .own = own,
@@ -259,6 +305,8 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .steps = how->steps,
                .item = item,
                .x = co_locate(job, arena, step->in[RNN_X], first),
+               .x_row = how->steps * width_of(own),
+               .x_step = width_of(own),
                .mask = (const uint8_t *)co_rnn_value(job, arena, step->in[RNN_MASK], first),
                .factors = co_rnn_value(job, arena, step->in[RNN_FACTORS], first),
                .y = co_locate(job, arena, step->out[RNN_Y], first),
@@ -273,6 +321,9 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .r3 = at + lay.r3 * item,
                .z = at + lay.z * item,
                .none = at + lay.none * item,
+               .some_h = at + lay.some_h * item,
+               .some_c = at + lay.some_c * item,
+               .some_x = at + lay.some_x * item,
                .piece = piece_of(own, units, item)};
     if (!b.operands) b.operands = at + lay.operands * item;
     memset(at + lay.none * item, 0, (size_t)(b.gates * item));
@@ -282,7 +333,9 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     const char *c = how->c ? (char *)how->c + first * u * item
                            : co_rnn_value(job, arena, step->in[RNN_C0], first);
     const int began = h != NULL, lstm = how->cell.kind == CO_LSTM;
-    if (began || b.keep) {
+    /* Rows that are skipped are left out, unless somebody learns or their products are there. */
+    const int leaves_out = b.mask && !b.keep && b.piece == 1 && !b.factors;
+    if (began || b.keep || leaves_out) {
         co_cell_step to = {0};
         b.started = 1;
         states(&b, &to, 0);
@@ -296,10 +349,10 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
         co_cell_step now = {.mask = on < b.m ? b.mask + co_rnn_time(own, s) : NULL,
                             .ldmask = how->steps};
         states(&b, &now, s);
-        if (on || b.keep) {
-            now.z = inputs(&b, s, last);
-            products(&b, &now, co_rnn_time(own, s));
-            b.kernels->cell(b.m, u, &how->cell, &now);
+        if (on && on < b.m && leaves_out) {
+            advance_some(&b, s, on);
+        } else if (on || b.keep) {
+            advance(&b, &now, s, last);
             b.started = 1;
         }
         if (how->sequences) put_step(&b, s, b.started ? now.h1 : now.h0);

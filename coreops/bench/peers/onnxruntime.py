@@ -12,9 +12,9 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from ..images import Conv, Depthwise, Flatten, Pool, Shape, channels_first, padding
-from . import Built, fastest
+from . import Built, CannotDo, fastest
 
 _OPSET = 20
 _NAMES = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "Softmax"}
@@ -74,6 +74,8 @@ def _model(case: Case, weights: Weights, *, gemm: bool = True, shape: Shape = ()
     """shape: of the input, where it is not the case's."""
     constants: dict[str, np.ndarray] = {}
     nodes: list[Any] = []
+    if any(isinstance(s, LSTM) for s in case.steps) and isinstance(case.steps[0], Masking):
+        raise CannotDo("its LSTM has no mask")
     last, pairs = "x", iter(weights)
     for number, (step, before, _) in enumerate(case.walk()):
         for kind, operands, attributes in _nodes(
@@ -149,7 +151,25 @@ def _nodes(
         yield "ReduceMax", [f"{name}axis"], {"keepdims": 1}
         yield "Sign", [], {}
         yield "Mul", ["=input"], {}
+    elif isinstance(step, LSTM):
+        kernel, recurrent, bias = next(pairs)
+        constants[f"{name}w"], constants[f"{name}r"] = _gates(kernel), _gates(recurrent)
+        both = [_gates(bias), np.zeros((1, len(bias)), np.float32)]
+        constants[f"{name}b"] = np.concatenate(both, axis=1)
+        constants[f"{name}last"] = np.array(-1)  # of (steps, directions, batch, units)
+        constants[f"{name}first"] = np.array([0])
+        operands = [f"{name}w", f"{name}r", f"{name}b"]
+        yield "Transpose", [], {"perm": (1, 0, 2)}
+        yield "LSTM", operands, {"hidden_size": step.units}
+        yield "Gather", [f"{name}last"], {}
+        yield "Squeeze", [f"{name}first"], {}
     elif isinstance(step, Dropout):
         constants[f"{name}rate"] = np.array(step.rate, np.float32)
         constants[f"{name}on"] = np.array(True)
         yield "Dropout", [f"{name}rate", f"{name}on"], {"seed": 1}
+
+
+def _gates(weight: np.ndarray) -> np.ndarray:
+    """A weight as ONNX has it: (1, 4 units, k), gates in the order i, o, f, c."""
+    i, f, c, o = np.split(weight.T, 4)
+    return np.ascontiguousarray(np.concatenate([i, o, f, c])[None])

@@ -9,7 +9,7 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from ..images import Conv, Depthwise, Flatten, Pool, channels_first, padding
 from . import Built, CannotDo, fastest
 
@@ -49,6 +49,8 @@ def _compiled(case: Case, x: np.ndarray, weights: Weights, order: Any) -> Built:
     """order: of the axes of x in the network, if another one."""
     parameter = ops.parameter(x.shape, np.float32)
     node, pairs = parameter, iter(weights)
+    if any(isinstance(s, LSTM) for s in case.steps) and isinstance(case.steps[0], Masking):
+        raise CannotDo("its LSTM has no mask")
     if order is not None:
         node = ops.transpose(node, np.array(order))
     for step, before, _ in case.walk():
@@ -92,12 +94,31 @@ def _node(step: Any, node: Any, pairs: Any) -> Any:
         return _NAMES[step.name](node)
     if isinstance(step, Permute):
         return ops.transpose(node, np.array((0, *step.dims)))
+    if isinstance(step, LSTM):
+        return _lstm(node, *next(pairs))
     if isinstance(step, Masking):
         largest = ops.reduce_max(ops.abs(node), np.array([-1]), True)
         return ops.multiply(node, ops.sign(largest))
     if isinstance(step, Dropout):
         raise CannotDo("OpenVINO has no dropout")
     raise CannotDo(f"no {type(step).__name__} here")
+
+
+def _lstm(node: Any, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> Any:
+    """The last output of the whole sequence; gates in OpenVINO's order f, i, c, o."""
+    units, batch, steps = len(recurrent), node.shape[0], node.shape[1]
+
+    def ordered(weight: np.ndarray) -> Any:
+        i, f, c, o = np.split(weight.T, 4)
+        return ops.constant(np.ascontiguousarray(np.concatenate([f, i, c, o])[None]))
+
+    nothing = ops.constant(np.zeros((batch, 1, units), np.float32))
+    lengths = ops.constant(np.full(batch, steps, np.int32))
+    made = ops.lstm_sequence(
+        node, nothing, nothing, lengths, ordered(kernel), ordered(recurrent), ordered(bias),
+        units, "forward",
+    )  # fmt: skip
+    return ops.squeeze(made.output(1), ops.constant(np.array([1])))
 
 
 def _image_node(step: Any, before: Any, node: Any, pairs: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import ADAM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from ..images import Conv, Depthwise, Flatten, Pool
 from . import Built
 
@@ -33,6 +33,8 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
             model.add(layers.Permute(step.dims))
         elif isinstance(step, Masking):
             model.add(layers.Masking())
+        elif isinstance(step, LSTM):
+            model.add(layers.LSTM(step.units))
         elif isinstance(step, Dropout):
             model.add(layers.Dropout(step.rate))
         elif isinstance(step, Activation) and step.name == "gelu_tanh":

@@ -121,8 +121,8 @@ class Bidirectional(Layer):
     @property
     def states(self) -> list[Any] | None:
         """The states of both layers, if they are stateful and have any."""
-        found = [layer.states for layer in self._pair]
-        return None if None in found else [*found[0], *found[1]]
+        forward, backward = (layer.states for layer in self._pair)
+        return None if forward is None or backward is None else [*forward, *backward]
 
     def reset_state(self) -> None:
         """Set the states of both layers to zero.
@@ -194,8 +194,15 @@ class Bidirectional(Layer):
             return (one + other) / 2
         return one, other
 
+    @property
+    def _output_count(self) -> int:  # type: ignore[override]
+        states = 2 * self.forward_layer.cell.states if self.return_state else 0
+        return (2 if self.merge_mode is None else 1) + states
+
     def emit(self, flow: Any, x: Any) -> Any:
-        if not all(layer.has_steps(flow, x) for layer in self._pair):
+        whole = self.merge_mode == "concat" or not self.return_state
+        whole = whole and self.merge_mode is not None
+        if not whole or not all(layer.has_steps(flow, x) for layer in self._pair):
             return _plan.Seam(x, lambda array, mask: self._seam(array, mask, flow.training))
         # both into one result, the steps of each in the order of time
         units = self.forward_layer.units
@@ -203,8 +210,10 @@ class Bidirectional(Layer):
         place = _plan.Place(None, width, 0)
         forward = self.forward_layer.emit_steps(flow, x, place=place, in_order=True)
         place = _plan.Place(forward[0], width, units)
-        made = self.backward_layer.emit_steps(flow, x, place=place, in_order=True)[0]
+        made, *last = self.backward_layer.emit_steps(flow, x, place=place, in_order=True)
         made = made._replace(mask=x.mask if self.return_sequences else None)
+        if self.return_state:
+            return [made, *forward[1:], *last]
         if self.merge_mode == "concat":
             return made
         return _plan.Seam(
@@ -239,4 +248,6 @@ def _copy(layer: Recurrent, direction: str, changes: dict[str, Any]) -> Recurren
     """A layer of the same configuration, named after the way that it goes."""
     config = {**layer.get_config(), **changes}
     config["name"] = f"{direction}_{layer.name.removeprefix(f'{direction}_')}"
-    return type(layer).from_config(config)
+    made: Any = type(layer).from_config(config)
+    made.build_from_config(layer.get_build_config() or {})
+    return made

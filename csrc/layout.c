@@ -20,6 +20,30 @@ static int readers(co_plan *plan, int value) {
     return count;
 }
 
+/* Whether anybody reads a result of the step, or may. */
+static int is_read(co_plan *plan, const co_step *step) {
+    int results = 0;
+    for (int j = 0; j < CO_MOST_OUT; j++) {
+        const int v = step->out[j];
+        if (v < 0) continue;
+        results++;
+        if (plan->values[v].buffer >= 0 || readers(plan, v)) return 1;
+    }
+    return !results;
+}
+
+/* Steps whose results nobody reads go: what turned an image for a layer that then took it as it was
+ * before (coreops/_plan/images.py). */
+static void drop_unread(co_plan *plan) {
+    for (int i = plan->n_steps - 1; i >= 0; i--) {
+        co_step *step = &plan->steps[i];
+        if (is_read(plan, step)) continue;
+        if (step->kind->release && !step->borrowed) step->kind->release(step);
+        plan->n_steps--;
+        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+    }
+}
+
 /* A step moves into the one before it when it alone reads that one's result. */
 static void join(co_plan *plan) {
     for (int i = 1; i < plan->n_steps; i++) {
@@ -162,6 +186,7 @@ static void choose_block(co_plan *plan) {
 
 co_status co_layout(co_plan *plan) {
     co_status status = CO_OK;
+    if (!plan->trainer) drop_unread(plan);
     join(plan);
     for (int v = 0; v < plan->n_values; v++) readers(plan, v);
     for (int i = 0; i < plan->n_steps && status == CO_OK; i++)

@@ -58,10 +58,15 @@ def assert_equal_outputs(model, name):
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "initial_state"])
 def test_equals_keras_2(name, suffix, tmp_path):
     model = load(member(tmp_path, f"{name}.{suffix}"))
     assert_equal_outputs(model, name)
+
+
+@pytest.mark.xfail(reason="states of recurrent layers as tensors of a graph", strict=True)
+def test_initial_state(tmp_path):
+    assert_equal_outputs(load(member(tmp_path, "initial_state.h5")), "initial_state")
 
 
 @pytest.mark.parametrize("name", ["dense", "nested", "lstm", "normalized", "branches"])

@@ -64,6 +64,24 @@ def test_equals_keras_2(name, suffix, tmp_path):
     assert_equal_outputs(model, name)
 
 
+@pytest.mark.parametrize("name", ["hard_sigmoid", "gru", "convolution", "normalized", "shared"])
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".safetensors"])
+def test_converted(name, suffix, tmp_path):
+    """Saved again in any form, it still computes what Keras 2 did."""
+    load(member(tmp_path, f"{name}.h5")).save(tmp_path / f"new{suffix}")
+    assert_equal_outputs(load(tmp_path / f"new{suffix}"), name)
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["lstm", "wrapped", "convolution", "shared"])
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_keras_3_reads_what_was_converted(keras, name, suffix, tmp_path):
+    """Also where it refuses the file itself."""
+    load(member(tmp_path, f"{name}.h5")).save(tmp_path / f"new{suffix}")
+    assert_equal_outputs(keras.saving.load_model(tmp_path / f"new{suffix}"), name)
+
+
 @pytest.mark.xfail(reason="states of recurrent layers as tensors of a graph", strict=True)
 def test_initial_state(tmp_path):
     assert_equal_outputs(load(member(tmp_path, "initial_state.h5")), "initial_state")

@@ -1,5 +1,5 @@
-"""Symbolic tensors: a shape and a dtype that layers can be called on to be built, and the calls that
-they came from."""
+"""Symbolic tensors: a shape and a dtype that layers can be called on to be built, and the calls
+that they came from."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class KerasHistory(NamedTuple):
 
 
 class Node:
-    """One call of a layer on symbolic tensors. args and kwargs: what it was called with, tensors among
-    them; an `InputLayer` has none. inputs, outputs: the tensors, in order."""
+    """One call of a layer on symbolic tensors. args and kwargs: what it was called with, tensors
+    among them; an `InputLayer` has none. inputs, outputs: the tensors, in order."""
 
     __slots__ = ("args", "inputs", "kwargs", "layer", "number", "outputs", "result")
 

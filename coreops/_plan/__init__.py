@@ -10,7 +10,7 @@ from .eager import (
     apply_softmax,
     softmax_gradient,
 )
-from .emission import emit_calls, masks_of, observed, refuse_mask, run_seam
+from .emission import Emitted, emit_calls, masks_of, observed, refuse_mask, run_seam
 from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
 from .graph import Call, Graph, Ref, chain
 from .merging import merge
@@ -21,6 +21,7 @@ from .recurrent import Cell, Place, Run, ones, pick, recurrent
 __all__ = [
     "Call",
     "Cell",
+    "Emitted",
     "Flow",
     "Graph",
     "Item",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .. import config
+from .. import _kernels, config
 from .._symbolic import leaves, map_structure
 from .flow import Flow, Item, Kind, Seam, Value
 from .graph import Call, Graph, Ref
@@ -35,9 +35,9 @@ _COMPUTE = {"float64": np.dtype(np.float64)}
 
 
 class Emitted(NamedTuple):
-    """What calls became. values: what they gave in the plan, and what of outside they took. seam: what
-    Python runs then (None: nothing), with the arrays that it takes and gives. next: the first call
-    that is left."""
+    """What calls became. values: what they gave in the plan, and what of outside they took. seam:
+    what Python runs then (None: nothing), with the arrays that it takes and gives. next: the first
+    call that is left."""
 
     values: dict[Ref, Value]
     seam: Callable[..., Any] | None
@@ -60,8 +60,8 @@ def emit_calls(
     *,
     mixed: bool = False,
 ) -> Emitted:
-    """Let the calls from `index` on emit their steps, until one is Python's, or needs a plan of another
-    type, or there are none left before `stop`.
+    """Let the calls from `index` on emit their steps, until one is Python's, or needs a plan of
+    another type, or there are none left before `stop`.
 
     kinds: the arrays that are there. after: changes what a layer made. mixed: whether arrays of all
     types are taken as what the plan computes.
@@ -105,8 +105,8 @@ def _entered(taken: Sequence[Value], values: dict[Ref, Value]) -> tuple[Ref, ...
 
 
 def plan_dtype(call: Call, dtypes: Sequence[np.dtype]) -> np.dtype:
-    """What the arrays of a call are cast to: the compute dtype of its layer if one is a float, or if the
-    layer computes; half types are computed in float32."""
+    """What the arrays of a call are cast to: the compute dtype of its layer if one is a float, or
+    if the layer computes; half types are computed in float32."""
     layer = call.layer
     for dtype in dtypes:
         if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
@@ -117,7 +117,8 @@ def plan_dtype(call: Call, dtypes: Sequence[np.dtype]) -> np.dtype:
 def _fits(
     call: Call, dtypes: dict[Ref, np.dtype], values: dict[Ref, Value], dtype: np.dtype
 ) -> bool:
-    """Whether a call can be part of a plan of this dtype: what is in the plan already is not cast."""
+    """Whether a call can be part of a plan of this dtype: what is in the plan already is not
+    cast."""
     wanted = plan_dtype(call, list(dtypes.values()))
     return wanted == dtype and all(
         values[ref].dtype == dtype for ref in call.inputs if ref in values
@@ -141,10 +142,10 @@ def _emit(call: Call, flow: Flow, values: dict[Ref, Value], mask_policy: str | N
     flow.layer = layer.name
     args, kwargs = call.filled(taken)
     made = layer.emit(flow, *args, **kwargs)
-    last = made.x if isinstance(made, Seam) else made
-    ids = [value.id for value in ([last] if isinstance(last, Value) else last)]
-    if max(ids) > max(value.id for value in taken.values()):
-        flow.marks.append((layer.name, max(ids)))
+    before = flow.marks[-1][1] if flow.marks else 1
+    values_now = _kernels.plan_values(flow.plan, before)
+    if values_now > before:
+        flow.marks.append((layer.name, values_now))
     return made
 
 

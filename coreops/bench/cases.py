@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Shape = tuple[int, ...]
+from .images import Conv, Depthwise, Flatten, Image, Pool, Shape, kernel_shape, shape_after
+
 Weights = list[tuple[np.ndarray, ...]]
 
 
@@ -70,7 +71,14 @@ class LSTM:
 
 # A further kind of layer is one more class here, a branch in `Case.walk` and in exact.py, and a
 # method in those peers that have it; the others leave its cases out by themselves.
-Step = Dense | Activation | Permute | Masking | Dropout | LSTM
+Step = Dense | Activation | Permute | Masking | Dropout | LSTM | Image
+
+
+def _kernel_shape(step: Step, before: Shape) -> Shape | None:
+    """The shape of the one kernel of a step, None if it has none, or several."""
+    if isinstance(step, Dense):
+        return before[-1], step.units
+    return kernel_shape(step, before) if isinstance(step, Image) else None
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,15 @@ class Case:
                 shape = (shape[0], *(shape[d] for d in step.dims))
             elif isinstance(step, LSTM):
                 shape = (shape[0], step.units)
+            elif isinstance(step, Image):
+                shape = shape_after(step, shape)
             yield step, before, shape
+
+    def kernels(self) -> Iterator[tuple[Shape, int]]:
+        """Yield the shape of each step's kernel, and how often each of its elements is used."""
+        for step, before, after in self.walk():
+            if (shape := _kernel_shape(step, before)) is not None:
+                yield shape, math.prod(after[:-1])
 
     @property
     def out_shape(self) -> Shape:
@@ -118,11 +134,9 @@ class Case:
     def flops(self) -> int:
         """Multiplications and additions of the products; nothing else is counted. In training
         each product has two more: for the gradients of its weights and of its input."""
-        products = 0
+        products = sum(2 * math.prod(shape) * times for shape, times in self.kernels())
         for step, before, _ in self.walk():
-            if isinstance(step, Dense):
-                products += 2 * math.prod(before) * step.units
-            elif isinstance(step, LSTM):
+            if isinstance(step, LSTM):
                 products += 8 * math.prod(before[:2]) * (before[2] + step.units) * step.units
         return (3 if self.training else 1) * products
 
@@ -137,11 +151,9 @@ class Case:
     @property
     def weight_bytes(self) -> int:
         """The bytes of all kernels and biases in float32."""
-        reals = 0
+        reals = sum(math.prod(shape) + shape[-1] for shape, _ in self.kernels())
         for step, before, _ in self.walk():
-            if isinstance(step, Dense):
-                reals += (before[-1] + 1) * step.units
-            elif isinstance(step, LSTM):
+            if isinstance(step, LSTM):
                 reals += (before[-1] + step.units + 1) * 4 * step.units
         return 4 * reals
 
@@ -179,13 +191,15 @@ class Case:
 
         weights: Weights = []
         for step, before, _ in self.walk():
-            if isinstance(step, Dense):
-                kernel = matrix(before[-1], step.units)
-                weights.append((kernel, rng.standard_normal(step.units, dtype=np.float32)))
-            elif isinstance(step, LSTM):
+            if isinstance(step, LSTM):
                 kernel, recurrent = (matrix(k, 4 * step.units) for k in (before[-1], step.units))
                 bias = rng.standard_normal(4 * step.units, dtype=np.float32)
                 weights.append((kernel, recurrent, bias))
+            elif (shape := _kernel_shape(step, before)) is not None:
+                kernel = rng.standard_normal(shape, dtype=np.float32)
+                bias = rng.standard_normal(shape[-1], dtype=np.float32)
+                inputs = math.prod(shape[:2] if len(shape) == 3 else shape[:-1])
+                weights.append((kernel / np.float32(math.sqrt(inputs)), bias))
         return x, weights
 
 
@@ -231,6 +245,28 @@ def _lstm(units: int, shape: Shape, *after: Step, masked: bool = False) -> Case:
 
 def _one(group: str, name: str, shape: Shape, *steps: Step) -> Case:
     return Case(f"{name} {'x'.join(map(str, shape))}", group, shape, steps)
+
+
+def _image(name: str, size: int, batch: int, *steps: Step) -> Case:
+    return Case(f"{name} {size}x{size} batch {batch}", "images", (batch, size, size, 3), steps)
+
+
+def _plain(size: int, batch: int) -> Case:
+    """Convolutions of 3 by 3 in pairs, as VGG has them."""
+    steps: list[Step] = []
+    for filters in (32, 64, 128):
+        steps += [Conv(filters), Conv(filters), Pool()]
+    last = Dense(256, "relu"), Dense(10, "softmax")
+    return _image("plain convolutions", size, batch, *steps, Flatten(), *last)
+
+
+def _separable(size: int, batch: int) -> Case:
+    """Channel by channel, and then over the channels, as MobileNet has them."""
+    steps: list[Step] = [Conv(16, strides=1 if size < 64 else 2)]
+    for filters, strides in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1)):
+        steps += [Depthwise(strides=strides), Conv(filters, size=1)]
+    last = Pool(8 if size < 64 else 12, average=True), Flatten(), Dense(10, "softmax")
+    return _image("separable convolutions", size, batch, *steps, *last)
 
 
 _CLASSIFIER = (784, 512, 512, 10)
@@ -316,6 +352,7 @@ def all_cases() -> list[Case]:
             )
             if not (mode in ("high", "medium") and case.shape[0] == 1)  # for large batches only
         ),
+        *(make(size, n) for make in (_plain, _separable) for size in (32, 96) for n in (1, 32)),
         _training((16, 64, 64, 2), 256),
         _training((64, 128, 10), 32),
         *(_training(_CLASSIFIER, batch, 0.2) for batch in (64, 512)),

@@ -72,6 +72,9 @@ MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 
 __all__ = [
+    "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -93,11 +96,9 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
-    "ELU",
     "EinsumDense",
     "Embedding",
     "Flatten",
-    "GRU",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -108,7 +109,6 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
-    "LSTM",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -163,8 +163,8 @@ for _layer in (
     *(GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D),
     *(LayerNormalization, Normalization, Rescaling, SpatialDropout1D, SpatialDropout2D),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
-    *(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract),
     *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
+    *(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract),
 ):
     registry.add("layers", _layer)
 for _windows, _other in (

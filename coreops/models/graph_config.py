@@ -195,7 +195,8 @@ def _read_ends(value: Any, nested: set[str]) -> Any:
 def _mask_makers(
     calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]], operations: set[str]
 ) -> set[str]:
-    """Return the operations that make nothing but masks for layers: ours find them by themselves."""
+    """Return the operations that make nothing but masks for layers: ours find them by
+    themselves."""
     makers = set(operations)
     while True:
         used = {

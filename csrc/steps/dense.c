@@ -85,6 +85,15 @@ int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *step) {
            co_affine_fold(plan, step, before->u.dense.n, &before->w[0], &before->w[1]);
 }
 
+static int join(co_plan *plan, co_step *before, const co_step *step) {
+    co_step joined = *step;
+    if (!co_affine_fold_before(plan, before, &joined.w[0], &joined.w[1])) return 0;
+    joined.in[0] = before->in[0];
+    before->kind->release(before);
+    *before = joined;
+    return 1;
+}
+
 /* ------------------------------------------------------------------------------- running */
 
 /* Whether a step goes by the plan's matmul. The rows of the whole call decide, so that all of them
@@ -231,6 +240,7 @@ static void back(co_backward *back, const co_step *step) {
 static const co_kind dense = {.name = "dense",
                               .run = run,
                               .back = back,
+                              .join = join,
                               .pack = pack,
                               .cost = cost,
                               .prepare = prepare,

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Shape, Step, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Step, Weights
+from ..images import Shape
 from ..training import Network
 from . import Built, CannotDo, fastest
 
@@ -45,6 +46,8 @@ def start(threads: int) -> str:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    if case.group == "images":
+        raise CannotDo("NumPy has no convolutions of images")
     products: dict[str, Product] = {"matmul": lambda n, x, w, y: f"matmul({x}, {w}, {y})"}
     if not weights:
         return by_hand(case, x, weights, products["matmul"])

@@ -13,6 +13,7 @@ import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..images import Conv, Depthwise, Flatten, Pool, Shape, channels_first, padding
 from . import Built, CannotDo, fastest
 
 _OPSET = 20
@@ -27,6 +28,10 @@ def start(threads: int) -> str:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    if case.group == "images":
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        model = _model(case, channels_first(case.walk(), weights), shape=x.shape)
+        return _run(model.SerializeToString(), case, x)
     best = _run(_model(case, weights).SerializeToString(), case, x)
     if case.precision != "int8":
         return best
@@ -65,7 +70,8 @@ def _int8(case: Case, weights: Weights) -> bytes:
             return file.read()
 
 
-def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
+def _model(case: Case, weights: Weights, *, gemm: bool = True, shape: Shape = ()) -> Any:
+    """shape: of the input, where it is not the case's."""
     constants: dict[str, np.ndarray] = {}
     nodes: list[Any] = []
     if any(isinstance(s, LSTM) for s in case.steps) and isinstance(case.steps[0], Masking):
@@ -73,7 +79,7 @@ def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
     last, pairs = "x", iter(weights)
     for number, (step, before, _) in enumerate(case.walk()):
         for kind, operands, attributes in _nodes(
-            step, gemm and len(before) == 2, f"c{number}", constants, pairs
+            step, before, gemm and len(before) == 2, f"c{number}", constants, pairs
         ):
             name = f"v{len(nodes)}"
             operands = [last, *operands] if kind != "Mul" else [operands[0], last]
@@ -87,7 +93,7 @@ def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
     graph = helper.make_graph(
         nodes,
         "case",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, case.shape)],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape or case.shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, case.out_shape)],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
@@ -98,7 +104,12 @@ def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
 
 
 def _nodes(
-    step: Any, gemm: bool, name: str, constants: dict[str, np.ndarray], pairs: Iterator[Any]
+    step: Any,
+    before: Shape,
+    gemm: bool,
+    name: str,
+    constants: dict[str, np.ndarray],
+    pairs: Iterator[Any],
 ) -> Iterator[tuple[str, list[str], dict[str, Any]]]:
     if isinstance(step, Dense):
         constants[f"{name}w"], constants[f"{name}b"] = next(pairs)
@@ -109,6 +120,25 @@ def _nodes(
             yield "Add", [f"{name}b"], {}
         if step.activation is not None:
             yield _NAMES[step.activation], [], {}
+    elif isinstance(step, Conv | Depthwise):
+        constants[f"{name}w"], constants[f"{name}b"] = next(pairs)
+        (above, below), (left, right) = (padding(step, n) for n in before[1:3])
+        yield (
+            "Conv",
+            [f"{name}w", f"{name}b"],
+            {
+                "pads": [above, left, below, right],
+                "strides": [step.strides] * 2,
+                "group": before[-1] if isinstance(step, Depthwise) else 1,
+            },
+        )
+        if step.activation is not None:
+            yield _NAMES[step.activation], [], {}
+    elif isinstance(step, Pool):
+        sizes = {"kernel_shape": [step.size] * 2, "strides": [step.size] * 2}
+        yield "AveragePool" if step.average else "MaxPool", [], sizes
+    elif isinstance(step, Flatten):
+        yield "Flatten", [], {}
     elif isinstance(step, Activation) and step.name.startswith("gelu"):
         yield "Gelu", [], {"approximate": "tanh" if step.name == "gelu_tanh" else "none"}
     elif isinstance(step, Activation):

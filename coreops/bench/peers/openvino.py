@@ -10,6 +10,7 @@ import openvino
 from openvino import opset13 as ops
 
 from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..images import Conv, Depthwise, Flatten, Pool, channels_first, padding
 from . import Built, CannotDo, fastest
 
 _NAMES: dict[str, Any] = {
@@ -32,12 +33,31 @@ def start(threads: int) -> str:
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     if not case.steps:
         raise CannotDo("a network of no layers is not compiled")
-    parameter = ops.parameter(case.shape, np.float32)
+    if case.group == "images":  # in memory as they are, or with channels first
+        weights = channels_first(case.walk(), weights)
+        first = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        return fastest(
+            {
+                "channels last": lambda: _compiled(case, x, weights, (0, 3, 1, 2)),
+                "channels first": lambda: _compiled(case, first, weights, None),
+            }
+        )
+    return _compiled(case, x, weights, None)
+
+
+def _compiled(case: Case, x: np.ndarray, weights: Weights, order: Any) -> Built:
+    """order: of the axes of x in the network, if another one."""
+    parameter = ops.parameter(x.shape, np.float32)
     node, pairs = parameter, iter(weights)
     if any(isinstance(s, LSTM) for s in case.steps) and isinstance(case.steps[0], Masking):
         raise CannotDo("its LSTM has no mask")
-    for step, _, _ in case.walk():
-        node = _node(step, node, pairs)
+    if order is not None:
+        node = ops.transpose(node, np.array(order))
+    for step, before, _ in case.walk():
+        if isinstance(step, Conv | Depthwise | Pool | Flatten):
+            node = _image_node(step, before, node, pairs)
+        else:
+            node = _node(step, node, pairs)
     model = openvino.Model([ops.result(node)], [parameter], "case")
     settings = {
         "INFERENCE_PRECISION_HINT": "bf16" if case.precision == "medium" else "f32",
@@ -99,3 +119,24 @@ def _lstm(node: Any, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray
         units, "forward",
     )  # fmt: skip
     return ops.squeeze(made.output(1), ops.constant(np.array([1])))
+
+
+def _image_node(step: Any, before: Any, node: Any, pairs: Any) -> Any:
+    if isinstance(step, Flatten):
+        return ops.reshape(node, np.array([before[0], -1]), False)
+    if isinstance(step, Pool):
+        sizes = [step.size] * 2, [0, 0], [0, 0], [step.size] * 2
+        if step.average:
+            return ops.avg_pool(node, sizes[0], *sizes[1:3], sizes[3], False)
+        return ops.max_pool(node, sizes[0], [1, 1], *sizes[1:3], sizes[3]).output(0)
+    kernel, bias = next(pairs)
+    (above, below), (left, right) = (padding(step, n) for n in before[1:3])
+    strides = [step.strides] * 2
+    around = [above, left], [below, right], [1, 1]
+    if isinstance(step, Depthwise):
+        weights = ops.constant(kernel[:, None])
+        node = ops.group_convolution(node, weights, strides, *around)
+    else:
+        node = ops.convolution(node, ops.constant(kernel), strides, *around)
+    node = ops.add(node, ops.constant(bias.reshape(1, -1, 1, 1)))
+    return node if step.activation is None else _NAMES[step.activation](node)

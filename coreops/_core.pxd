@@ -128,11 +128,6 @@ cdef extern from "coreops.h" nogil:
     int co_plan_dropout(co_plan *, int, double, int, int, const ptrdiff_t *, const ptrdiff_t *, int)
     int co_plan_permute(co_plan *, int, int, const ptrdiff_t *, const int *)
     int co_plan_repeat(co_plan *, int, ptrdiff_t, ptrdiff_t)
-    int co_plan_merge(co_plan *, int, int, int)
-    int co_plan_scale(co_plan *, int, double)
-    int co_plan_either(co_plan *, int, int)
-    int co_plan_concatenate(co_plan *, int, const int *, ptrdiff_t)
-    int co_plan_products(co_plan *, int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     ctypedef enum co_cell_kind:
         CO_LSTM, CO_GRU, CO_GRU_BEFORE, CO_SIMPLE
     ctypedef struct co_cell:
@@ -147,6 +142,7 @@ cdef extern from "coreops.h" nogil:
         void *c
     int co_plan_recurrent(co_plan *, int, const co_rnn *, int, int, int, int, int, int, int, int *)
     int co_plan_fill(co_plan *, ptrdiff_t, double)
+    int co_plan_pick(co_plan *, int, const int *, ptrdiff_t)
     int co_plan_conv(co_plan *, int, const co_window *, ptrdiff_t, int, int)
     int co_plan_depthwise(co_plan *, int, const co_window *, int, int)
     int co_plan_pool(co_plan *, int, const co_window *, int)
@@ -157,6 +153,11 @@ cdef extern from "coreops.h" nogil:
     int co_plan_gauss(co_plan *, int, double, int, int)
     int co_plan_mean_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, int)
     int co_plan_max_over(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
+    int co_plan_merge(co_plan *, int, int, int)
+    int co_plan_scale(co_plan *, int, double)
+    int co_plan_either(co_plan *, int, int)
+    int co_plan_concatenate(co_plan *, int, const int *, ptrdiff_t)
+    int co_plan_products(co_plan *, int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)

@@ -88,6 +88,27 @@ RENAMED: dict[str, dict[str, str | None]] = {
 _VALUES = {
     "dim_ordering": {"th": "channels_first", "tf": "channels_last", "default": None},
 }
+# class -> where its old keywords stand
+_FAMILIES = {
+    **dict.fromkeys(("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"), "_Conv"),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), "_Separable"),
+    **{f"{kind}Pooling{rank}D": "_Pooling" for kind in ("Max", "Average") for rank in (1, 2)},
+}
+
+
+def modern_config(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a layer, from a file, with today's keywords."""
+    renamed = RENAMED.get(_FAMILIES.get(class_name, class_name), {})
+    renamed = {"dim_ordering": "data_format", **renamed}
+    made: dict[str, Any] = {}
+    for old, value in config.items():
+        new = renamed.get(old, old)
+        if new is not None:
+            hashable = isinstance(value, str)
+            made[new] = _VALUES.get(old, {}).get(value, value) if hashable else value
+    if "nb_row" in made:
+        made["kernel_size"] = [made.pop("nb_row"), made.pop("nb_col", None)]
+    return made
 
 
 def accepts_old_names(init: Callable) -> Callable:

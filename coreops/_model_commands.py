@@ -54,46 +54,40 @@ def describe(path: str) -> None:
     """Print a model's layers, and the steps, the scratch and the estimated cost of its plans."""
     model = load(path)
     model.summary()
-    inputs = getattr(model, "inputs", None)
-    if not inputs:
+    try:
+        inputs = model.inputs
+    except AttributeError:
         print("\nno plan: the shape of the input is not known")
         return
-    samples = [tuple(_UNKNOWN if n is None else n for n in x.shape[1:]) for x in inputs]
-    arrays = [
-        np.zeros((x.shape[0] or 1, *sample), x.dtype)
-        for x, sample in zip(inputs, samples, strict=True)
-    ]
-    segments = _segments(model, arrays)
-    if any(None in x.shape[1:] for x in inputs):
-        print(f"\nopen sizes of the input are taken as {_UNKNOWN}", end="")
+    arrays = [_blank(tensor.shape, tensor.dtype) for tensor in inputs]
+    model.predict_on_batch(arrays[0] if len(arrays) == 1 else arrays)
+    samples = " and ".join(f"{x.shape[1:]} {x.dtype}" for x in arrays)
+    print(f"\nOne sample, {samples}, on one thread, as estimated:")
+    segments = model._program(training=False, observe=False).segments()
     for number, segment in enumerate(segments, 1):
-        print("\n" + "\n".join(_plan_table(segment, number, len(segments))))
+        print("\n".join(_plan_table(segment, number, len(segments))))
 
 
-def _segments(model: Any, arrays: list[np.ndarray]) -> list[Segment]:
-    """Return the plans that a call on arrays goes through, and the seams between them."""
-    program = model._program(training=False, observe=False)
-    program(model._adapt_all(arrays))
-    return [segment for segment in program.segments() if segment.plan is not None]
+def _blank(shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
+    sizes = (_UNKNOWN if size is None else size for size in shape[1:])
+    return np.zeros((shape[0] or 1, *sizes), dtype)
 
 
 def _plan_table(segment: Segment, number: int, of: int) -> list[str]:
     """Return the lines that describe one plan."""
     plan = segment.plan
-    assert plan is not None
-    title = "Plan" if of == 1 else f"Plan {number} of {of}"
-    lines = [
-        f"{title}: {plan.in_shape} -> {plan.out_shape}, {_time(plan.cost_ns)} a sample on one "
-        f"thread (estimated), {plan.arena_bytes(1):,} bytes of scratch"
-    ]
+    title = "plan" if of == 1 else f"plan {number} of {of}"
+    whole = 0.0 if plan is None else plan.cost_ns
+    scratch = 0 if plan is None else plan.arena_bytes(1)
+    lines = [f"{title}: {_time(whole)}, {scratch:,} bytes of scratch"]
     rows = segment.steps()
     widest = max((len(kind) for kind, _, _ in rows), default=0)
     for kind, layers, ns in rows:
-        share = ns / plan.cost_ns if plan.cost_ns else 0.0
+        share = ns / whole if whole else 0.0
         names = ", ".join(layers) or "-"
         lines.append(f"  {kind:<{widest}}  {_time(ns):>8}  {share:>4.0%}  {names}")
     if segment.seam is not None:
-        lines.append(f"then Python: layer '{segment.flow.layer}'")
+        lines.append(f"then Python, in layer '{segment.flow.layer}'")
     return lines
 
 

@@ -90,17 +90,6 @@ int co_plan_dropout(co_plan *plan, int x, double rate, int stream, int rank, con
 int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, const int *axes);
 /* x as (positions, n) to (positions, times, n). */
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times);
-/* x and y, of one size, element by element. how: CO_MERGE_... */
-int co_plan_merge(co_plan *plan, int x, int y, int how);
-/* factor * x */
-int co_plan_scale(co_plan *plan, int x, double factor);
-/* The mask that is 1 where one of two is. */
-int co_plan_either(co_plan *plan, int x, int y);
-/* Values, or masks, each as (positions, its own n): of each position, those of all. At most
- * CO_MOST_IN (plan.h) of them. */
-int co_plan_concatenate(co_plan *plan, int count, const int *x, ptrdiff_t positions);
-/* x[m,k] times the transpose of y[n,k], for each sample. */
-int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
 /* A recurrent layer over z, (steps, gates * u), the input's product for each step of time: its
  * state's product by weight r[u, gates * u] is added (cell.h). mask: a value of `steps` bytes, or
  * -1. h0 and c0: values of u, or -1 for zeros; c0 is LSTM's. factors: (gates, u) values by which
@@ -122,6 +111,8 @@ typedef struct co_rnn {
  * becomes the values of h and c in the end. */
 int co_plan_recurrent(co_plan *plan, int z, const co_rnn *how, int r, int biases, int mask, int h0,
                       int c0, int factors, int into, int *ends);
+/* Values of (rows, count * u): the i-th u columns of the i-th of them, side by side. */
+int co_plan_pick(co_plan *plan, int count, const int *values, ptrdiff_t u);
 /* A constant, size times. */
 int co_plan_fill(co_plan *plan, ptrdiff_t size, double value);
 /* x as images (images, h, w, c) by the window s (window.h), to (images, oh, ow, ...). A convolution
@@ -148,6 +139,17 @@ int co_plan_gauss(co_plan *plan, int x, double deviation, int times, int stream)
  * (count, m), is not 0; and the maximum. */
 int co_plan_mean_over(co_plan *plan, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n, int mask);
 int co_plan_max_over(co_plan *plan, int x, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n);
+/* x and y, of one size, element by element. how: CO_MERGE_... */
+int co_plan_merge(co_plan *plan, int x, int y, int how);
+/* factor * x */
+int co_plan_scale(co_plan *plan, int x, double factor);
+/* The mask that is 1 where one of two is. */
+int co_plan_either(co_plan *plan, int x, int y);
+/* Values, or masks, each as (positions, its own n): of each position, those of all. At most
+ * CO_MOST_IN (plan.h) of them. */
+int co_plan_concatenate(co_plan *plan, int count, const int *x, ptrdiff_t positions);
+/* x[m,k] times the transpose of y[n,k], for each sample. */
+int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
 /* The same again. */
 int co_plan_copy(co_plan *plan, int x);
 /* The plan's result, and the mask that goes with it (-1: none). */

@@ -465,7 +465,8 @@ def test_info_of_a_model(capsys, tmp_path):
     assert run("info", tmp_path / "m.keras") == _exit.OK
     out = capsys.readouterr().out
     assert "Total params: 67" in out
-    assert "Plan: (4,) -> (3,)" in out
+    assert "One sample, (4,) float32" in out
+    assert "plan: " in out
     steps = [line.split() for line in out.splitlines() if line.startswith("  ")]
     assert [(step[0], step[4:]) for step in steps] == [
         ("dense", ["first,", "bend"]),  # which are one step
@@ -490,10 +491,10 @@ def test_info_of_seams_and_open_sizes(capsys, monkeypatch):
     monkeypatch.setattr(_model_commands, "load", lambda path: model)
     assert run("info", "some.keras") == _exit.OK
     out = capsys.readouterr().out
-    assert "open sizes of the input are taken as 16" in out
-    assert "Plan 1 of 2: (16, 4) -> (16, 3)" in out
-    assert "then Python: layer 'python'" in out
-    assert "Plan 2 of 2" in out
+    assert "One sample, (16, 4) float32" in out  # sizes that are open are taken as 16
+    assert "plan 1 of 2" in out
+    assert "then Python, in layer 'python'" in out
+    assert "plan 2 of 2" in out
     unbuilt = coreops.Sequential([coreops.layers.Dense(3)])
     monkeypatch.setattr(_model_commands, "load", lambda path: unbuilt)
     assert run("info", "some.keras") == _exit.OK

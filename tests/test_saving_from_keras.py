@@ -137,12 +137,12 @@ def test_refusals_are_listed(keras):
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            keras.layers.Conv2D(2, 3, name="edges"),
-            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Conv2DTranspose(2, 3, name="edges"),
+            keras.layers.GroupNormalization(1, name="norm"),
             keras.layers.Flatten(),
         ]
     )
-    with pytest.raises(ValueError, match=r"edges.*Conv2D") as caught:
+    with pytest.raises(ValueError, match=r"edges.*Conv2DTranspose") as caught:
         coreops.from_keras(model)
     assert "norm" in str(caught.value)
 

@@ -71,9 +71,9 @@ def hostile_weights(h5py, tmp_path):  # noqa: F811
         file.create_dataset(kernel, data=["a" * 100] * 6, dtype=h5py.string_dtype())
 
     return {
-        "external link": (replace(link(h5py.ExternalLink(str(secret), "kernel"))), "ExternalLink"),
-        "soft link": (replace(link(h5py.SoftLink("/layers/dense/vars/1"))), "SoftLink"),
-        "soft link to itself": (replace(link(h5py.SoftLink(f"/{kernel}"))), "SoftLink"),
+        "external link": (replace(link(h5py.ExternalLink(str(secret), "kernel"))), "external"),
+        "soft link": (replace(link(h5py.SoftLink("/layers/dense/vars/1"))), "soft"),
+        "soft link to itself": (replace(link(h5py.SoftLink(f"/{kernel}"))), "soft"),
         "external storage": (replace(external_storage), "another file"),
         "virtual dataset": (replace(virtual), "virtual"),
         "shape bomb": (replace(never_written((10**9, 10**6))), "more bytes than the file"),

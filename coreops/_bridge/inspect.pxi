@@ -1,4 +1,11 @@
-# What is in a finished plan.
+# What is in a plan.
+
+def plan_values(Plan plan, int known=0):
+    """The number of values, of which `known` are there for sure."""
+    while co_plan_size(plan._c, known) != CO_BAD_PLAN:
+        known += 1
+    return known
+
 
 def plan_steps(Plan plan):
     """Kind, first result and estimated nanoseconds of a sample, of each step."""

@@ -19,7 +19,8 @@ _scope = threading.local()
 def deferring() -> Iterator[list[Callable[[], None]]]:
     """Within it, in this thread, what `afterwards` is given is kept in this list, not done."""
     before = getattr(_scope, "kept", None)
-    _scope.kept = kept = []
+    kept: list[Callable[[], None]] = []
+    _scope.kept = kept
     try:
         yield kept
     finally:
@@ -35,7 +36,7 @@ def afterwards(update: Callable[[], None]) -> None:
         kept.append(update)
 
 
-def moments(x: np.ndarray, mask: np.ndarray | None, fuzz: float) -> tuple[np.ndarray, ...]:
+def moments(x: np.ndarray, mask: np.ndarray | None, fuzz: float) -> tuple[Any, Any, Any]:
     """The mean and the population variance over all axes but the last, in float64, and the number
     of positions that count, to which fuzz is added where there is a mask."""
     count = np.float64(x.size // max(x.shape[-1], 1) if mask is None else np.count_nonzero(mask))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .. import config
+from .. import _kernels, config
 from .._symbolic import leaves, map_structure
 from .flow import Flow
 from .graph import Call, Graph, Ref
@@ -84,10 +84,10 @@ def emit_calls(
             made = after(call.layer, made, flow)
         index += 1
         if isinstance(made, Seam):
-            many = not isinstance(made.x, Value)
+            one = isinstance(made.x, Value)
             taken = _entered([made.x] if isinstance(made.x, Value) else made.x, values)
             return Emitted(
-                values, made.fn, many, taken, call.outputs, flow.training, call.layer, index
+                values, made.fn, not one, taken, call.outputs, flow.training, call.layer, index
             )
         results = [made] if isinstance(made, Value) else list(made)
         values.update(zip(call.outputs, results, strict=True))
@@ -143,10 +143,10 @@ def _emit(call: Call, flow: Flow, values: dict[Ref, Value], mask_policy: str | N
     flow.layer = layer.name
     args, kwargs = call.filled(taken)
     made = layer.emit(flow, *args, **kwargs)
-    last = made.x if isinstance(made, Seam) else made
-    ids = [value.id for value in ([last] if isinstance(last, Value) else last)]
-    if max(ids) > max(value.id for value in taken.values()):
-        flow.marks.append((layer.name, max(ids)))
+    before = flow.marks[-1][1] if flow.marks else 1
+    values_now = _kernels.plan_values(flow.plan, before)
+    if values_now > before:
+        flow.marks.append((layer.name, values_now))
     return made
 
 

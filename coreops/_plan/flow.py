@@ -39,8 +39,8 @@ class Flow:
         self.training = training
         self.plan = _kernels.Plan(dtype, shape, precision) if plan is None else plan
         self.layer = ""  # the name of the layer that is emitting
-        self.marks: list[tuple[str, int]] = []  # of layers that made values, and the last one
-        self.rows: int | None = None  # of the array that it is made for, if there is one already
+        self.marks: list[tuple[str, int]] = []  # layers that made values, and how many there were
+        self.rows: int | None = None  # of the arrays that it is made for, if there are any already
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
@@ -77,6 +77,10 @@ class Flow:
         """The plan's value of a mask, which becomes an input of the plan if it comes from
         outside."""
         return self._input(mask.of, mask.shape, True) if mask.id is None else mask.id
+
+    def is_input(self, x: Value) -> bool:
+        """Whether it is an array from outside as it comes, which is there before the plan runs."""
+        return x.id == 0 or x.id in self._taken.values()
 
     def gather(self, known: dict[Ref, Item]) -> list[np.ndarray]:
         """Return the plan's inputs, out of arrays with their masks."""

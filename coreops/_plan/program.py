@@ -53,12 +53,13 @@ class Segment(NamedTuple):
     def steps(self) -> list[tuple[str, list[str], float]]:
         """Kind, layers and estimated nanoseconds of a sample, of each step. A step that took others
         in is that of several layers; a layer may have several, or none."""
+        names = [name for name, _ in self.flow.marks]
         rows: list[tuple[str, list[str], float]] = []
-        marks = list(self.flow.marks)
-        for kind, value, ns in _kernels.plan_steps(self.plan) if self.plan else ():
-            ended = [name for name, last in marks if last <= value]
-            marks = marks[len(ended) :]
-            rows.append((kind, ended or [name for name, _ in marks[:1]], ns))
+        seen = 0  # layers
+        for kind, value, ns in [] if self.plan is None else _kernels.plan_steps(self.plan):
+            owner = sum(end <= value for _, end in self.flow.marks[:-1])
+            rows.append((kind, names[min(seen, owner) : owner + 1], ns))
+            seen = max(seen, owner + 1)
         return rows
 
     def is_stale(self) -> bool:
@@ -135,9 +136,9 @@ class Program:
         """The same for a graph of one input and one output."""
         return self((x,), (mask,), out)[0]
 
-    def single_segment(self, *arrays: np.ndarray) -> Segment | None:
+    def single_segment(self, *arrays: np.ndarray, cast: bool = False) -> Segment | None:
         """The one segment that is the whole program for such arrays, if there is one and nothing
-        of Python's in it, and it takes them as they are."""
+        of Python's in it, and it takes them as they are; with cast also integers as reals."""
         if not self._graph.calls:
             return None
         known = {ref: (x, None) for ref, x in zip(self._graph.inputs, arrays, strict=True)}
@@ -146,16 +147,23 @@ class Program:
         if not whole or segment.plan is None:
             return None
         fits = segment.flow.inputs == [(ref, False) for ref in self._graph.inputs]
-        fits = fits and all(x.dtype == segment.plan.dtype for x in arrays)
+        dtype = segment.plan.dtype
+        fits = fits and all(
+            x.dtype == dtype or (cast and x.dtype.kind in "iu" and dtype.kind == "f")
+            for x in arrays
+        )
         fits = fits and not any(isinstance(result.at, Ref) for result in segment.results)
         return segment if fits else None
 
-    def single_plan(self, *arrays: np.ndarray) -> _kernels.Plan | None:
+    def single_plan(self, *arrays: np.ndarray, cast: bool = False) -> _kernels.Plan | None:
         """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
-        segment = self.single_segment(*arrays)
+        segment = self.single_segment(*arrays, cast=cast)
         if segment is None or segment.plan is None:
             return None
-        return segment.plan if segment.flow.batch == _kernels.plan_batch(segment.plan) else None
+        if segment.flow.batch != _kernels.plan_batch(segment.plan):
+            return None
+        segment.plan.integers |= any(x.dtype != segment.plan.dtype for x in arrays)
+        return segment.plan
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:
         """Run one of the program's segments on arrays whose samples have its shapes; what it gives

@@ -163,8 +163,8 @@ for _layer in (
     *(GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D),
     *(LayerNormalization, Normalization, Rescaling, SpatialDropout1D, SpatialDropout2D),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
-    *(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract),
     *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
+    *(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract),
 ):
     registry.add("layers", _layer)
 for _windows, _other in (

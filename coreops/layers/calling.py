@@ -113,7 +113,7 @@ def _call_array(
         if segment is not None and segment.plan is not None and segment.flow.batch is None:
             layer._install_training(segment.plan, tuple(segment.flow.generators), epoch)
     if install:
-        plan = program.single_plan(array)
+        plan = program.single_plan(array, cast=True)
         if plan is not None:
             layer._install(plan, epoch)
     return _plan.KerasArray.attach(y, mask)

@@ -24,12 +24,12 @@ class _Noise(Layer):
 
     _stateless = True
 
-    def __init__(self, name: str, amount: float, seed: int | None, **kwargs: Any) -> None:
+    def __init__(self, what: str, amount: float, seed: int | None, /, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= amount <= 1:
             raise ValueError(
-                f"Layer '{self.name}': `{name}` must be between 0 and 1. Received: "
-                f"{name}={amount!r}"
+                f"Layer '{self.name}': `{what}` must be between 0 and 1. Received: "
+                f"{what}={amount!r}"
             )
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)

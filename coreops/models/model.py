@@ -190,20 +190,23 @@ class Model(Predictor):
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Load the weights of a `.weights.h5` or `.keras` file into the model, and the state of
-        its optimizer, if that is built and the file has it.
+    def load_weights(
+        self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any
+    ) -> None:
+        """Load the weights of a `.weights.h5`, `.keras`, `.safetensors` or legacy `.h5` file into
+        the model, and the state of its optimizer, if that is built and the file has it.
 
         Args:
             filepath: the file.
             skip_mismatch: leave layers alone whose weights do not fit, with a warning.
+            **kwargs: `by_name`, as in `coreops.saving.load_weights`.
 
         Raises:
             ValueError: the file does not fit the model.
         """
         from ..saving import load_weights
 
-        load_weights(self, filepath, skip_mismatch=skip_mismatch)
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the configuration as JSON; keywords go to `json.dumps`."""

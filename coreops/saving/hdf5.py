@@ -11,16 +11,13 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .archive import HDF5_MAGIC
 from .attributes import Attributes
 from .errors import ModelFileError, shorten
-
-if TYPE_CHECKING:
-    import h5py
 
 MAX_OBJECTS = 200_000
 MAX_DEPTH = 64
@@ -78,7 +75,7 @@ def open_tree(data: bytes, what: str) -> Iterator[Tree]:
         file = h5py.File(io.BytesIO(data), "r")
     with file:
         with damage(what):
-            tree = _Scan(h5py, data).run(file)
+            tree = _Scan(h5py, data).run(file.id)
         yield tree
 
 
@@ -102,25 +99,28 @@ class _Scan:
         self.seen: set[int] = set()
         self.tree = Tree({}, {}, Attributes(data))
 
-    def run(self, root: h5py.File) -> Tree:
-        """Return what there is below the root."""
+    def run(self, root: Any) -> Tree:
+        """Return what there is below a group."""
         pending = [("", root, 0)]
         while pending:
             path, group, depth = pending.pop()
             self.tree.groups[path] = self.visit(group, path, depth)
             for name in group:
-                child_path = f"{path}/{name}" if path else name
+                text = name.decode("utf-8", "surrogateescape")
+                child_path = f"{path}/{text}" if path else text
                 child = self.child(group, name, child_path)
-                if isinstance(child, self.h5py.Group):
+                if isinstance(child, self.h5py.h5g.GroupID):
                     pending.append((child_path, child, depth + 1))
-                else:
+                elif isinstance(child, self.h5py.h5d.DatasetID):
                     self.visit(child, child_path, depth + 1)
                     self.dataset(child, child_path)
+                else:
+                    raise ModelFileError(f"{shorten(child_path)} is neither a group nor a dataset.")
         return self.tree
 
     def visit(self, obj: Any, path: str, depth: int) -> int:
         """Count an object; each may be reached once only, so no hard link can form a cycle."""
-        address = self.h5py.h5o.get_info(obj.id).addr
+        address = self.h5py.h5o.get_info(obj).addr
         if address in self.seen:
             raise ModelFileError(f"{shorten(path)} is linked from two places.")
         self.seen.add(address)
@@ -130,22 +130,21 @@ class _Scan:
             raise ModelFileError(f"groups are nested more than {MAX_DEPTH} deep.")
         return address
 
-    def child(self, group: h5py.Group, name: str, path: str) -> Any:
+    def child(self, group: Any, name: bytes, path: str) -> Any:
         """Return what a hard link leads to; all other links are refused unopened."""
         if len(name) > MAX_NAME:
             raise ModelFileError(f"the name {shorten(name)} is too long.")
-        link = group.get(name, getlink=True)
-        if not isinstance(link, self.h5py.HardLink):
-            raise ModelFileError(f"{shorten(path)} is a {type(link).__name__}, not stored data.")
-        kind = group.get(name, getclass=True)
-        if kind not in (self.h5py.Group, self.h5py.Dataset):
-            raise ModelFileError(f"{shorten(path)} is neither a group nor a dataset.")
-        return group[name]
+        kinds = self.h5py.h5l
+        kind = group.links.get_info(name).type
+        if kind != kinds.TYPE_HARD:
+            label = {kinds.TYPE_SOFT: "soft", kinds.TYPE_EXTERNAL: "external"}.get(kind, "foreign")
+            raise ModelFileError(f"{shorten(path)} is a link ({label}), not stored data.")
+        return self.h5py.h5o.open(group, name)
 
-    def dataset(self, dataset: h5py.Dataset, path: str) -> None:
+    def dataset(self, dataset: Any, path: str) -> None:
         """Refuse a dataset that is not plain numbers inside this file, else note it."""
         where = shorten(path)
-        creation = dataset.id.get_create_plist()
+        creation = dataset.get_create_plist()
         if creation.get_external_count():
             raise ModelFileError(f"{where} keeps its values in another file.")
         layouts = (self.h5py.h5d.CONTIGUOUS, self.h5py.h5d.COMPACT)
@@ -154,9 +153,12 @@ class _Scan:
                 f"{where} is chunked, compressed or virtual, which Keras does not write."
             )
         classes = (self.h5py.h5t.INTEGER, self.h5py.h5t.FLOAT, self.h5py.h5t.OPAQUE)
-        if dataset.id.get_type().get_class() not in classes:
+        kind, space = dataset.get_type(), dataset.get_space()
+        if kind.get_class() not in classes:
             raise ModelFileError(f"{where} does not hold numbers.")
-        dtype, shape = dataset.dtype, dataset.shape
+        dtype, shape = kind.dtype, None
+        if space.get_simple_extent_type() != self.h5py.h5s.NULL:
+            shape = space.get_simple_extent_dims()
         if shape is None or dtype.itemsize not in _ITEM_SIZES.get(dtype.kind, ()):
             raise ModelFileError(f"{where} has the unknown type {shorten(str(dtype))}.")
         size = math.prod(shape) * dtype.itemsize
@@ -165,18 +167,20 @@ class _Scan:
             raise ModelFileError(
                 f"{where} declares shape {shorten(shape)}: more bytes than the file has."
             )
-        offset = dataset.id.get_offset()
+        offset = dataset.get_offset()
         past_end = offset is not None and offset + size > self.file_size
-        if dataset.id.get_storage_size() != size or past_end:
+        if dataset.get_storage_size() != size or past_end:
             raise ModelFileError(f"{where} of shape {shorten(shape)} is not wholly stored.")
-        self.tree.datasets[path] = Stored(tuple(map(int, shape)), dtype, lambda: _values(dataset))
+        shape = tuple(map(int, shape))
+        self.tree.datasets[path] = Stored(shape, dtype, lambda: self.values(dataset, shape, dtype))
 
-
-def _values(dataset: h5py.Dataset) -> np.ndarray:
-    """Read a dataset; bfloat16 (two opaque bytes) becomes float32, exactly."""
-    with damage(f"dataset {dataset.name}"):
-        values = np.asarray(dataset[()])
-    return widened(values) if values.dtype.kind == "V" else values
+    def values(self, dataset: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Read a dataset; bfloat16 (two opaque bytes) becomes float32, exactly."""
+        values = np.empty(shape, dtype)
+        with damage("a dataset"):
+            if values.size:
+                dataset.read(self.h5py.h5s.ALL, self.h5py.h5s.ALL, values, dataset.get_type())
+        return widened(values) if dtype.kind == "V" else values
 
 
 def widened(values: np.ndarray) -> np.ndarray:

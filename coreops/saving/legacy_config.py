@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _legacy
 from .errors import ModelFileError, shorten
-from .legacy_graph import modern_graph
+from .legacy_graph import modern_graph, modern_name
 
 MAX_NESTING = 20
 _MODELS = ("Sequential", "Functional", "Model")
@@ -28,8 +28,8 @@ CLASSES = {
     "GRUV2": "GRU",
 }
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell", "RNN")
-_CONVOLUTIONS = ("Conv1D", "Conv2D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D")
-_POOLINGS = tuple(f"{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2))
+_DEPTHWISE = ("SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D")
+_OF_CONVOLUTIONS = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
 
 # What Keras 2 wrote of the first layer of a model, of the way in which it computed, and of where
 # the code of a Lambda came from. Other keys with no effect are left out by the loader itself.
@@ -38,59 +38,19 @@ _DROPPED = {
     "Embedding": ("input_length", "dropout"),
     "Lambda": ("function_type", "module", "output_shape_type", "output_shape_module"),
     "BatchNormalization": ("renorm", "fused", "virtual_batch_size", "adjustment", "mode"),
-    **dict.fromkeys(_RECURRENT, ("implementation", "consume_less", "input_dim", "input_length")),
-    **dict.fromkeys(_CONVOLUTIONS, ("input_dim", "input_length")),
+    **dict.fromkeys(_RECURRENT, ("implementation", "input_dim", "input_length")),
+    **dict.fromkeys(("Conv1D", "Conv2D"), ("input_dim", "input_length")),
+    **dict.fromkeys(_DEPTHWISE, ("input_dim", "input_length", *_OF_CONVOLUTIONS)),
     "Dense": ("input_dim",),
 }
 # Some of these mean something where they are not what is given here.
 _ONLY = {
     "time_major": (False, None),
     "mode": (0, None),
+    "groups": (1, None),
     "renorm": (False, None),
     "dropout": (0, 0.0, None),
 }
-_RECURRENT_NAMES = {
-    "output_dim": "units",
-    "init": "kernel_initializer",
-    "inner_init": "recurrent_initializer",
-    "inner_activation": "recurrent_activation",
-    "W_regularizer": "kernel_regularizer",
-    "U_regularizer": "recurrent_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "dropout_W": "dropout",
-    "dropout_U": "recurrent_dropout",
-}
-_POOLING_NAMES = {"pool_length": "pool_size", "stride": "strides", "border_mode": "padding"}
-_CONVOLUTION_NAMES = {
-    **_legacy.RENAMED["Dense"],
-    "nb_filter": "filters",
-    "filter_length": "kernel_size",
-    "border_mode": "padding",
-    "subsample": "strides",
-    "subsample_length": "strides",
-    "atrous_rate": "dilation_rate",
-}
-# class -> old keyword -> new keyword, beyond those that the layers themselves still take
-_RENAMED = {
-    **dict.fromkeys(_RECURRENT, _RECURRENT_NAMES),
-    **dict.fromkeys(_CONVOLUTIONS, _CONVOLUTION_NAMES),
-    **dict.fromkeys(_POOLINGS, _POOLING_NAMES),
-    "Embedding": {
-        "init": "embeddings_initializer",
-        "W_regularizer": "embeddings_regularizer",
-        "W_constraint": "embeddings_constraint",
-    },
-    "BatchNormalization": {
-        "beta_init": "beta_initializer",
-        "gamma_init": "gamma_initializer",
-    },
-    "ActivityRegularization": {},
-    "SpatialDropout1D": {"p": "rate"},
-    "SpatialDropout2D": {"p": "rate"},
-    "GaussianDropout": {"p": "rate"},
-    "GaussianNoise": {"sigma": "stddev"},
-}
-_DATA_FORMATS = {"tf": "channels_last", "th": "channels_first"}
 _REGULARIZERS = {"WeightRegularizer": "L1L2", "ActivityRegularizer": "L1L2"}
 
 
@@ -126,14 +86,15 @@ def _layer(entry: dict[str, Any], depth: int) -> dict[str, Any]:
     if not isinstance(config, dict):
         return entry
     class_name = CLASSES.get(class_name, class_name)
-    renamed = {**_legacy.RENAMED.get(class_name, {}), **_RENAMED.get(class_name, {})}
-    config = {renamed.get(key, key): value for key, value in config.items()}
+    config = _legacy.modern_config(class_name, config)
     for key in ("", class_name):
         for name in _DROPPED.get(key, ()):
             value = config.pop(name, None)
             _refuse_meaning(entry, name, value)
     _refuse_meaning(entry, "time_major", config.pop("time_major", None))
     config = {key: _value(key, value) for key, value in config.items()}
+    if "name" in config:
+        config["name"] = modern_name(config["name"])
     change = _CHANGES.get(class_name)
     if change is not None:
         change(config, entry["class_name"])
@@ -174,6 +135,7 @@ def _model(entry: dict[str, Any], depth: int) -> dict[str, Any]:
         layers = _with_input(layers)
     layers = [_layer(layer, depth + 1) if _is_entry(layer) else layer for layer in layers]
     config = {"name": None, **config, "layers": layers}
+    config["name"] = modern_name(config["name"])
     if functional:
         config = modern_graph(config)
     elif config["name"] is None:
@@ -208,8 +170,6 @@ def _value(key: str, value: Any) -> Any:
         return _activation(value)
     if key.endswith(("_regularizer", "_constraint", "_initializer")):
         return _named(value)
-    if key == "data_format" and isinstance(value, str):
-        return _DATA_FORMATS.get(value, value)
     return value
 
 
@@ -266,27 +226,10 @@ def _batch_normalization(config: dict[str, Any], class_name: str) -> None:
         config["axis"] = axis[0]
 
 
-def _convolution(config: dict[str, Any], class_name: str) -> None:
-    rows, columns = config.pop("nb_row", None), config.pop("nb_col", None)
-    if rows is not None or columns is not None:
-        config["kernel_size"] = [rows, columns]
-    _ordered(config, class_name)
-
-
-def _ordered(config: dict[str, Any], class_name: str) -> None:
-    ordering = config.pop("dim_ordering", None)
-    if ordering not in (None, "default"):
-        config["data_format"] = _DATA_FORMATS.get(str(ordering), ordering)
-
-
 _CHANGES: dict[str, Callable[[dict[str, Any], str], None]] = {
     "InputLayer": _input_layer,
     "LSTM": _lstm,
     "GRU": _gru,
     "GRUCell": _gru,
     "BatchNormalization": _batch_normalization,
-    "Flatten": _ordered,
-    **dict.fromkeys(_CONVOLUTIONS, _convolution),
-    **dict.fromkeys((*_POOLINGS, "ZeroPadding2D", "UpSampling2D", "SpatialDropout2D"), _ordered),
-    **dict.fromkeys(("GlobalMaxPooling2D", "GlobalAveragePooling2D"), _ordered),
 }

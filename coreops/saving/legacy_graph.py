@@ -1,7 +1,8 @@
 """The graph of a functional model of Keras 1 and 2, translated into that of Keras 3.
 
 There a call of a layer is a list of [layer, call, output, options], one for each tensor that goes
-in; here it is {"args", "kwargs"} with tensors in them, as in the call itself.
+in; here it is {"args", "kwargs"} with tensors in them, as in the call itself. `names` are those of
+the layers, each with whether it is a model.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ _CONSTANT = "_CONSTANT_VALUE"
 _TAKE_STATES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 
 
+def modern_name(name: Any) -> Any:
+    """Return a layer's name: Keras 3 has none with a slash, as in "conv1/bn"."""
+    return name.replace("/", "_") if isinstance(name, str) else name
+
+
 def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
     """Return the config of a functional model, whose layers have been translated.
 
@@ -22,19 +28,38 @@ def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
         ModelFileError: a call that cannot be read.
     """
     layers = config["layers"]
-    names = {layer.get("name") for layer in layers if isinstance(layer, dict)}
+    names = {
+        modern_name(layer.get("name")): isinstance(layer.get("config"), dict)
+        and "layers" in layer["config"]
+        for layer in layers
+        if isinstance(layer, dict)
+    }
     made = []
     for layer in layers:
+        if isinstance(layer, dict):
+            layer = {**layer, "name": modern_name(layer.get("name"))}
         nodes = layer.get("inbound_nodes") if isinstance(layer, dict) else None
         if isinstance(nodes, list):
             class_name = layer.get("class_name")
             calls = [_call(node, class_name, names) for node in nodes]
             layer = {**layer, "inbound_nodes": calls}
         made.append(layer)
-    return {**config, "layers": made}
+    ends = {key: _ends(config.get(key)) for key in ("input_layers", "output_layers")}
+    return {**config, **ends, "layers": made}
 
 
-def _call(node: Any, class_name: Any, names: set[Any]) -> dict[str, Any]:
+def _ends(value: Any) -> Any:
+    """Return references to the inputs or outputs of a model."""
+    if _is_reference(value):
+        return [modern_name(value[0]), *value[1:]]
+    if isinstance(value, list):
+        return [_ends(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _ends(item) for key, item in value.items()}
+    return value
+
+
+def _call(node: Any, class_name: Any, names: dict[Any, bool]) -> dict[str, Any]:
     """Return one call of a layer."""
     if isinstance(node, dict) and "args" in node:
         return node
@@ -64,7 +89,7 @@ def _is_reference(value: Any) -> bool:
     )
 
 
-def _structure(value: Any, names: set[Any], options: dict[str, Any]) -> Any:
+def _structure(value: Any, names: dict[Any, bool], options: dict[str, Any]) -> Any:
     """Return the first argument of a call, which may be nested; gather the others, which stand
     beside each of its tensors."""
     if isinstance(value, dict):
@@ -79,13 +104,13 @@ def _structure(value: Any, names: set[Any], options: dict[str, Any]) -> Any:
         options.update(value[3])
     if value[0] == _CONSTANT:
         return value[2]
-    return _tensor(value)
+    return _tensor(value, names)
 
 
-def _option(value: Any, names: set[Any]) -> Any:
+def _option(value: Any, names: dict[Any, bool]) -> Any:
     """Return another argument of a call: tensors in it are known by the names of layers."""
-    if _is_reference(value) and len(value) == 3 and value[0] in names:
-        return _tensor(value)
+    if _is_reference(value) and len(value) == 3 and modern_name(value[0]) in names:
+        return _tensor(value, names)
     if isinstance(value, list):
         return [_option(item, names) for item in value]
     if isinstance(value, dict):
@@ -93,5 +118,8 @@ def _option(value: Any, names: set[Any]) -> Any:
     return value
 
 
-def _tensor(reference: list[Any]) -> dict[str, Any]:
-    return {"class_name": "__keras_tensor__", "config": {"keras_history": reference[:3]}}
+def _tensor(reference: list[Any], names: dict[Any, bool]) -> dict[str, Any]:
+    """Return an output of a layer; a model's calls are counted from 1, but not in Keras 3."""
+    name, call, output = modern_name(reference[0]), reference[1], reference[2]
+    history = [name, call - 1 if names.get(name) and call > 0 else call, output]
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": history}}

@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import ModelFileError, shorten
 from .hdf5 import Stored, Tree
+from .legacy_graph import modern_name
 from .legacy_layouts import converted
 from .weights import Pool
 
@@ -79,6 +80,7 @@ class NameLists:
         if by_name:
             own = {layer.name: variables for layer, variables in layers}
             for name, stored in self.lists:
+                name = modern_name(name)
                 if stored and name in own:
                     yield f"layer {name!r}", own[name], stored
             return

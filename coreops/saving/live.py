@@ -121,3 +121,7 @@ def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
         for child in layer.layers:
             name = f"layers/{counter.next(_class_name(child))}"
             yield from _groups(child, f"{path}/{name}" if path else name)
+        return
+    for name, child in vars(layer).items():  # what wrappers and recurrent layers hold
+        if name[0] != "_" and hasattr(child, "_trainable_variables"):
+            yield from _groups(child, f"{path}/{name}")

@@ -407,9 +407,9 @@ def write_refused() -> None:
     keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            layers.Conv2D(2, 3, name="edges"),
-            layers.Reshape((6, 12)),
-            layers.LSTM(4, name="memory"),
+            layers.Conv2DTranspose(2, 3, name="edges"),
+            layers.Reshape((10, 20)),
+            layers.GroupNormalization(4, name="memory"),
             layers.Dense(2),
         ],
         name="unsupported",

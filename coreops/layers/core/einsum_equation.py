@@ -122,7 +122,9 @@ class Equation:
             return None
         inputs, outputs = self._at(self._input, more), self._at(self._output, more)
         both = [c for c in self._kernel if c in inputs]
-        if any(c in outputs for c in both) or set(inputs) - set(both) - set(outputs):
+        if not both or any(c in outputs for c in both):
+            return None
+        if set(inputs) - set(both) - set(outputs):
             return None
         contracted = [inputs[c] for c in both]
         made = [c for c in self._kernel if c not in inputs]

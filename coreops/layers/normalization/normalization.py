@@ -119,7 +119,9 @@ class Normalization(Layer):
                 f"Layer '{self.name}': adapt() takes an array, or an iterable of batches. "
                 f"Received: {type(data).__name__}"
             )
-        total, mean, variance = 0.0, np.float64(0), np.float64(0)
+        total = 0.0
+        mean: Any = np.float64(0)
+        variance: Any = np.float64(0)
         for batch in batches:
             batch = batch[0] if isinstance(batch, (list, tuple)) else batch
             if not hasattr(batch, "shape"):

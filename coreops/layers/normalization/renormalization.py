@@ -37,7 +37,8 @@ def build(layer: BatchNormalization, shape: tuple[int | None, ...]) -> None:
     """Add the averages that the corrections go by."""
 
     def deviation(shape: Any, dtype: Any = None) -> np.ndarray:
-        return np.sqrt(initializers.get(layer.moving_variance_initializer)(shape, dtype=dtype))
+        variance: Any = initializers.get(layer.moving_variance_initializer)
+        return np.sqrt(variance(shape, dtype=dtype))
 
     for name, initializer in (
         ("moving_stddev", deviation),

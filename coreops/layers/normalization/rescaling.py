@@ -62,8 +62,8 @@ class Rescaling(Layer):
     def from_config(cls, config: dict[str, Any]) -> Rescaling:
         """Return a new layer; arrays come as `get_config` writes them."""
         read = objects.deserialize_keras_object
-        found = {key: read(config[key]) for key in ("scale", "offset") if key in config}
-        return cls(**{**config, **found})
+        factors = ("scale", "offset")
+        return cls(**{key: read(v) if key in factors else v for key, v in config.items()})
 
 
 def _fits(shape: tuple[int, ...], *arrays: np.ndarray) -> bool:

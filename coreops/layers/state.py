@@ -100,12 +100,9 @@ class LayerState(_kernels.Callable):
 
     @property
     def _sublayers(self) -> list[LayerState]:
-        found: list[LayerState] = []
-        for value in self._holders.values():
-            for layer in _layers_in(value):
-                if layer is not self and not any(layer is other for other in found):
-                    found.append(layer)
-        return found
+        found = {id(x): x for value in self._holders.values() for x in _layers_in(value)}
+        found.pop(id(self), None)
+        return list(found.values())
 
     def _flatten_layers(self) -> Iterator[LayerState]:
         """Yield the layer and everything inside it, each once, parents first."""

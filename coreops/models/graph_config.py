@@ -199,20 +199,17 @@ def _mask_makers(
 ) -> set[str]:
     """Return the operations that make nothing but masks for layers: ours find them by
     themselves."""
-    makers = set(operations)
-    while True:
-        used = {
-            source.layer
-            for (name, _), (args, kwargs) in calls.items()
-            if name not in makers
-            for key, value in (("", args), *kwargs.items())
-            if key != "mask"
-            for source in _all_sources(value)
-        }
-        wrong = makers & used
-        if not wrong:
-            return makers
-        makers -= wrong
+    taken: dict[str, set[str]] = {}  # by name: whose results are taken, but as masks
+    for (name, _), (args, kwargs) in calls.items():
+        values = [args, *(value for key, value in kwargs.items() if key != "mask")]
+        taken.setdefault(name, set()).update(source.layer for source in _all_sources(values))
+    pending = [name for name in taken if name not in operations]
+    used: set[str] = set()
+    while pending:
+        found = (taken.get(pending.pop(), set()) & operations) - used
+        used |= found
+        pending += found
+    return operations - used
 
 
 def _all_sources(value: Any) -> list[Source]:

@@ -3,6 +3,7 @@ run."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -35,12 +36,11 @@ def explore(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> To
     _check_connected(inputs, nodes)
     order = sorted(of_layers.values(), key=lambda item: (-item[1], seen[id(item[0])]))
     layers = [layer for layer, _ in order]
-    names = [layer.name for layer in layers]
-    for name in dict.fromkeys(names):
-        if names.count(name) > 1:
+    for name, count in Counter(layer.name for layer in layers).items():
+        if count > 1:
             raise ValueError(
-                f"The name '{name}' is used {names.count(name)} times in the model: all names of "
-                "layers must differ."
+                f"The name '{name}' is used {count} times in the model: all names of layers must "
+                "differ."
             )
     return Topology(nodes, layers, depths)
 

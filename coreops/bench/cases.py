@@ -11,6 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .images import Conv, Depthwise, Flatten, Image, Pool, Shape, kernel_shape, shape_after
+from .steps import LSTM, Activation, Dense, Dropout, Masking, Permute
+
+# A further kind of layer is one more class here, a branch in `Case.walk` and in exact.py, and a
+# method in those peers that have it; the others leave its cases out by themselves.
+Step = Dense | Activation | Permute | Masking | Dropout | LSTM | Image
+
+
+def _kernel_shape(step: Step, before: Shape) -> Shape | None:
+    """The shape of the one kernel of a step, None if it has none, or several."""
+    if isinstance(step, Dense):
+        return before[-1], step.units
+    return kernel_shape(step, before) if isinstance(step, Image) else None
+
 
 Weights = list[tuple[np.ndarray, ...]]
 
@@ -25,60 +38,6 @@ class Adam(NamedTuple):
 
 
 ADAM = Adam()
-
-
-@dataclass(frozen=True)
-class Dense:
-    """Over the last axis; an activation name as Keras has it, or None."""
-
-    units: int
-    activation: str | None = None
-
-
-@dataclass(frozen=True)
-class Activation:
-    """By Keras' name; "gelu_tanh" is gelu with approximate=True."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Permute:
-    """Axis i of a sample becomes axis dims[i], counted from 1."""
-
-    dims: Shape
-
-
-@dataclass(frozen=True)
-class Masking:
-    """Time steps that hold nothing but zeros."""
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """As in training."""
-
-    rate: float
-
-
-@dataclass(frozen=True)
-class LSTM:
-    """As Keras has it; steps that a Masking before it has found are skipped. Its weights are three:
-    the kernel, the recurrent kernel, the bias."""
-
-    units: int
-
-
-# A further kind of layer is one more class here, a branch in `Case.walk` and in exact.py, and a
-# method in those peers that have it; the others leave its cases out by themselves.
-Step = Dense | Activation | Permute | Masking | Dropout | LSTM | Image
-
-
-def _kernel_shape(step: Step, before: Shape) -> Shape | None:
-    """The shape of the one kernel of a step, None if it has none, or several."""
-    if isinstance(step, Dense):
-        return before[-1], step.units
-    return kernel_shape(step, before) if isinstance(step, Image) else None
 
 
 @dataclass(frozen=True)

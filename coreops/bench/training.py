@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .cases import ADAM, Case, Dense, Dropout, Weights
+from .cases import ADAM, Case, Weights
+from .steps import Dense, Dropout
 
 
 class Network:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import Case, Dense, Weights
+from ..cases import Case, Weights
+from ..steps import Dense
 from . import Built, CannotDo, fastest
 from .numpy import by_hand
 

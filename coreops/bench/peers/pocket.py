@@ -12,7 +12,8 @@ import keras
 import numpy as np
 from pocket_inference import Sequential
 
-from ..cases import Case, Dense, Weights
+from ..cases import Case, Weights
+from ..steps import Dense
 from . import Built, CannotDo
 from .sequential import sequential
 

@@ -6,7 +6,8 @@ import numpy as np
 import sklearn
 from sklearn.neural_network import MLPClassifier
 
-from ..cases import ADAM, Case, Dense, Weights
+from ..cases import ADAM, Case, Weights
+from ..steps import Dense
 from . import Built, CannotDo
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cases import Case, Weights
+from .cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from .images import Conv, Depthwise, Flatten, Pool, pooled, windows
-from .steps import LSTM, Activation, Dense, Dropout, Masking, Permute
 from .training import losses
 
 EPS = float(np.finfo(np.float32).eps)

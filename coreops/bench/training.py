@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .cases import ADAM, Case, Weights
-from .steps import Dense, Dropout
+from .cases import ADAM, Case, Dense, Dropout, Weights
 
 
 class Network:

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cases import ADAM, Case, Weights
-from ..steps import LSTM, Activation, Dense, Dropout, Masking, Permute
+from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from . import Built, fastest
 
 _NAMES: dict[str | None, Callable[[Any], Any]] = {

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import Case, Weights
-from ..steps import Dense
+from ..cases import Case, Dense, Weights
 from . import Built, CannotDo, fastest
 from .numpy import by_hand
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import Case, Step, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Step, Weights
 from ..images import Shape
-from ..steps import LSTM, Activation, Dense, Dropout, Masking, Permute
 from ..training import Network
 from . import Built, CannotDo, fastest
 

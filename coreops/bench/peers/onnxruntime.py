@@ -12,9 +12,8 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from ..cases import Case, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from ..images import Conv, Depthwise, Flatten, Pool, Shape, channels_first, padding
-from ..steps import LSTM, Activation, Dense, Dropout, Masking, Permute
 from . import Built, CannotDo, fastest
 
 _OPSET = 20

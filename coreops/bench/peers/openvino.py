@@ -9,9 +9,8 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from ..cases import Case, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from ..images import Conv, Depthwise, Flatten, Pool, channels_first, padding
-from ..steps import LSTM, Activation, Dense, Dropout, Masking, Permute
 from . import Built, CannotDo, fastest
 
 _NAMES: dict[str, Any] = {

@@ -12,8 +12,7 @@ import keras
 import numpy as np
 from pocket_inference import Sequential
 
-from ..cases import Case, Weights
-from ..steps import Dense
+from ..cases import Case, Dense, Weights
 from . import Built, CannotDo
 from .sequential import sequential
 

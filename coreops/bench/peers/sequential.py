@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import ADAM, Case, Weights
+from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from ..images import Conv, Depthwise, Flatten, Pool
-from ..steps import LSTM, Activation, Dense, Dropout, Masking, Permute
 from . import Built
 
 

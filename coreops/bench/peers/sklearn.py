@@ -6,8 +6,7 @@ import numpy as np
 import sklearn
 from sklearn.neural_network import MLPClassifier
 
-from ..cases import ADAM, Case, Weights
-from ..steps import Dense
+from ..cases import ADAM, Case, Dense, Weights
 from . import Built, CannotDo
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..cases import ADAM, Case, Weights
-from ..steps import LSTM, Activation, Dense, Dropout, Masking, Permute
+from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from . import Built, CannotDo, fastest
 
 Function = Callable[[Any], Any]

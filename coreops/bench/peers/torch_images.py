@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..cases import Case, Weights
+from ..cases import Case, Dense, Weights
 from ..images import Conv, Depthwise, Flatten, Pool, channels_first, padding
-from ..steps import Dense
 from . import Built, CannotDo
 
 ACTIVATIONS: dict[str, Callable[[], Any]] = {

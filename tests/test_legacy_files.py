@@ -58,20 +58,43 @@ def assert_equal_outputs(model, name):
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "initial_state"])
 def test_equals_keras_2(name, suffix, tmp_path):
     model = load(member(tmp_path, f"{name}.{suffix}"))
     assert_equal_outputs(model, name)
 
 
+@pytest.mark.parametrize("name", ["hard_sigmoid", "gru", "convolution", "normalized", "shared"])
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".safetensors"])
+def test_converted(name, suffix, tmp_path):
+    """Saved again in any form, it still computes what Keras 2 did."""
+    load(member(tmp_path, f"{name}.h5")).save(tmp_path / f"new{suffix}")
+    assert_equal_outputs(load(tmp_path / f"new{suffix}"), name)
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["lstm", "wrapped", "convolution", "shared"])
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_keras_3_reads_what_was_converted(keras, name, suffix, tmp_path):
+    """Also where it refuses the file itself."""
+    load(member(tmp_path, f"{name}.h5")).save(tmp_path / f"new{suffix}")
+    assert_equal_outputs(keras.saving.load_model(tmp_path / f"new{suffix}"), name)
+
+
+@pytest.mark.xfail(reason="states of recurrent layers as tensors of a graph", strict=True)
+def test_initial_state(tmp_path):
+    assert_equal_outputs(load(member(tmp_path, "initial_state.h5")), "initial_state")
+
+
 @pytest.mark.parametrize("name", ["dense", "nested", "lstm", "normalized", "branches"])
-@pytest.mark.parametrize("kind", ["h5", "weights-only.h5"])
+@pytest.mark.parametrize("kind", ["h5", "weights-only.h5", "weights.h5"])
 def test_load_weights(name, kind, tmp_path):
     model = load(member(tmp_path, f"{name}.keras"), compile=False)
     for variable in model.weights:
         variable.assign(np.zeros(variable.shape))
-    path = tmp_path / f"{name}.weights-only.h5"
-    path.write_bytes(MEMBERS[f"{name}.{kind}"])
+    path = tmp_path / f"w.{kind}"  # Keras before 2.13 had but one format for any name
+    path.write_bytes(MEMBERS[f"{name}.{'h5' if kind == 'h5' else 'weights-only.h5'}"])
     model.load_weights(path)
     assert_equal_outputs(model, name)
 

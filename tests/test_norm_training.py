@@ -192,6 +192,20 @@ def test_an_embedding_learns_the_same_in_any_number_of_threads(isa, rng):
     assert len(set(found)) == 1
 
 
+def test_plans_are_made_once(rng, monkeypatch):
+    """What learns does not make the plans of the next step stale."""
+    stack = [layers.Embedding(9, 4), layers.BatchNormalization(), layers.LayerNormalization()]
+    stack += [layers.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d")]
+    stack += [layers.GlobalAveragePooling1D(), layers.Dense(1)]
+    model = Sequential([layers.Input((6,), dtype="int32"), *stack])
+    model.compile("adam", "mse")
+    x, y = rng.integers(0, 9, (8, 6)), rng.normal(size=(8, 1)).astype("float32")
+    model.train_on_batch(x, y)
+    monkeypatch.setattr(coreops._plan.Flow, "__init__", None)
+    for _ in range(3):
+        model.train_on_batch(x, y)
+
+
 # -------------------------------------------------------------------------------- moving averages
 
 

@@ -188,3 +188,35 @@ def test_bits_do_not_depend_on_threads(rng, cell):
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+class Encoder(layers.Layer):
+    """Calls recurrent layers by itself, which give several arrays."""
+
+    def __init__(self, wrap):
+        super().__init__()
+        self.inner = wrap(layers.LSTM(2, return_state=True))
+        self.after = layers.GRU(2)
+
+    def call(self, x):
+        y, *states = self.inner(x)
+        return self.after(x, initial_state=y) + states[-1]
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: layers.Bidirectional(one, "sum")])
+def test_states_within_a_function(float64, rng, wrap):  # noqa: F811
+    check(model_of(lambda: Encoder(wrap), lambda: layers.Dense(2)), rng.normal(size=(3, 4, 2)), rng)
+
+
+def encoder_and_decoder():
+    """The last states of one layer are where another begins."""
+    x = layers.Input((4, 2))
+    _, *states = layers.LSTM(3, return_state=True)(x)
+    y = layers.LSTM(3, return_sequences=True)(x, initial_state=states)
+    y, h = layers.GRU(3, return_state=True)(y, initial_state=states[0])
+    both = layers.Bidirectional(layers.SimpleRNN(3), merge_mode="ave")(x, initial_state=[y, h])
+    return coreops.Model(x, layers.Dense(2)(layers.Add()([both, h])))
+
+
+def test_states_between_layers(float64, rng):  # noqa: F811
+    check(encoder_and_decoder, rng.normal(size=(3, 4, 2)), rng)

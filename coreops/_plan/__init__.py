@@ -13,6 +13,7 @@ from .eager import (
 from .emission import Emitted, emit_calls, masks_of, observed, refuse_mask, run_seam
 from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
 from .graph import Call, Graph, Ref, chain
+from .merging import merge
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
 from .recurrent import Cell, Place, Run, ones, pick, recurrent
@@ -51,6 +52,7 @@ __all__ = [
     "layer_norm",
     "mask_of",
     "masks_of",
+    "merge",
     "observed",
     "ones",
     "pick",

@@ -64,8 +64,11 @@ def embedding(flow: Flow, x: Value, table: Any, *, masked: bool) -> Value | None
     where x is 0. None if x is no input of the plan: numbers are checked before a plan runs."""
     if not flow.is_input(x):
         return None
-    array = flow.value_of(table)
-    weight = flow.weight(table if flow.trains else array)
+    if flow.trains:  # the trainer has the table, which is another one after every step
+        array, weight = np.empty((table.shape[0], 0), flow.plan.dtype), flow.weight(table)
+    else:
+        array = flow.value_of(table)
+        weight = flow.weight(array)
     y, mask = _kernels.plan_embedding(flow.plan, x.id, weight, array, masked, flow.layer)
     made = Mask(mask, x.shape, flow.layer) if masked else None
     return x._replace(id=y, shape=(*x.shape, table.shape[1]), mask=made)

@@ -84,7 +84,7 @@ def recurrent(
     )
     if run.states is not None:
         flow.batch = len(run.states[0])
-        flow.batch_reason = f"Layer '{flow.layer}': its state"
+        flow.batch_reason = f"Layer '{flow.layer}', which is stateful,"
     y, h, c = made if ends else (made, -1, -1)
     shape = (steps, place.width) if run.sequences else (place.width,)
     result = z._replace(id=y, shape=shape, mask=None)

@@ -9,7 +9,6 @@ import numpy as np
 from .. import _kernels, _plan, _tape
 from .._symbolic import leaves
 from .._variables import Variable
-from ..layers.running import _likeness
 from .chain import Chain
 from .parts import Passed, Reshaped, remember
 from .way import Known
@@ -131,7 +130,7 @@ def call_traced(
         (x.shape[1:], None if mask is None else mask.shape[1:])
         for x, mask in zip(values, masks, strict=True)
     )
-    key = (kinds, _likeness(args, kwargs), dtype, training, _kernels.isa(), *map(id, variables))
+    key = (kinds, layer._likeness(args, kwargs), dtype, training, _kernels.isa(), *map(id, variables))
     stamp = [(leaf, leaf._revision) for leaf in layer.leaves()]
     chains = layer._programs.setdefault("traced", {})
     made = chains.pop(key, None)

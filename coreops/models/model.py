@@ -171,6 +171,9 @@ class Model(Predictor):
         graph = _plan.Graph(max(len(self._entrances()), 1))
         return graph.end(self._inside(graph, list(graph.inputs), None))
 
+    def _likeness(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> str:
+        return super()._likeness(args, kwargs) if self._python_call else ""
+
     def _layer_shapes(self) -> list[Any]:
         """Return the output shapes of `layers`, None where one is not known."""
         return [None] * len(self.layers)

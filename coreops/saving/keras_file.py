@@ -20,6 +20,7 @@ from .weights import fill, open_weights
 
 _LEGACY = (".h5", ".hdf5")
 _TENSORS = ".safetensors"
+_BY_LISTS = b"layer_names"  # an attribute that only legacy files have
 _READ = (".keras", *_LEGACY, _TENSORS)
 
 
@@ -133,23 +134,24 @@ def load_weights(
         ValueError: `by_name` for a file that is not legacy.
     """
     path = regular_file(filepath)
-    if not path.name.endswith(".weights.h5"):
+    data: bytes | None = None
+    if path.name.endswith(".weights.h5"):
+        data = path.read_bytes()
+        by_lists = _BY_LISTS in data  # as Keras before 2.13 wrote under this name too
+    else:
         _refuse_other_formats(path)
-        if _is_legacy(path):
-            with open_legacy(path.read_bytes(), str(path), weights_only=True) as file:
-                options = {"skip_mismatch": skip_mismatch, "by_name": by_name}
-                file.weights.fill(model, str(path), **options)
-                restore_optimizer(model, file.weights, str(path))
-            return
+        by_lists = _is_legacy(path)
+    if by_lists:
+        with open_legacy(data or path.read_bytes(), str(path), weights_only=True) as file:
+            file.weights.fill(model, str(path), skip_mismatch=skip_mismatch, by_name=by_name)
+            restore_optimizer(model, file.weights, str(path))
+        return
     if by_name:
         raise ValueError(f"by_name=True goes with legacy .h5 files only. Received: {str(path)!r}")
     if path.suffix == _TENSORS:
         fill(model, read_tensors(path).weights, str(path), skip_mismatch=skip_mismatch)
         return
-    if path.name.endswith(".weights.h5"):
-        data: bytes | None = path.read_bytes()
-    else:
-        data = read_archive(path).weights
+    data = data or read_archive(path).weights
     if data is None:
         raise ModelFileError(f"{path} holds no model.weights.h5.")
     with open_weights(data, str(path)) as groups:

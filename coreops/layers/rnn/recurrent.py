@@ -24,6 +24,7 @@ class Recurrent(Layer):
     """Base of the recurrent layers: a cell, and how it goes over time."""
 
     integer_input = "cast"
+    _several = True
     _call_arguments = ("initial_state",)
     cell: RecurrentCell
 
@@ -152,57 +153,18 @@ class Recurrent(Layer):
 
     # --- computing ----------------------------------------------------------------------------
 
-    def _call(
-        self,
-        *args: Any,
-        training: Any = None,
-        mask: Any = None,
-        out: Any = None,
-        initial_state: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        x, states = self._inputs(args, initial_state)
-        if isinstance(x, (np.ndarray, _tape.Tensor)):
-            self._check_steps(x.shape)
-            if self.stateful and x.ndim == 3:
-                self._carry(len(x))
-        if states:
-            kwargs["initial_state"] = states
-        if args:
-            args = (x,)
-        traced = any(isinstance(one, _tape.Tensor) for one in leaves((args, states)))
-        traced = traced or any(_tape.leaf_of(weight) is not None for weight in self.weights)
-        if not (traced and args and (states or self.return_state)):
-            return super()._call(*args, training=training, mask=mask, out=out, **kwargs)
-        from ..calling import call_python
+    def _arranged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return arranged(args)
 
-        return call_python(self, args, kwargs, training, mask, out)
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        return recorded(self, args, kwargs) or super()._call(*args, **kwargs)
 
     @property
     def _output_count(self) -> int:  # type: ignore[override]
         return 1 + self.cell.states if self.return_state else 1
 
-    def _check_steps(self, shape: tuple) -> None:
-        if len(shape) == 3 and shape[1] == 0:
-            raise ValueError(
-                f"Layer '{self.name}' needs at least one step of time. Received an input of shape "
-                f"{shape}"
-            )
-
-    def _inputs(self, args: tuple, states: Any) -> tuple[Any, list[Any]]:
-        """Return the input, and the states that a call begins with, however they were given."""
-        x = args[0] if args else None
-        if states is None and len(args) > 1:
-            states = args[1]
-        if isinstance(x, (list, tuple)) and states is None and x and hasattr(x[0], "shape"):
-            x, *states = x
-        states = [] if states is None else as_list(states)
-        if states and len(states) != self.cell.states:
-            raise ValueError(
-                f"Layer '{self.name}' has {self.cell.states} state(s). Received: {len(states)} in "
-                "`initial_state`"
-            )
-        return x, states
+    def _packed(self, outputs: list[Any]) -> Any:
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
@@ -217,8 +179,12 @@ class Recurrent(Layer):
         return (output, *last) if self.return_state else output
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
-        given = [] if initial_state is None else list(initial_state)
-        self._check_steps((None, *x.shape))
+        given = values_of(self, initial_state, self.cell.states)
+        if x.shape[0] == 0:
+            raise ValueError(
+                f"Layer '{self.name}' needs at least one step of time. Received an input of shape "
+                f"{(None, *x.shape)}"
+            )
         if not self.has_steps(flow, x):
             return _plan.Seam(
                 [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)
@@ -337,6 +303,48 @@ class Recurrent(Layer):
             "dropout": cell.dropout,
             "recurrent_dropout": cell.recurrent_dropout,
         }
+
+
+def arranged(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the arguments of a call, the input and perhaps a list of states, of whatever form they
+    were: `(x, states)`, or Keras 2's `([x, *states],)`."""
+    first, *more = args
+    if isinstance(first, (list, tuple)) and first:
+        first, more = first[0], [[*first[1:], *more]]
+    more = [as_list(states) for states in more if states is not None]
+    return (first, *(states for states in more if states))
+
+
+def recorded(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a layer step by step if it gives several arrays and is recorded, as within a user's
+    function that is trained: the way back through its plan is that of one array. Else None."""
+    if layer._output_count == 1 or not args:
+        return None
+    arrays = leaves((args, kwargs))
+    if not any(isinstance(one, _tape.Tensor) for one in arrays) and not any(
+        _tape.leaf_of(weight) is not None for weight in layer.weights
+    ):
+        return None
+    from ..calling import call_python
+
+    first, *states = arranged(args)
+    options = dict(kwargs)
+    training, mask, out = (options.pop(name, None) for name in ("training", "mask", "out"))
+    if states:
+        options["initial_state"] = states[0]
+    return call_python(layer, (first,), options, training, mask, out)
+
+
+def values_of(layer: Layer, states: Any, count: int) -> list[_plan.Value]:
+    """Return the states that a layer is to begin with, as many as it has, or none."""
+    if states is None:
+        return []
+    given = [states] if isinstance(states, _plan.Value) else list(states)
+    if given and len(given) != count:
+        raise ValueError(
+            f"Layer '{layer.name}' has {count} state(s). Received: {len(given)} in `initial_state`"
+        )
+    return given
 
 
 def as_list(states: Any) -> list[Any]:

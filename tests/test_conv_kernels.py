@@ -8,7 +8,6 @@ from test_kernels import run
 
 from coreops import _kernels, _tape, layers
 
-
 FULL = [tier for tier in _kernels.tiers() if tier in ("baseline", "avx2", "avx512")]
 
 

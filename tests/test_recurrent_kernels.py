@@ -149,6 +149,18 @@ def test_bits_do_not_depend_on_the_batch(isa, dtype, rng, kind, batch_invariant)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pattern", ["none", "holes", "right"])
+def test_large_batches(isa, rng, kind, pattern):
+    """Enough rows for the units that multiply faster."""
+    dtype = np.dtype(np.float32)
+    x, kernel, r, biases = data(rng, kind, dtype, 67, 5, 70, 50)
+    mask = mask_of(pattern, 67, 5, rng)
+    wanted = expected(kind, x, kernel, r, biases, mask)
+    y = run(kind, x, kernel, r, biases=biases, mask=mask)
+    np.testing.assert_allclose(y, wanted[0], rtol=0, atol=bound(dtype, 5, 120))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_special_values(isa, dtype, rng, kind):
     """NaN stays in its row; what saturates stays finite."""
     x, kernel, r, biases = data(rng, kind, dtype, 4, 3, 2, 6)

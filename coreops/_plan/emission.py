@@ -10,8 +10,9 @@ import numpy as np
 
 from .. import _kernels, config
 from .._symbolic import leaves, map_structure
-from .flow import Flow, Item, Kind, Seam, Value
+from .flow import Flow
 from .graph import Call, Graph, Ref
+from .values import Item, Kind, Seam, Value
 
 if TYPE_CHECKING:
 
@@ -83,10 +84,10 @@ def emit_calls(
             made = after(call.layer, made, flow)
         index += 1
         if isinstance(made, Seam):
-            many = not isinstance(made.x, Value)
-            taken = _entered(made.x if many else [made.x], values)
+            one = isinstance(made.x, Value)
+            taken = _entered([made.x] if isinstance(made.x, Value) else made.x, values)
             return Emitted(
-                values, made.fn, many, taken, call.outputs, flow.training, call.layer, index
+                values, made.fn, not one, taken, call.outputs, flow.training, call.layer, index
             )
         results = [made] if isinstance(made, Value) else list(made)
         values.update(zip(call.outputs, results, strict=True))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _kernels
-from .flow import Flow, Mask, Value
+from .flow import Flow
+from .values import Mask, Value
 
 if TYPE_CHECKING:
     from ..random import SeedGenerator

@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import _kernels, config
 from .emission import emit_calls, observed, plan_dtype, run_seam
-from .flow import Flow, Item, Kind, Result
+from .flow import Flow
 from .graph import Graph, Ref
+from .values import Item, Kind, Result
 
 _MOST_SEGMENTS = 32  # that a program keeps: each shape of input has a copy of the packed weights
 _scope = threading.local()

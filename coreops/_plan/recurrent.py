@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _kernels
-from .flow import Flow, Value
+from .flow import Flow
+from .values import Value
 
 
 class Cell(NamedTuple):

@@ -183,7 +183,7 @@ def _for_outputs(value: Any, name: str, names: list[str], caller: str) -> list[A
         return [value.get(key) for key in names]
     if len(names) == 1:
         return [only(value)]
-    if name == "sample_weight" and getattr(value, "ndim", 0):  # for all of them
+    if name == "sample_weight" and getattr(value, "ndim", 0) > 0:  # for all of them
         return [value] * len(names)
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
         count = len(value) if isinstance(value, (list, tuple)) else 1

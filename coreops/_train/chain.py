@@ -282,7 +282,8 @@ class Chain:
     def _back_through(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
         """Take gradients back through a seam."""
         made = passed.part.made
-        outputs, seeds = [], []
+        outputs: list[Any] = []
+        seeds: list[Any] = []
         for ref, output in zip(made.given, passed.outputs, strict=True):
             gradient = gradients.pop(ref, None)
             if gradient is not None and isinstance(output, _tape.Tensor):

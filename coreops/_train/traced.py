@@ -130,7 +130,14 @@ def call_traced(
         (x.shape[1:], None if mask is None else mask.shape[1:])
         for x, mask in zip(values, masks, strict=True)
     )
-    key = (kinds, layer._likeness(args, kwargs), dtype, training, _kernels.isa(), *map(id, variables))
+    key = (
+        kinds,
+        layer._likeness(args, kwargs),
+        dtype,
+        training,
+        _kernels.isa(),
+        *map(id, variables),
+    )
     stamp = [(leaf, leaf._revision) for leaf in layer.leaves()]
     chains = layer._programs.setdefault("traced", {})
     made = chains.pop(key, None)

@@ -96,7 +96,8 @@ def channels_first(
     """Return the weights for libraries whose images are (channels, height, width): kernels of
     convolutions as (filters, channels, height, width), and the rows of a product of what was
     flattened in its order."""
-    made, pairs, flat = [], iter(weights), None
+    made: list[tuple[np.ndarray, ...]] = []
+    pairs, flat = iter(weights), None
     for step, before, _ in walk:
         if isinstance(step, Flatten):
             flat = before[1:]

@@ -104,7 +104,7 @@ def _call_array(
     y, mask = found[0]
     if training and plain:
         segment = program.single_segment(array)
-        if segment is not None and segment.flow.batch is None:
+        if segment is not None and segment.plan is not None and segment.flow.batch is None:
             layer._install_training(segment.plan, tuple(segment.flow.generators), epoch)
     if install:
         plan = program.single_plan(array, cast=True)

@@ -194,8 +194,8 @@ class Functional(Model):
         """Return the inputs as the one array, or as a flat list in the order of `inputs`."""
         if len(args) != 1:
             raise ValueError(
-                f"Model '{self.name}' takes its inputs as one argument: an array, or a list or dict "
-                f"of them. Received: {len(args)} arguments"
+                f"Model '{self.name}' takes its inputs as one argument: an array, or a list or "
+                f"dict of them. Received: {len(args)} arguments"
             )
         flat = self._flat_inputs(args[0])
         return (flat[0],) if len(flat) == 1 else (flat,)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..models import Model
 
 _MODELS = ("Sequential", "Functional")
+_INNER = ("cell", "forward_layer", "backward_layer", "layer")  # how wrappers hold a layer
 
 
 def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:
@@ -111,6 +112,10 @@ def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
         own = list(store.values())
     arrays = [np.asarray(variable.numpy()) for variable in own]
     yield path, [Stored(array.shape, array.dtype, array.view) for array in arrays]
+    for attribute in _INNER:
+        inner = getattr(layer, attribute, None)
+        if hasattr(inner, "_trainable_variables"):
+            yield from _groups(inner, f"{path}/{attribute}" if path else attribute)
     if _class_name(layer) in _MODELS:
         counter = ClassCounter()
         for child in layer.layers:

@@ -122,6 +122,7 @@ static const co_kind recurrent = {.name = "recurrent",
                                   .join = join,
                                   .pack = pack,
                                   .cost = cost,
+                                  .prepare = co_rnn_prepare,
                                   .scratch = co_rnn_scratch,
                                   .rows_at_once = co_rnn_rows,
                                   .release = release};

@@ -49,13 +49,37 @@ static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int 
     return lay;
 }
 
+/* Whether the products by a weight go by the plan's matmul: the rows of the whole call decide. */
+static int by_matmul(const co_job *job, int w) {
+    const co_matmul *matmul = job->plan->matmul;
+    return matmul && w >= 0 && !(job->flags & CO_BATCH_INVARIANT) && job->units >= matmul->rows &&
+           matmul->suits(job->plan->weights[w].k, job->plan->weights[w].n);
+}
+
+co_status co_rnn_prepare(const co_job *job, const co_step *step) {
+    co_status status = CO_OK;
+    for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R)
+        if (status == CO_OK && by_matmul(job, step->w[w]))
+            status = co_pack_for_matmul(job, step->w[w]);
+    return status;
+}
+
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
+    const co_recurrent *own = step->u.own;
     const ptrdiff_t item = job->plan->item_bytes;
-    return lay_out(step->u.own, units, item, step->in[RNN_MASK] >= 0).all * item;
+    ptrdiff_t most = 0;
+    for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R) {
+        if (!by_matmul(job, step->w[w])) continue;
+        const ptrdiff_t rows = units > FEW_ROWS ? units : piece_of(own, units, item);
+        const ptrdiff_t bytes = job->plan->matmul->scratch(rows, job->plan->weights[step->w[w]].k);
+        if (bytes > most) most = bytes;
+    }
+    return lay_out(own, units, item, step->in[RNN_MASK] >= 0).all * item + most;
 }
 
 /* A block of m rows while time goes by. */
 typedef struct block {
+    const co_job *job;
     const co_step *step;
     const co_recurrent *own;
     const co_kernels *kernels;
@@ -65,6 +89,7 @@ typedef struct block {
     const uint8_t *mask;
     char *y, *keep, *before, *operands, *h, *c, *r, *r3, *z, *h_end, *c_end;
     char *some_h, *some_c, *some_x; /* of the rows that a step does not skip */
+    char *work;                     /* of the plan's matmul */
     ptrdiff_t piece, from;          /* steps whose products are in z, from this one on */
     int started;                    /* there is a state */
 } block;
@@ -75,14 +100,31 @@ static co_rows rows(const block *b, const void *at, ptrdiff_t ld, ptrdiff_t offs
     return co_rnn_at(at, b->item, ld, offset);
 }
 
+/* c = a times columns [first, n) of a weight, plus bias; first begins a panel. */
+static void product(const block *b, int which, ptrdiff_t m, ptrdiff_t first, ptrdiff_t n, co_rows a,
+                    const char *bias, co_rows c) {
+    const int w = b->step->w[which];
+    const ptrdiff_t k = b->job->plan->weights[w].k;
+    const char *panels = (const char *)b->step->form[which] + first * k * b->item;
+    const co_matmul *matmul = b->job->plan->matmul;
+    if (bias) bias += first * b->item;
+    char *out = (char *)c.at + first * b->item;
+    if (by_matmul(b->job, w)) {
+        const char *packed = atomic_load(&b->job->plan->weights[w].packed);
+        matmul->run(b->kernels, m, n - first, k, a.at, a.ld, panels,
+                    packed + matmul->bytes(k, first), bias, out, c.ld, &linear, b->work);
+    } else {
+        b->kernels->gemm(m, n - first, k, a.at, a.ld, panels, bias, out, c.ld, &linear);
+    }
+}
+
 /* Columns [from, to) of the product by r, and whatever else is in their first panel. */
 static void multiply(const block *b, co_rows a, ptrdiff_t from, ptrdiff_t to, char *out) {
-    const ptrdiff_t nr = b->kernels->gemm_nr, first = from / nr * nr;
+    const ptrdiff_t nr =
+        by_matmul(b->job, b->step->w[RNN_R]) ? b->job->plan->matmul->nr : b->kernels->gemm_nr;
     const char *bias = b->step->form[RNN_BIASES];
-    if (bias) bias += (b->gates + first) * b->item;
-    b->kernels->gemm(b->m, to - first, b->u, a.at, a.ld,
-                     (const char *)b->step->form[RNN_R] + first * b->u * b->item, bias,
-                     out + first * b->item, b->gates, &linear);
+    if (bias) bias += b->gates * b->item;
+    product(b, RNN_R, b->m, from / nr * nr, to, a, bias, rows(b, out, b->gates, 0));
 }
 
 /* a times the factors of a gate, or a copy. */
@@ -115,17 +157,15 @@ static co_rows inputs(block *b, ptrdiff_t s, ptrdiff_t last) {
         return rows(b, b->z, gates, 0);
     }
     if (b->piece == 1) {
-        b->kernels->gemm(m, gates, f, x.at, x.ld, b->step->form[RNN_KERNEL], bias, b->z, gates,
-                         &linear);
+        product(b, RNN_KERNEL, m, 0, gates, x, bias, rows(b, b->z, gates, 0));
         return rows(b, b->z, gates, 0);
     }
     if (s >= b->from + b->piece) {
         const ptrdiff_t left = last + 1 - s, count = left < b->piece ? left : b->piece;
         const ptrdiff_t low = own->how.backwards ? t - count + 1 : t;
         for (ptrdiff_t i = 0; i < m; i++)
-            b->kernels->gemm(count, gates, f, b->x + (i * b->steps + low) * f * b->item, f,
-                             b->step->form[RNN_KERNEL], bias, b->z + i * gates * b->item, m * gates,
-                             &linear);
+            product(b, RNN_KERNEL, count, 0, gates, rows(b, b->x, f, (i * b->steps + low) * f),
+                    bias, rows(b, b->z, m * gates, i * gates));
         b->from = s;
     }
     ptrdiff_t at = s - b->from;
@@ -296,7 +336,8 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     const ptrdiff_t item = job->plan->item_bytes, u = how->u;
     const layout lay = lay_out(own, units, item, step->in[RNN_MASK] >= 0);
     char *at = arena + job->scratch;
-    block b = {.step = step,
+    block b = {.job = job,
+               .step = step,
                .own = own,
                .kernels = job->plan->kernels,
                .m = units,
@@ -324,6 +365,7 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .some_h = at + lay.some_h * item,
                .some_c = at + lay.some_c * item,
                .some_x = at + lay.some_x * item,
+               .work = at + lay.all * item,
                .piece = piece_of(own, units, item)};
     if (!b.operands) b.operands = at + lay.operands * item;
     memset(at + lay.none * item, 0, (size_t)(b.gates * item));

@@ -51,7 +51,9 @@ def legacy_file(model: Any, config: dict[str, Any], keras_version: str) -> memor
 def _legacy_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a serialised layer without modules: Keras 2's form."""
     config = map_layers(entry, _legacy_entry)["config"]
-    node = {key: entry[key] for key in ("name", "inbound_nodes") if key in entry}  # of a graph
+    node: dict[str, Any] = {
+        key: entry[key] for key in ("name", "inbound_nodes") if key in entry
+    }  # of a graph
     return {"class_name": entry["registered_name"] or entry["class_name"], "config": config, **node}
 
 

@@ -2,7 +2,8 @@
 
 The library is h5py, imported when a file is opened. It would follow links into other files and
 believe any size that a file declares; so the whole tree is walked first, and what Keras never
-writes is refused.
+writes is refused. What is known of an object comes from the links to it: to ask the library
+(`h5o.get_info`) lets it run through a group's index, endlessly where that leads back into itself.
 """
 
 from __future__ import annotations

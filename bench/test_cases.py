@@ -2,7 +2,7 @@
 
 import pytest
 
-from coreops.bench.cases import all_cases, offered
+from coreops.bench.catalogue import all_cases, offered
 from coreops.bench.suite import QUICK
 
 CASES = [case for case in all_cases() if offered(case)]

@@ -142,6 +142,7 @@ cdef extern from "coreops.h" nogil:
         void *c
     int co_plan_recurrent(co_plan *, int, const co_rnn *, int, int, int, int, int, int, int, int *)
     int co_plan_fill(co_plan *, ptrdiff_t, double)
+    int co_plan_pick(co_plan *, int, const int *, ptrdiff_t)
     int co_plan_conv(co_plan *, int, const co_window *, ptrdiff_t, int, int)
     int co_plan_depthwise(co_plan *, int, const co_window *, int, int)
     int co_plan_pool(co_plan *, int, const co_window *, int)

@@ -1,5 +1,5 @@
-"""Symbolic tensors: a shape and a dtype that layers can be called on to be built, and the calls that
-they came from."""
+"""Symbolic tensors: a shape and a dtype that layers can be called on to be built, and the calls
+that they came from."""
 
 from __future__ import annotations
 
@@ -53,7 +53,21 @@ class KerasTensor:
         return len(self.shape)
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        raise TypeError(f"{self!r} is symbolic: it has a shape and a dtype, but no values.")
+        raise TypeError(
+            f"{self!r} is symbolic: it has a shape and a dtype, but no values. Call a layer on it; a "
+            "`Lambda` layer takes any function."
+        )
+
+    def _refuse(self, *args: Any) -> Any:
+        raise TypeError(
+            f"{self!r} is symbolic: operators are not defined for it. Between symbolic tensors there "
+            "are the layers Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate and Dot; "
+            "for anything else call a `Lambda` layer on it."
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _refuse
+    __neg__ = __abs__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self!r} is symbolic: it has no truth value.")
@@ -74,8 +88,8 @@ class KerasHistory(NamedTuple):
 
 
 class Node:
-    """One call of a layer on symbolic tensors. args and kwargs: what it was called with, tensors among
-    them; an `InputLayer` has none. inputs, outputs: the tensors, in order."""
+    """One call of a layer on symbolic tensors. args and kwargs: what it was called with, tensors
+    among them; an `InputLayer` has none. inputs, outputs: the tensors, in order."""
 
     __slots__ = ("args", "inputs", "kwargs", "layer", "number", "outputs", "result")
 

@@ -111,6 +111,8 @@ typedef struct co_rnn {
  * becomes the values of h and c in the end. */
 int co_plan_recurrent(co_plan *plan, int z, const co_rnn *how, int r, int biases, int mask, int h0,
                       int c0, int factors, int into, int *ends);
+/* Values of (rows, count * u): the i-th u columns of the i-th of them, side by side. */
+int co_plan_pick(co_plan *plan, int count, const int *values, ptrdiff_t u);
 /* A constant, size times. */
 int co_plan_fill(co_plan *plan, ptrdiff_t size, double value);
 /* x as images (images, h, w, c) by the window s (window.h), to (images, oh, ow, ...). A convolution

@@ -46,4 +46,7 @@ int co_goes_past(const co_job *job, const co_step *step, ptrdiff_t share);
 /* How long a step takes one thread in this run, in nanoseconds. */
 double co_step_ns(const co_job *job, const co_step *step);
 
+/* steps/dense.c. Packs weight w for the plan's matmul, unless another run has. */
+co_status co_pack_for_matmul(const co_job *job, int w);
+
 #endif

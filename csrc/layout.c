@@ -20,6 +20,30 @@ static int readers(co_plan *plan, int value) {
     return count;
 }
 
+/* Whether anybody reads a result of the step, or may. */
+static int is_read(co_plan *plan, const co_step *step) {
+    int results = 0;
+    for (int j = 0; j < CO_MOST_OUT; j++) {
+        const int v = step->out[j];
+        if (v < 0) continue;
+        results++;
+        if (plan->values[v].buffer >= 0 || readers(plan, v)) return 1;
+    }
+    return !results;
+}
+
+/* Steps whose results nobody reads go: what turned an image for a layer that then took it as it was
+ * before (coreops/_plan/images.py). */
+static void drop_unread(co_plan *plan) {
+    for (int i = plan->n_steps - 1; i >= 0; i--) {
+        co_step *step = &plan->steps[i];
+        if (is_read(plan, step)) continue;
+        if (step->kind->release && !step->borrowed) step->kind->release(step);
+        plan->n_steps--;
+        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+    }
+}
+
 /* A step moves into the one before it when it alone reads that one's result. */
 static void join(co_plan *plan) {
     for (int i = 1; i < plan->n_steps; i++) {
@@ -117,36 +141,52 @@ static double estimate(const co_plan *plan, const co_step *step) {
 }
 
 /* Half a typical L2: what is left serves the weights that stream through. Weights that do not fit
- * in there come from further away, once for each block: it is then at least so many rows of gemm's
- * tiles. */
-enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 24 };
+ * in there come from further away, at 100 GB/s, once for each block: it is then at least so many
+ * rows of gemm's tiles; or, where it is images and few fit, so many that the weights take a
+ * sixteenth of the time. */
+enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 24, CO_BLOCK_SHARE = 16 };
+
+/* The bytes of a step's weights; *rows becomes how many rows of a unit they are multiplied with. */
+static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_t *rows) {
+    ptrdiff_t weights = 0, n = 0;
+    for (int w = 0; w < CO_MOST_WEIGHTS; w++)
+        if (step->w[w] >= 0) weights += plan->weights[step->w[w]].k * plan->weights[step->w[w]].n;
+    if (step->w[0] >= 0) n = plan->weights[step->w[0]].n;
+    *rows = n > 0 && step->out[0] >= 0 ? plan->values[step->out[0]].size / plan->units / n : 0;
+    return weights * plan->item_bytes;
+}
 
 static void choose_block(co_plan *plan) {
-    ptrdiff_t bytes = plan->arena;
+    ptrdiff_t bytes = plan->arena, most = 0, rows;
     for (int v = 0; v < plan->n_values; v++)
         if (plan->values[v].buffer >= 0)
             bytes += plan->values[v].size / plan->units * plan->values[v].item_bytes;
-    ptrdiff_t block = CO_BLOCK_BYTES / (bytes ? bytes : 1), mr = plan->kernels->gemm_mr;
-    for (int i = 0; i < plan->n_steps; i++) {
-        const co_step *step = &plan->steps[i];
-        ptrdiff_t weights = 0;
-        for (int w = 0; w < CO_MOST_WEIGHTS; w++)
-            if (step->w[w] >= 0)
-                weights += plan->weights[step->w[w]].k * plan->weights[step->w[w]].n;
-        if (step->positions == 0 || weights * plan->item_bytes <= CO_BLOCK_BYTES) continue;
-        const ptrdiff_t least = CO_BLOCK_TILES * mr * plan->units / step->positions;
-        if (block < least) block = least;
-    }
-    plan->block = block > mr ? block / mr * mr : block > 0 ? block : 1;
     plan->ns = 0;
     for (int i = 0; i < plan->n_steps; i++) {
         plan->steps[i].ns = estimate(plan, &plan->steps[i]);
         plan->ns += plan->steps[i].ns;
+        weight_bytes(plan, &plan->steps[i], &rows);
+        if (rows > most) most = rows;
     }
+    ptrdiff_t block = CO_BLOCK_BYTES / (bytes ? bytes : 1), mr = plan->kernels->gemm_mr;
+    const int images = block < mr && most > mr;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        const ptrdiff_t weights = weight_bytes(plan, step, &rows);
+        if (step->positions == 0 || weights <= CO_BLOCK_BYTES) continue;
+        ptrdiff_t least = CO_BLOCK_TILES * mr * plan->units / step->positions;
+        if (images) {
+            const double share = CO_BLOCK_SHARE * (double)weights / 100 / plan->ns;
+            least = rows > mr ? 1 : share < (double)least ? (ptrdiff_t)share : least;
+        }
+        if (block < least) block = least;
+    }
+    plan->block = block > mr ? block / mr * mr : block > 0 ? block : 1;
 }
 
 co_status co_layout(co_plan *plan) {
     co_status status = CO_OK;
+    if (!plan->trainer) drop_unread(plan);
     join(plan);
     for (int v = 0; v < plan->n_values; v++) readers(plan, v);
     for (int i = 0; i < plan->n_steps && status == CO_OK; i++)

@@ -141,6 +141,7 @@ static void gradient_of(const co_call *call, const co_piece *piece, char *g, ptr
     }
     for (int u = 0; u < trainer->n_uses; u++) {
         if (trainer->uses[u].weight != piece->weight) continue;
+        if (!trainer->kept[trainer->uses[u].dy].rows) continue; /* of a plan that did not run */
         if (parts++) {
             part_of(call, piece, &trainer->uses[u], part, piece->columns);
             add_rows(trainer, piece, part, piece->columns, g, ldg);
@@ -240,11 +241,13 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
 
 co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads) {
     const int apart = !rule || (rule->norm < HUGE_VAL && !rule->gathers);
-    if (!apart) return go_over_pieces(trainer, rule, GRADIENT | UPDATE, threads);
-    const co_status status = go_over_pieces(trainer, rule, GRADIENT, threads);
-    if (!rule || status != CO_OK) return status;
-    clip(trainer, rule);
-    return go_over_pieces(trainer, rule, UPDATE, threads);
+    co_status status = go_over_pieces(trainer, rule, apart ? GRADIENT : GRADIENT | UPDATE, threads);
+    for (int i = 0; i < trainer->n_kept; i++) trainer->kept[i].rows = 0; /* it was learnt from */
+    if (apart && rule && status == CO_OK) {
+        clip(trainer, rule);
+        status = go_over_pieces(trainer, rule, UPDATE, threads);
+    }
+    return status;
 }
 
 double co_trainer_penalty(const co_trainer *trainer) {

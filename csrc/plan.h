@@ -218,6 +218,8 @@ int co_depthwise_takes_affine(co_plan *plan, co_step *before, const co_step *aff
 /* The weights of a product with n columns and its bias (-1: none) that the affine step follows are
  * replaced by new ones that do both. Returns whether they were. */
 int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int *bias);
+/* The same for a product that follows step `before`, which is left alone if it is no affine one. */
+int co_affine_fold_before(co_plan *plan, const co_step *before, int *w, int *bias);
 /* Whether it is a product by a weight of reals, and nothing else. */
 int co_step_is_dense(const co_step *step);
 /* Whether it is that activation, or the softmax of runs of n. */

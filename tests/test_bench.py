@@ -10,7 +10,8 @@ import reference
 
 from coreops import _exit, _kernels, cli
 from coreops.bench import results, suite, table, targets, worker
-from coreops.bench.cases import Activation, Case, Dense, Dropout, all_cases, select
+from coreops.bench.cases import Activation, Case, Dense, Dropout
+from coreops.bench.catalogue import all_cases, select
 from coreops.bench.exact import Judge
 from coreops.bench.load import busy, usable_cores
 from coreops.bench.peers import PEERS, CannotDo, Peer, fastest
@@ -117,7 +118,7 @@ def test_numpy_by_hand_is_right(case):
     try:
         built = by_hand.build(case, x, weights)
     except CannotDo:
-        assert "gelu" in case.name
+        assert "gelu" in case.name or case.group == "images"
         return
     for _ in range(2):
         assert Judge(case, x, weights)(np.array(built.read(built.call()))).fault is None

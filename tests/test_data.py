@@ -17,8 +17,25 @@ from coreops.utils import PyDataset
 FLOAT = np.dtype("float32")
 
 
+class Only:
+    """A source whose batches are arrays instead of lists of one."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
+
+    def batches(self, number, start):
+        return map(one_of_each, self.source.batches(number, start))
+
+
+def one_of_each(batch):
+    return tuple(None if arrays is None else arrays[0] for arrays in batch)
+
+
 def source_of(x, y=None, weight=None, **options):
-    return open_source(x, y, weight, Options("fit", FLOAT, **options))
+    return Only(open_source(x, y, weight, Options("fit", FLOAT, **options)))
 
 
 def numbered(count):
@@ -97,9 +114,9 @@ def test_a_split_takes_the_end(count, fraction):
     at = int(np.floor(count * (1.0 - fraction)))
     if at in (0, count):
         with pytest.raises(ValueError, match="validation_split"):
-            split(x, y, None, fraction, "fit")
+            split(x, y, None, fraction, Options("fit", FLOAT))
         return
-    train, rest = split(x, y, None, fraction, "fit")
+    train, rest = map(one_of_each, split(x, y, None, fraction, Options("fit", FLOAT)))
     assert train[1].tolist() == list(range(at))
     assert rest[1].tolist() == list(range(at, count))
     assert train[2] is rest[2] is None

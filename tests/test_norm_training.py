@@ -30,7 +30,7 @@ def check_gradients(model, x, y, *, eps=1e-5):
         for layer in model._flatten_layers():
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.call = 4
-        return step(x, y, update=False)[0]
+        return step([x], [y], update=False)[0]
 
     loss()
     found = [gradient.copy() for gradient in step.gradients()]
@@ -190,6 +190,20 @@ def test_an_embedding_learns_the_same_in_any_number_of_threads(isa, rng):
         found.append(b"".join(w.tobytes() for w in model.get_weights()))
     coreops.set_num_threads(before)
     assert len(set(found)) == 1
+
+
+def test_plans_are_made_once(rng, monkeypatch):
+    """What learns does not make the plans of the next step stale."""
+    stack = [layers.Embedding(9, 4), layers.BatchNormalization(), layers.LayerNormalization()]
+    stack += [layers.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d")]
+    stack += [layers.GlobalAveragePooling1D(), layers.Dense(1)]
+    model = Sequential([layers.Input((6,), dtype="int32"), *stack])
+    model.compile("adam", "mse")
+    x, y = rng.integers(0, 9, (8, 6)), rng.normal(size=(8, 1)).astype("float32")
+    model.train_on_batch(x, y)
+    monkeypatch.setattr(coreops._plan.Flow, "__init__", None)
+    for _ in range(3):
+        model.train_on_batch(x, y)
 
 
 # -------------------------------------------------------------------------------- moving averages

@@ -41,7 +41,7 @@ def masked_input(x, mask):
 def run(kind, x, kernel, r, *, biases=None, mask=None, acts=COMMON, sequences=True, **how):
     """x (batch, steps, f) through its product by the kernel and the cell; apart: the product is
     read by somebody else too, so that it does not join."""
-    dtype, (batch, steps, f), u = x.dtype, x.shape, len(r)
+    dtype, (_, steps, f), u = x.dtype, x.shape, len(r)
     apart = how.pop("apart", False)
     plan = _kernels.Plan(dtype, (steps, f))
     value, found = 0, -1
@@ -146,6 +146,18 @@ def test_bits_do_not_depend_on_the_batch(isa, dtype, rng, kind, batch_invariant)
         for rows in (slice(0, 1), slice(3, 5), slice(40, 46), slice(20, 60)):
             part = run(kind, x[rows], kernel, r, biases=biases, mask=mask[rows], apart=apart)
             np.testing.assert_array_equal(part, whole[rows])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pattern", ["none", "holes", "right"])
+def test_large_batches(isa, rng, kind, pattern):
+    """Enough rows for the units that multiply faster."""
+    dtype = np.dtype(np.float32)
+    x, kernel, r, biases = data(rng, kind, dtype, 67, 5, 70, 50)
+    mask = mask_of(pattern, 67, 5, rng)
+    wanted = expected(kind, x, kernel, r, biases, mask)
+    y = run(kind, x, kernel, r, biases=biases, mask=mask)
+    np.testing.assert_allclose(y, wanted[0], rtol=0, atol=bound(dtype, 5, 120))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -205,7 +205,7 @@ def test_functional_cycle(tmp_path, h5py):  # noqa: F811
     ]
     config = {"name": "f", "layers": layers, "input_layers": [], "output_layers": [["b", 0, 0]]}
     entry = {"module": "keras", "class_name": "Functional", "config": config}
-    refuse(keras_zip(tmp_path / "m.keras", entry, weights(h5py)), "without branches")
+    refuse(keras_zip(tmp_path / "m.keras", entry, weights(h5py)), "loops")
 
 
 STRAY_VALUES = [
@@ -263,11 +263,6 @@ def test_layers_options_and_functions_in_one_message(tmp_path, h5py):  # noqa: F
     message = str(caught.value)
     for part in ("first", "ConvLSTM1D", "teleport", "Odd", "third", "fourth", "Attention"):
         assert part in message
-
-
-def test_branches_are_refused():
-    with pytest.raises(ModelFileError, match="without branches"):
-        load_model(FILES / "refused_branches.keras")
 
 
 def test_message_quotes_little_of_the_file(tmp_path, h5py):  # noqa: F811

@@ -142,11 +142,11 @@ def test_config_round_trip():
     np.testing.assert_array_equal(twin(x), model(x))
 
 
-def test_chain_is_read_as_sequential():
+def test_chain():
     model = load("chain")
-    assert isinstance(model, coreops.Sequential)
+    assert isinstance(model, coreops.models.Functional)
     assert model.name == "chain"
-    assert [layer.name for layer in model.layers] == ["first", "dropout", "second"]
+    assert [layer.name for layer in model.layers] == ["features", "first", "dropout", "second"]
 
 
 def test_lambda_takes_a_function_by_its_registered_or_plain_or_layer_name(expected):  # noqa: F811

@@ -147,11 +147,11 @@ def test_refusals_are_listed(keras):
     assert "norm" in str(caught.value)
 
 
-def test_branches_are_refused(keras):
+def test_branches(keras):
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Add()([inputs, keras.layers.Dense(3)(inputs)]))
-    with pytest.raises(ValueError, match="without branches"):
-        coreops.from_keras(model)
+    x = np.ones((2, 3), np.float32)
+    np.testing.assert_allclose(coreops.from_keras(model)(x), model(x), rtol=1e-6)
 
 
 def test_not_a_model():

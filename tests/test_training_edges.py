@@ -92,7 +92,7 @@ def steps_agree(make, x, y, optimizer, count=3):
         models.append(make())
         models[-1].compile(optimizer(), "mse")
     model, twin = models
-    twin._build_for(x)
+    twin._build_for([x])
     for _ in range(count):
         model.train_on_batch(x, y)
         step = twin._training_step()
@@ -215,7 +215,7 @@ def test_a_mask_outlives_another_shape_of_a_seam():
     x[0, 1] = 0
     for width in (2, 1):
         model._training_step()(x, np.zeros((2, 3, width), "float32"))
-        assert model._training_step().mask.tolist() == [[True, False, True], [True] * 3]
+        assert model._training_step().masks[0].tolist() == [[True, False, True], [True] * 3]
 
 
 def test_plans_are_kept_for_so_many_shapes():
@@ -331,7 +331,7 @@ def test_a_step_that_fails_in_the_middle_is_not_noticed_later():
         stack = [layers.Input((3,)), layers.Dense(4), layers.Lambda(seam), layers.Dense(2)]
         model = Sequential(stack)
         model.compile("adam", "mse")
-        model._build_for(X)
+        model._build_for([X])
         return model
 
     model, twin = make(), make()

@@ -60,9 +60,18 @@ cdef class Callable:
         y, mask = plan.run_full(<cnp.ndarray>x, None, streams)
         return y if mask is None else self._attach(y, mask)
 
+    cdef object _cast(self, object x):
+        """Integers in the installed plan's type, if it was made for integers; else None."""
+        cdef Plan plan
+        with cython.critical_section(self):
+            plan = self._plan
+        if plan is None or not plan.integers or not cnp.PyArray_CheckExact(x):
+            return None
+        return x.astype(plan.dtype, "C") if cnp.PyArray_ISINTEGER(x) else None
+
     def __call__(self, *args, **kwargs):
         cdef Plan plan
-        cdef object out = None
+        cdef object x, out = None
         if len(args) == 1:
             if kwargs:
                 if len(kwargs) == 1:
@@ -72,11 +81,15 @@ cdef class Callable:
                     out = kwargs.get("out")
                 if out is None:
                     return self._call(*args, **kwargs)
-            plan = self._fitting(args[0])
+            x = args[0]
+            plan = self._fitting(x)
+            if plan is None:
+                x = self._cast(x)
+                plan = None if x is None else self._fitting(x)
             if plan is not None:
                 if plan.masked:
-                    return self._attach(*plan.run_full(<cnp.ndarray>args[0], out, ()))
-                return plan.run_array(<cnp.ndarray>args[0], out)
+                    return self._attach(*plan.run_full(<cnp.ndarray>x, out, ()))
+                return plan.run_array(<cnp.ndarray>x, out)
         return self._call(*args, **kwargs)
 
     def _direct(self, x, double most_ns):

@@ -61,6 +61,15 @@ def plan_fill(Plan plan not None, ptrdiff_t size, double value):
     return plan._check(co_plan_fill(plan._c, size, value))
 
 
+def plan_pick(Plan plan not None, list values, ptrdiff_t u):
+    """Of values (rows, count * u), the i-th u columns of the i-th."""
+    plan._building(True)
+    cdef int numbers[8]
+    for i, value in enumerate(values):
+        numbers[i] = value
+    return plan._check(co_plan_pick(plan._c, len(values), numbers, u))
+
+
 def plan_batch(Plan plan not None):
     """The only size of a batch that the plan takes, None if it takes any."""
     return None if plan._batch < 0 else plan._batch

@@ -38,6 +38,9 @@ cdef list _join(Plan plan, ptrdiff_t batch, list inputs, list results, void **bu
     the list; `buffers` begins with those of a plan without."""
     cdef int at = CO_BUFFERS
     cdef Py_ssize_t taken = 0
+    cdef Py_ssize_t wanted = sum(not is_result for is_result, _, _ in plan._more)
+    if wanted != len(inputs):  # items are taken without a check
+        raise ValueError(f"internal error: {wanted} further inputs expected, received {len(inputs)}")
     for is_result, dtype, shape in plan._more:
         if is_result:
             a = np.empty((batch, *shape), dtype)
@@ -47,8 +50,6 @@ cdef list _join(Plan plan, ptrdiff_t batch, list inputs, list results, void **bu
             taken += 1
         buffers[at] = _buffer(a, dtype, (batch, *shape), is_result)
         at += 1
-    if taken != len(inputs):
-        raise ValueError(f"internal error: {taken} further inputs expected, received {len(inputs)}")
     return results
 
 
@@ -75,6 +76,8 @@ def run_plan(Plan plan not None, list arrays not None, out=None, streams=()):
     Raises ValueError for arrays that do not fit, MemoryError.
     """
     cdef co_stream *pairs = NULL
+    if not arrays:
+        raise ValueError("internal error: a plan without its input")
     if not plan._more:
         y, mask = plan.run(arrays[0], out, streams)
         return [y, mask] if plan.masked else [y]
@@ -82,6 +85,8 @@ def run_plan(Plan plan not None, list arrays not None, out=None, streams=()):
         raise ValueError(f"internal error: a plan for {plan.dtype} of {plan.in_shape} received "
                          f"{arrays[0].dtype} of {arrays[0].shape}")
     cdef ptrdiff_t batch = len(arrays[0])
+    if plan._batch not in (-1, batch):
+        raise ValueError(f"internal error: a plan for a batch of {plan._batch} received {batch}")
     cdef list results
     cdef void **buffers = <void **>malloc((CO_BUFFERS + len(plan._more)) * sizeof(void *))
     if buffers == NULL:

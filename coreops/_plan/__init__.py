@@ -11,11 +11,13 @@ from .eager import (
     softmax_gradient,
 )
 from .emission import Emitted, emit_calls, masks_of, observed, refuse_mask, run_seam
-from .flow import Flow, Item, Kind, Mask, Result, Seam, Value
+from .flow import Flow
 from .graph import Call, Graph, Ref, chain
+from .merging import merge
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
-from .recurrent import Cell, Place, Run, ones, recurrent
+from .recurrent import Cell, Place, Run, ones, pick, recurrent
+from .values import Item, Kind, Mask, Result, Seam, Value
 
 __all__ = [
     "Call",
@@ -51,8 +53,10 @@ __all__ = [
     "layer_norm",
     "mask_of",
     "masks_of",
+    "merge",
     "observed",
     "ones",
+    "pick",
     "pool",
     "python_scope",
     "recurrent",

@@ -10,7 +10,8 @@ import numpy as np
 
 from .. import _kernels
 from .arrays import as_array
-from .flow import Flow, Value, normalize_axes
+from .flow import Flow, normalize_axes
+from .values import Value
 
 _WORKING: dict[str, np.dtype] = {"f4": np.dtype(np.float32), "f8": np.dtype(np.float64)}
 

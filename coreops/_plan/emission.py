@@ -10,8 +10,9 @@ import numpy as np
 
 from .. import _kernels, config
 from .._symbolic import leaves, map_structure
-from .flow import Flow, Item, Kind, Seam, Value
+from .flow import Flow
 from .graph import Call, Graph, Ref
+from .values import Item, Kind, Seam, Value
 
 if TYPE_CHECKING:
 
@@ -35,9 +36,9 @@ _COMPUTE = {"float64": np.dtype(np.float64)}
 
 
 class Emitted(NamedTuple):
-    """What calls became. values: what they gave in the plan, and what of outside they took. seam: what
-    Python runs then (None: nothing), with the arrays that it takes and gives. next: the first call
-    that is left."""
+    """What calls became. values: what they gave in the plan, and what of outside they took. seam:
+    what Python runs then (None: nothing), with the arrays that it takes and gives. next: the first
+    call that is left."""
 
     values: dict[Ref, Value]
     seam: Callable[..., Any] | None
@@ -60,8 +61,8 @@ def emit_calls(
     *,
     mixed: bool = False,
 ) -> Emitted:
-    """Let the calls from `index` on emit their steps, until one is Python's, or needs a plan of another
-    type, or there are none left before `stop`.
+    """Let the calls from `index` on emit their steps, until one is Python's, or needs a plan of
+    another type, or there are none left before `stop`.
 
     kinds: the arrays that are there. after: changes what a layer made. mixed: whether arrays of all
     types are taken as what the plan computes.
@@ -83,10 +84,10 @@ def emit_calls(
             made = after(call.layer, made, flow)
         index += 1
         if isinstance(made, Seam):
-            many = not isinstance(made.x, Value)
-            taken = _entered(made.x if many else [made.x], values)
+            one = isinstance(made.x, Value)
+            taken = _entered([made.x] if isinstance(made.x, Value) else made.x, values)
             return Emitted(
-                values, made.fn, many, taken, call.outputs, flow.training, call.layer, index
+                values, made.fn, not one, taken, call.outputs, flow.training, call.layer, index
             )
         results = [made] if isinstance(made, Value) else list(made)
         values.update(zip(call.outputs, results, strict=True))
@@ -105,8 +106,8 @@ def _entered(taken: Sequence[Value], values: dict[Ref, Value]) -> tuple[Ref, ...
 
 
 def plan_dtype(call: Call, dtypes: Sequence[np.dtype]) -> np.dtype:
-    """What the arrays of a call are cast to: the compute dtype of its layer if one is a float, or if the
-    layer computes; half types are computed in float32."""
+    """What the arrays of a call are cast to: the compute dtype of its layer if one is a float, or
+    if the layer computes; half types are computed in float32."""
     layer = call.layer
     for dtype in dtypes:
         if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
@@ -117,7 +118,8 @@ def plan_dtype(call: Call, dtypes: Sequence[np.dtype]) -> np.dtype:
 def _fits(
     call: Call, dtypes: dict[Ref, np.dtype], values: dict[Ref, Value], dtype: np.dtype
 ) -> bool:
-    """Whether a call can be part of a plan of this dtype: what is in the plan already is not cast."""
+    """Whether a call can be part of a plan of this dtype: what is in the plan already is not
+    cast."""
     wanted = plan_dtype(call, list(dtypes.values()))
     return wanted == dtype and all(
         values[ref].dtype == dtype for ref in call.inputs if ref in values

@@ -1,86 +1,29 @@
 """The steps of a plan, as a layer describes them.
 
 A layer's `emit(flow, x)` receives a `Value` (a layer of several inputs a list of them), calls the
-methods of `Flow` and returns a `Value`, a list of them, or a `Seam` where the rest is Python's to do.
+methods of `Flow` and returns a `Value`, a list of them, or a `Seam` where the rest is Python's to
+do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels
 from .graph import Ref
+from .values import Item, Kind, Mask, Result, Seam, Value, _prod
 
 if TYPE_CHECKING:
     from ..random import SeedGenerator
 
-_REALS = (np.dtype(np.float32), np.dtype(np.float64))
-
-Item = tuple[np.ndarray, Any]  # an array with its mask, or None
-Kind = tuple[tuple[int, ...], np.dtype, Any]  # a sample's shape, dtype, and the shape of its mask
-
-
-class Mask(NamedTuple):
-    """A mask inside a plan. id: the plan's value, or None for one that came in from outside, with the
-    array `of`. shape: one sample's. source: the name of the layer that it comes from."""
-
-    id: int | None
-    shape: tuple[int, ...]
-    source: str
-    of: Ref = Ref(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What one step leaves for the next. shape: one sample's, without the batch axis."""
-
-    id: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    mask: Mask | None = None
-
-    @property
-    def is_real(self) -> bool:
-        """Whether kernels compute with it (float32, float64) or only move it."""
-        return self.dtype in _REALS
-
-    @property
-    def size(self) -> int:
-        return _prod(self.shape)
-
-    def _replace(self, **changes: Any) -> Value:
-        return replace(self, **changes)
-
-
-class Seam(NamedTuple):
-    """Where a plan ends at x and Python runs `fn(array, mask)`, which returns the array that goes
-    on, or a pair (array, mask) to replace the mask too. For a list of values it takes lists; and what
-    it returns may be a structure of arrays."""
-
-    x: Value | Sequence[Value]
-    fn: Callable[[Any, Any], Any]
-
-
-class Result(NamedTuple):
-    """Where an array comes from that a plan leaves. at: its number among the plan's results, or the
-    array from outside that it is, read with that shape. mask: the number of its mask, or the array
-    whose mask it has; None without."""
-
-    ref: Ref
-    at: int | Ref
-    shape: tuple[int, ...]
-    mask: int | Ref | None
-    masked: tuple[int, ...] | None = None  # the mask's shape
-
 
 class Flow:
-    """Builds one plan. shape: of its first input. training: whether the layers behave as in training.
-    precision: the least that products of float32 keep. plan: an empty one to build on, by default a
-    new one."""
+    """Builds one plan. shape: of its first input. training: whether the layers behave as in
+    training. precision: the least that products of float32 keep. plan: an empty one to build on, by
+    default a new one."""
 
     trains = False
 
@@ -131,8 +74,13 @@ class Flow:
         return self._taken[key]
 
     def mask_value(self, mask: Mask) -> int:
-        """The plan's value of a mask, which becomes an input of the plan if it comes from outside."""
+        """The plan's value of a mask, which becomes an input of the plan if it comes from
+        outside."""
         return self._input(mask.of, mask.shape, True) if mask.id is None else mask.id
+
+    def is_input(self, x: Value) -> bool:
+        """Whether it is an array from outside as it comes, which is there before the plan runs."""
+        return x.id == 0 or x.id in self._taken.values()
 
     def gather(self, known: dict[Ref, Item]) -> list[np.ndarray]:
         """Return the plan's inputs, out of arrays with their masks."""
@@ -154,8 +102,9 @@ class Flow:
     def finish_all(
         self, values: dict[Ref, Value], final: set[Ref]
     ) -> tuple[_kernels.Plan | None, tuple[Result, ...]]:
-        """End the plan, and say what it leaves: these values, with their masks. What is but an input is
-        no result of the plan unless it is among the final ones; without results there is no plan."""
+        """End the plan, and say what it leaves: these values, with their masks. What is but an
+        input is no result of the plan unless it is among the final ones; without results there is
+        no plan."""
         outside = {id: ref for (ref, _), id in self._taken.items()}
         results: list[Result] = []
         masks: dict[int, int] = {}  # numbers of results
@@ -351,10 +300,3 @@ def normalize_axes(axis: int | Sequence[int], rank: int) -> list[int]:
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis={axis} names an axis twice")
     return axes
-
-
-def _prod(sizes: Any) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product

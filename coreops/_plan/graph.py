@@ -1,4 +1,5 @@
-"""Layers and what flows between them: what a program runs, and what a training chain learns from."""
+"""Layers and what flows between them: what a program runs, and what a training chain learns
+from."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ class Ref(int):
 
 
 class Call(NamedTuple):
-    """One call of a layer. args, kwargs: what it is called with, a Ref for each array. training: as its
-    layer behaves, None as the whole graph does. inputs, outputs: the arrays, in order."""
+    """One call of a layer. args, kwargs: what it is called with, a Ref for each array. training: as
+    its layer behaves, None as the whole graph does. inputs, outputs: the arrays, in order."""
 
     layer: Any
     args: tuple[Any, ...]
@@ -65,7 +66,8 @@ class Graph:
         return self
 
     def live(self) -> list[tuple[Ref, ...]]:
-        """For each number of calls made: the arrays that are there and will be read, or come out."""
+        """For each number of calls made: the arrays that are there and will be read, or come
+        out."""
         needed = set(self.outputs)
         found = [self.outputs]
         for call in reversed(self.calls):

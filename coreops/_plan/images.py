@@ -7,7 +7,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from .. import _kernels
-from .flow import Flow, Value
+from .flow import Flow
+from .values import Value
 
 Sizes = tuple[int, ...]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import reduce
 
 from .. import _kernels
-from .flow import Flow, Mask, Value, _prod
+from .flow import Flow
+from .values import Mask, Value, _prod
 
 
 def merge(flow: Flow, how: str, values: Sequence[Value]) -> Value:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _kernels
-from .flow import Flow, Mask, Value
+from .flow import Flow
+from .values import Mask, Value
 
 if TYPE_CHECKING:
     from ..random import SeedGenerator
@@ -62,10 +63,13 @@ def layer_norm(
 def embedding(flow: Flow, x: Value, table: Any, *, masked: bool) -> Value | None:
     """The rows of a Variable whose numbers x has. masked: the result has a mask, which is False
     where x is 0. None if x is no input of the plan: numbers are checked before a plan runs."""
-    if x.id != 0:
+    if not flow.is_input(x):
         return None
-    array = flow.value_of(table)
-    weight = flow.weight(table if flow.trains else array)
+    if flow.trains:  # the trainer has the table, which is another one after every step
+        array, weight = np.empty((table.shape[0], 0), flow.plan.dtype), flow.weight(table)
+    else:
+        array = flow.value_of(table)
+        weight = flow.weight(array)
     y, mask = _kernels.plan_embedding(flow.plan, x.id, weight, array, masked, flow.layer)
     made = Mask(mask, x.shape, flow.layer) if masked else None
     return x._replace(id=y, shape=(*x.shape, table.shape[1]), mask=made)
@@ -82,10 +86,10 @@ def gauss(
 
 def pool(flow: Flow, x: Value, kind: str, *, channels_first: bool) -> Value:
     """The "mean" or the "max" over all axes of a sample but that of the channels; the mean of the
-    steps that a mask of the plan's keeps."""
+    steps that a mask keeps."""
     shape, mask = x.shape, -1
-    if kind == "mean" and x.mask is not None and x.mask.id is not None:
-        mask = x.mask.id
+    if kind == "mean" and x.mask is not None:
+        mask = flow.mask_value(x.mask)
         if channels_first:
             x, shape, channels_first = flow._permute(x, (1, 0)), shape[::-1], False
     channels = shape[0] if channels_first else shape[-1]

@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import _kernels, config
 from .emission import emit_calls, observed, plan_dtype, run_seam
-from .flow import Flow, Item, Kind, Result
+from .flow import Flow
 from .graph import Graph, Ref
+from .values import Item, Kind, Result
 
 _MOST_SEGMENTS = 32  # that a program keeps: each shape of input has a copy of the packed weights
 _scope = threading.local()
@@ -98,10 +99,11 @@ class Program:
         masks: Sequence[np.ndarray | None] | None = None,
         out: np.ndarray | None = None,
     ) -> list[Item]:
-        """arrays: with a batch axis, in any layout; masks: of their time steps. Returns what comes out,
-        each with its mask; out: None, or where to put it if it is one array."""
+        """arrays: with a batch axis, in any layout; masks: of their time steps. Returns what comes
+        out, each with its mask; out: None, or where to put it if it is one array."""
         graph = self._graph
-        known = dict(zip(graph.inputs, zip(arrays, masks or [None] * len(arrays), strict=True)))
+        items = zip(arrays, masks or [None] * len(arrays), strict=True)
+        known = dict(zip(graph.inputs, items, strict=True))
         index, end = 0, len(graph.calls)
         while index < end:
             segment = self._segment(index, known)
@@ -134,9 +136,9 @@ class Program:
         """The same for a graph of one input and one output."""
         return self((x,), (mask,), out)[0]
 
-    def single_segment(self, *arrays: np.ndarray) -> Segment | None:
+    def single_segment(self, *arrays: np.ndarray, cast: bool = False) -> Segment | None:
         """The one segment that is the whole program for such arrays, if there is one and nothing
-        of Python's in it, and it takes them as they are."""
+        of Python's in it, and it takes them as they are; with cast also integers as reals."""
         if not self._graph.calls:
             return None
         known = {ref: (x, None) for ref, x in zip(self._graph.inputs, arrays, strict=True)}
@@ -145,20 +147,27 @@ class Program:
         if not whole or segment.plan is None:
             return None
         fits = segment.flow.inputs == [(ref, False) for ref in self._graph.inputs]
-        fits = fits and all(x.dtype == segment.plan.dtype for x in arrays)
+        dtype = segment.plan.dtype
+        fits = fits and all(
+            x.dtype == dtype or (cast and x.dtype.kind in "iu" and dtype.kind == "f")
+            for x in arrays
+        )
         fits = fits and not any(isinstance(result.at, Ref) for result in segment.results)
         return segment if fits else None
 
-    def single_plan(self, *arrays: np.ndarray) -> _kernels.Plan | None:
+    def single_plan(self, *arrays: np.ndarray, cast: bool = False) -> _kernels.Plan | None:
         """The plan of that segment, if it takes a batch of any size, or itself knows of which."""
-        segment = self.single_segment(*arrays)
-        if segment is None or segment.flow.batch != _kernels.plan_batch(segment.plan):
+        segment = self.single_segment(*arrays, cast=cast)
+        if segment is None or segment.plan is None:
             return None
+        if segment.flow.batch != _kernels.plan_batch(segment.plan):
+            return None
+        segment.plan.integers |= any(x.dtype != segment.plan.dtype for x in arrays)
         return segment.plan
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:
-        """Run one of the program's segments on arrays whose samples have its shapes; what it gives is
-        added to `known`. out: where to put its only result."""
+        """Run one of the program's segments on arrays whose samples have its shapes; what it gives
+        is added to `known`. out: where to put its only result."""
         made: list[Any] = []
         if segment.plan is not None:
             arrays = segment.flow.gather(known)
@@ -203,21 +212,20 @@ class Program:
         segment = self._segments.get(key)
         if segment is None or segment.is_stale():
             kinds_of = dict(zip(self._live[index], kinds, strict=True))
-            rows = len(known[self._live[index][0]][0]) if self._live[index] else None
-            segment = self._compile(index, kinds_of, precision, rows)
+            segment = self._compile(index, kinds_of, precision, known)
             for oldest in list(self._segments)[: 1 - _MOST_SEGMENTS]:
                 self._segments.pop(oldest, None)
             self._segments[key] = segment
         return segment
 
     def _compile(
-        self, index: int, kinds: dict[Ref, Kind], precision: str, rows: int | None
+        self, index: int, kinds: dict[Ref, Kind], precision: str, known: dict[Ref, Item]
     ) -> Segment:
         first = self._graph.calls[index]
         dtype = plan_dtype(first, [kinds[ref][1] for ref in first.inputs])
         shape = kinds[first.inputs[0]][0]
         flow = Flow(shape, dtype, training=self._training, precision=precision)
-        flow.rows = rows
+        flow.rows = len(known[first.inputs[0]][0])
         made = emit_calls(
             self._graph, index, kinds, flow, self._mask_policy, observed if self._observe else None
         )

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _kernels
-from .flow import Flow, Value
+from .flow import Flow
+from .values import Value
 
 
 class Cell(NamedTuple):
@@ -84,7 +85,7 @@ def recurrent(
     )
     if run.states is not None:
         flow.batch = len(run.states[0])
-        flow.batch_reason = f"Layer '{flow.layer}': its state"
+        flow.batch_reason = f"Layer '{flow.layer}', which is stateful,"
     y, h, c = made if ends else (made, -1, -1)
     shape = (steps, place.width) if run.sequences else (place.width,)
     result = z._replace(id=y, shape=shape, mask=None)
@@ -96,3 +97,9 @@ def ones(flow: Flow, like: Value, shape: tuple[int, ...]) -> Value:
     size = int(np.prod(shape))
     made = _kernels.plan_fill(flow.plan, size, 1.0)
     return like._replace(id=made, shape=shape, mask=None)
+
+
+def pick(flow: Flow, values: list[Value], units: int) -> Value:
+    """Of values (steps, len(values) * units), the i-th units of the i-th."""
+    made = _kernels.plan_pick(flow.plan, [value.id for value in values], units)
+    return values[0]._replace(id=made)

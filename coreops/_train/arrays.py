@@ -1,7 +1,7 @@
 """Arrays as the user passes them: what they are, whether they fit together, how they are cut.
 
-A batch is `(x, y, sample_weight)`: lists of contiguous arrays with the batch axis first, one for each
-input or output of the model. `y` and `sample_weight` may be None, and so may what is in them.
+A batch is `(x, y, sample_weight)`: lists of contiguous arrays with the batch axis first, one for
+each input or output of the model. `y` and `sample_weight` may be None, and so may what is in them.
 """
 
 from __future__ import annotations
@@ -142,10 +142,7 @@ def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:
     """
     caller = options.caller
     names = list(options.outputs or ())
-    if options.arrange is not None:
-        given = options.arrange(x)
-    else:
-        given = [_the_array(x, "x", caller)]
+    given = options.arrange(x) if options.arrange else [_the_array(x, "x", caller)]
     arrays = [_read(one, "x", options) for one in given]
     targets, weights = (
         None if value is None else [
@@ -186,7 +183,7 @@ def _for_outputs(value: Any, name: str, names: list[str], caller: str) -> list[A
         return [value.get(key) for key in names]
     if len(names) == 1:
         return [only(value)]
-    if name == "sample_weight" and getattr(value, "ndim", 0):  # for all of them
+    if name == "sample_weight" and getattr(value, "ndim", 0) > 0:  # for all of them
         return [value] * len(names)
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
         count = len(value) if isinstance(value, (list, tuple)) else 1
@@ -203,7 +200,8 @@ def _the_array(value: Any, name: str, caller: str) -> Any:
         raise ValueError(f"{caller}: `{name}` must be one array. Received: a dict of {list(value)}")
     if isinstance(value, (list, tuple)) and len(value) > 1 and getattr(value[0], "ndim", 0) > 1:
         raise ValueError(
-            f"{caller}: `{name}` must be one array: the model has one. Received: {len(value)} arrays"
+            f"{caller}: `{name}` must be one array: the model has one. "
+            f"Received: {len(value)} arrays"
         )
     return value
 

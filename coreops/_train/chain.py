@@ -3,125 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import _kernels, _plan, _tape
 from .._variables import Variable
-from ..regularizers import L1L2
 from .flow import TrainingFlow
+from .parts import Part, Passed, Reshaped, add_to, penalized
+from .way import Known, Way
 from .workspace import Workspace, aligned
-
-Known = dict[_plan.Ref, Any]  # arrays with their masks
-
-_MOST_CHAINS = 32  # for one model, one for each shape of samples: each has the weights packed
-
-
-class Way(NamedTuple):
-    """A plan of some calls, and room for what its runs leave: for as many samples as the last.
-
-    results: where what it gives comes from. y: the plan's own result.
-    """
-
-    flow: TrainingFlow
-    results: tuple[_plan.Result, ...]
-    y: _plan.Value | None  # None: the plan does nothing
-    buffers: dict[Any, np.ndarray]
-
-    def buffer(self, name: Any, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        """Return an array that is the same from run to run while its shape is."""
-        found = self.buffers.get(name)
-        if found is None or found.shape != shape:
-            found = self.buffers[name] = aligned(shape, np.dtype(dtype or self.flow.plan.dtype))
-        return found
-
-    def run(
-        self, known: Known, streams: list[tuple[int, int]], more: dict[Any, np.ndarray]
-    ) -> dict[int, np.ndarray]:
-        """Run the plan on arrays; return its results by number. more: what it learns from, and where
-        what goes that is wanted."""
-        assert self.y is not None
-        arrays = dict(zip(self.flow.inputs, self.flow.gather(known), strict=True))
-        x = arrays[self.flow.inputs[0]]
-        batch = len(x)
-        if any(len(array) != batch for array in arrays.values()):
-            raise ValueError(
-                "Arrays of different batch sizes meet in a model. Received: "
-                f"{sorted({len(array) for array in arrays.values()})}"
-            )
-        made: dict[int, np.ndarray] = {0: self.buffer("y", (batch, *self.y.shape))}
-        mask = None
-        if self.flow.plan.masked and self.y.mask is not None:
-            made[1] = mask = np.empty((batch, *self.y.mask.shape), np.bool_)
-        shapes = {result.at: result.shape for result in self.results}
-        masks = {result.mask: result.masked for result in self.results}
-        further = []
-        for key in self.flow.more:
-            if key in arrays:
-                further.append(arrays[key])
-            elif key in more:
-                further.append(more[key])
-            else:
-                if key in masks:
-                    made[key] = np.empty((batch, *(masks[key] or ())), np.bool_)
-                else:
-                    made[key] = self.buffer(key, (batch, *shapes[key]))
-                further.append(made[key])
-        self.flow.plan.train(x, made[0], streams, self.penalty(batch), mask, further)
-        return made
-
-    def penalty(self, batch: int) -> np.ndarray | None:
-        """Return room for the penalties on what the layers give, None if there are none."""
-        count = len(self.flow.penalties)
-        return self.buffer("penalty", (batch, count)) if count else None
-
-    def mean_penalty(self) -> np.floating | None:
-        """Return the mean over the batch of the penalties that the last run left; None without."""
-        found = self.buffers.get("penalty")
-        if found is None:
-            return None
-        return np.sum(found, dtype=np.float64) / max(len(found), 1)
-
-
-class Part(NamedTuple):
-    """Calls first .. next - 1: as plans, by what they end with, and the seam after them. kinds: of what
-    is there when it begins."""
-
-    first: int
-    next: int
-    kinds: dict[_plan.Ref, _plan.Kind]
-    made: _plan.Emitted
-    ways: dict[Any, Way]
-
-    @property
-    def forward(self) -> Way:
-        return self.ways["forward"]
-
-    @property
-    def given(self) -> tuple[_plan.Ref, ...]:
-        """What the plan gives."""
-        return tuple(result.ref for result in self.forward.results)
-
-
-class Passed(NamedTuple):
-    """A part that data went through, and what the way back needs of that."""
-
-    part: Part
-    known: Known  # what was there before
-    streams: list[tuple[int, int]]
-    entries: list[Any]  # Tensors: what the seam took, what it gave, what it used, what it lost
-    outputs: list[Any]
-    leaves: list[Any]
-    losses: list[Any]
 
 
 class Chain:
     """The calls of a graph for samples of one shape, with the weights of a workspace.
 
     variables: those that learn. training: whether layers behave as in training. inputs: whether the
-    gradients of what goes in are asked for. Parts are compiled when data first gets to them, as what
-    comes out of a user's function is not known before.
+    gradients of what goes in are asked for. Parts are compiled when data first gets to them, as
+    what comes out of a user's function is not known before.
     """
 
     def __init__(
@@ -211,7 +110,7 @@ class Chain:
         shape = kinds[self.graph.calls[index].inputs[0]][0]
         flow = TrainingFlow(shape, self.workspace.dtype, self)
         made = _plan.emit_calls(
-            self.graph, index, kinds, flow, self._mask_policy, _penalized, stop, mixed=True
+            self.graph, index, kinds, flow, self._mask_policy, penalized, stop, mixed=True
         )
         return flow, made
 
@@ -224,7 +123,7 @@ class Chain:
         }
         plan, results = flow.finish_all(values, set())
         y = None if plan is None else flow.first
-        if plan is None and (flow.penalties or flow.goes_back):  # for its own sake
+        if plan is None and (flow.penalties or flow.ends):  # for its own sake
             y = next(iter(made.values.values()))._replace(mask=None)
             flow.finish(y, masked=False)
         self._packed = None
@@ -343,8 +242,8 @@ class Chain:
         )
 
     def back(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
-        """Take the gradients of what came out of a part back: the weights' stay with the trainer, those
-        of what went in are added to the others."""
+        """Take the gradients of what came out of a part back: the weights' stay with the trainer,
+        those of what went in are added to the others."""
         made, way = passed.part.made, passed.part.forward
         if made.seam is not None:
             self._back_through(passed, gradients)
@@ -383,7 +282,8 @@ class Chain:
     def _back_through(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
         """Take gradients back through a seam."""
         made = passed.part.made
-        outputs, seeds = [], []
+        outputs: list[Any] = []
+        seeds: list[Any] = []
         for ref, output in zip(made.given, passed.outputs, strict=True):
             gradient = gradients.pop(ref, None)
             if gradient is not None and isinstance(output, _tape.Tensor):
@@ -406,32 +306,3 @@ class Chain:
     def add_gradient(self, variable: Variable, gradient: np.ndarray) -> None:
         """Add a part that came from Python to a variable's gradient."""
         raise NotImplementedError
-
-
-def remember(chains: dict[Any, Any], key: Any, chain: Any) -> None:
-    """Keep a chain for the next data of its kind, which was taken out while it ran; of too many
-    the one goes that was used longest ago."""
-    chains[key] = chain
-    if len(chains) > _MOST_CHAINS:
-        del chains[next(iter(chains))]
-
-
-class Reshaped(Exception):
-    """Data of another shape than a part was compiled for came out of a seam, or a variable that
-    does not learn has changed since."""
-
-
-def add_to(gradients: dict[_plan.Ref, np.ndarray], ref: _plan.Ref, part: np.ndarray) -> None:
-    """Add a part to the gradient of an array."""
-    known = gradients.get(ref)
-    gradients[ref] = part if known is None else known + part
-
-
-def _penalized(layer: Any, made: Any, flow: Any) -> Any:
-    """Let a plan see to the activity penalty of what a layer made, or Python."""
-    penalty = layer.activity_regularizer
-    if not isinstance(made, _plan.Seam) and isinstance(penalty, L1L2):
-        for value in [made] if isinstance(made, _plan.Value) else made:
-            flow.penalty(value, penalty.l1, penalty.l2)
-        return made
-    return _plan.observed(layer, made, flow)

@@ -202,8 +202,8 @@ def _each(
 ) -> list[Any]:
     """Return what an argument of `compile` says for each output.
 
-    shared: one that is no list or dict is for all of them. listed: for the one output of a model, it is
-    a list.
+    shared: one that is no list or dict is for all of them. listed: for the one output of a model,
+    it is a list.
     """
     if len(names) < 2:
         return [value if listed else _one(value, what)]

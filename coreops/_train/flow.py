@@ -27,7 +27,7 @@ class TrainingFlow(Flow):
         super().__init__(shape, dtype, training=chain.training, plan=plan)
         self._chain = chain
         self.penalties: list[tuple[float, float]] = []
-        self.goes_back = False
+        self.ends = False
 
     def learns(self, weight: Any) -> bool:
         return self._chain.learns(weight)
@@ -79,13 +79,13 @@ class TrainingFlow(Flow):
         n = y.shape[-1] if y.shape else 1
         self.plan.learn(y.id, kind, y.size // n if n else 0, n, **options)
         self.more += [("target", number), ("weight", number), ("loss", number)]
-        self.goes_back = True
+        self.ends = True
 
     def learn_from(self, y: Value, ref: Ref) -> None:
         """Learn from a gradient of y, which is array `ref`."""
         self.plan.learn_from(y.id)
         self.more.append(("gradient", ref))
-        self.goes_back = True
+        self.ends = True
 
     def want(self, ref: Ref) -> None:
         """Ask for the gradient of an array that the plan takes."""

@@ -61,8 +61,8 @@ class Judged:
         return [self.prefix + _name_of(item) for item in items]
 
     def data_loss(self, y: Any, y_pred: np.ndarray, weight: Any) -> float:
-        """Return the loss of a batch, not weighed against others, without penalties; 0 if there is no
-        loss.
+        """Return the loss of a batch, not weighed against others, without penalties; 0 if there is
+        no loss.
 
         Raises:
             ValueError: the targets are missing, or do not fit.

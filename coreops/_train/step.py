@@ -6,29 +6,20 @@ import math
 import threading
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels, _plan, _tape
-from .chain import Known, Part, Passed, Reshaped, add_to, remember
+from .batch import Batch, Made, Targets, options, penalties, several
 from .learners import Learners, LearningChain
+from .parts import Part, Passed, Reshaped, add_to, remember
+from .way import Known
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     from ..layers import Layer
     from .compiled import Compiled
-
-
-Targets = Sequence[np.ndarray | None] | None
-Made = tuple[float, list[float], list[np.ndarray]]
-
-
-class Batch(NamedTuple):
-    """What the outputs of a batch are held against: for each of them, or None."""
-
-    y: Targets
-    weight: Targets
 
 
 class TrainingStep:
@@ -71,23 +62,23 @@ class TrainingStep:
 
     def __call__(
         self,
-        x: Sequence[np.ndarray],
-        y: Targets,
-        sample_weight: Targets = None,
+        x: np.ndarray | Sequence[np.ndarray],
+        y: np.ndarray | Targets,
+        sample_weight: np.ndarray | Targets = None,
         *,
         update: bool = True,
     ) -> Made:
         """Train on one batch.
 
         Args:
-            x: the inputs, batch first, in the form that the model's layers take.
-            y: the labels of each output.
+            x: the inputs, batch first, in the form that the model's layers take; or the only one.
+            y: the labels of each output, or of the only one.
             sample_weight: None, or for each output None or a weight for each sample or position.
             update: False leaves the weights alone; their gradients are in `gradients()`.
 
         Returns:
-            The loss with all penalties, before the update, those of the outputs, and the predictions,
-            which are good until the next step.
+            The loss with all penalties, before the update, those of the outputs, and the
+            predictions, which are good until the next step.
 
         Raises:
             ValueError: labels, weights or inputs that do not fit; the weights are as before.
@@ -95,7 +86,7 @@ class TrainingStep:
         with self._lock:
             known: Known = {}
             real = self._workspace.dtype
-            for ref, one in zip(self.graph.inputs, x, strict=True):
+            for ref, one in zip(self.graph.inputs, several(x), strict=True):
                 array = np.ascontiguousarray(one, None if one.dtype.kind in "biu" else real)
                 known[ref] = array, _plan.mask_of(one)
             learners = self._ready()
@@ -103,7 +94,7 @@ class TrainingStep:
             chain = self._chains.pop(key, None)  # back after the step, if that gets to its end
             if chain is None:
                 chain = LearningChain(self.graph, learners, self._mask_policy)
-            batch = Batch(y, sample_weight)
+            batch = Batch(several(y), several(sample_weight))
             try:
                 made = self._finished(chain, dict(known), batch, update)
             except Reshaped:
@@ -142,7 +133,7 @@ class TrainingStep:
             if index == chain.length and part.made.seam is None:
                 break
             passed.append(one := chain.forward(part, known))
-            total += _penalties(one)
+            total += penalties(one)
             if index == chain.length:
                 break
         ended = part.made.seam is not None
@@ -153,7 +144,7 @@ class TrainingStep:
         else:
             if not ended:
                 passed.append(one := chain.forward(part, known))
-                total += _penalties(one)
+                total += penalties(one)
             losses, y_preds = self._by_tape(chain, known, batch, gradients)
         for one in reversed(passed):
             chain.back(one, gradients)
@@ -172,8 +163,8 @@ class TrainingStep:
         return total, losses, y_preds
 
     def _kernels_of(self, part: Part, known: Known, batch: Batch) -> list[Any] | None:
-        """Return the kernels of the losses, None for an output without a loss; or None if one has no
-        kernel, or the last part does not make all outputs."""
+        """Return the kernels of the losses, None for an output without a loss; or None if one has
+        no kernel, or the last part does not make all outputs."""
         compiled = self._compiled
         rows = len(known[self.graph.inputs[0]][0])
         shapes = []
@@ -194,7 +185,7 @@ class TrainingStep:
                 return None
             if i not in self._kernels or self._kernels[i][0] is not judged.loss:
                 made = judged.loss.kernel()
-                self._kernels[i] = judged.loss, made and (made[0], _options(made[1]))
+                self._kernels[i] = judged.loss, made and (made[0], options(made[1]))
             if not self._kernels[i][1]:
                 return None
             found.append(self._kernels[i][1])
@@ -285,6 +276,8 @@ class TrainingStep:
         ):  # fmt: skip
             if judged.loss is None:
                 losses.append(0.0)
+                if not compiled.has_loss:  # penalties of weights are learnt from on the way back
+                    gradients.setdefault(ref, np.zeros_like(y_pred))
                 continue
             if y is None:
                 raise ValueError("The loss needs targets: `y` is None.")
@@ -331,15 +324,3 @@ class TrainingStep:
             self._workspace.release()
             self._learners = None
             self._chains.clear()
-
-
-def _penalties(passed: Passed) -> float:
-    """Return the penalties on what the layers of a part gave, and what they added to the loss."""
-    total = float(passed.part.forward.mean_penalty() or 0)
-    return total + sum(float(_tape.value_of(loss)) for loss in passed.losses)
-
-
-def _options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return a loss's options as the kernels take them."""
-    p = options.get("delta", options.get("label_smoothing", 0.0))
-    return {"from_logits": bool(options.get("from_logits", False)), "p": float(p)}

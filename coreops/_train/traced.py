@@ -9,8 +9,9 @@ import numpy as np
 from .. import _kernels, _plan, _tape
 from .._symbolic import leaves
 from .._variables import Variable
-from ..layers.running import _likeness
-from .chain import Chain, Known, Passed, Reshaped, remember
+from .chain import Chain
+from .parts import Passed, Reshaped, remember
+from .way import Known
 from .workspace import Workspace, aligned
 
 if TYPE_CHECKING:
@@ -129,7 +130,14 @@ def call_traced(
         (x.shape[1:], None if mask is None else mask.shape[1:])
         for x, mask in zip(values, masks, strict=True)
     )
-    key = (kinds, _likeness(args, kwargs), dtype, training, _kernels.isa(), *map(id, variables))
+    key = (
+        kinds,
+        layer._likeness(args, kwargs),
+        dtype,
+        training,
+        _kernels.isa(),
+        *map(id, variables),
+    )
     stamp = [(leaf, leaf._revision) for leaf in layer.leaves()]
     chains = layer._programs.setdefault("traced", {})
     made = chains.pop(key, None)
@@ -151,8 +159,8 @@ def call_traced(
     inputs = [*given, *(leaf for _, leaf in recorded)]
     if len(found) > 1:
         raise NotImplementedError(
-            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a user's "
-            "function is not supported."
+            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a "
+            "user's function is not supported."
         )
     (ref,) = chain.graph.outputs
     y, mask = found[0]

@@ -1,6 +1,7 @@
 """The benchmark suite: `coreops bench`, and `pytest bench/` in a checkout.
 
-    cases.py      what is measured: networks of a few steps, each with its batch and its work
+    cases.py      what is measured: networks of a few steps, each with its batch and its work;
+                  images.py has those of images, catalogue.py which ones there are
     training.py   a network that learns, in NumPy: the float64 result of training
     exact.py      what is right: the float64 result and how far float32 may be from it
     peers/        who is measured: one module for each library, imported in its own process only

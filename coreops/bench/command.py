@@ -86,7 +86,7 @@ def _seconds(text: str) -> float:
 def _run(arguments: argparse.Namespace) -> None:
     from .._threads import get_num_threads
     from . import suite, table
-    from .cases import select
+    from .catalogue import select
     from .peers import PEERS
 
     if arguments.list:

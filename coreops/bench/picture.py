@@ -18,6 +18,7 @@ HEADINGS = {
     "dense": "Dense, batch x in x out",
     "skinny": "Dense, narrow",
     "mlp": "Whole models",
+    "lstm": "LSTM",
     "precision": "Lower precision",
     "training": "Training, one step",
 }

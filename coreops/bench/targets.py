@@ -82,6 +82,7 @@ def _accuracy(rows: Sequence[Row]) -> Values:
 
 _COMPUTE = ("dense 256x512x512", "dense 2048x2048x2048")
 _MLP = "mlp 784-512-512-10 batch"
+_MASKED = tuple(f"masking, lstm {n}" for n in ("32 1x20x8", "64 1x50x32", "128 32x100x64"))
 _STREAM = ("dense 1x1024x1024", "dense 1x2048x2048")
 
 
@@ -119,6 +120,7 @@ def targets(tier: str) -> list[Target]:
         *products,
         Target("dense, batch 1, large weights, x best", 1.3, _against("best", *_STREAM)),
         Target("... of a plain read", 0.9, _share(*_STREAM), percent=True),
+        Target("lstm with masks, x best", 3, _against("best", *_MASKED)),
         Target("permute, mean, x best", 1.5, _against("best", "permute"), mean=True),
         Target("... the least, x best", 1, _against("best", "permute")),
         Target(

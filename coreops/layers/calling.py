@@ -104,10 +104,10 @@ def _call_array(
     y, mask = found[0]
     if training and plain:
         segment = program.single_segment(array)
-        if segment is not None and segment.flow.batch is None:
+        if segment is not None and segment.plan is not None and segment.flow.batch is None:
             layer._install_training(segment.plan, tuple(segment.flow.generators), epoch)
     if install:
-        plan = program.single_plan(array)
+        plan = program.single_plan(array, cast=True)
         if plan is not None:
             layer._install(plan, epoch)
     return _plan.KerasArray.attach(y, mask)
@@ -235,8 +235,10 @@ def output_spec(layer: Layer, args: tuple, kwargs: dict[str, Any]) -> Any:
 
 def _further_output_shapes(layer: Layer, shapes: list[Any], named: dict[str, Any]) -> Any:
     """Return the shapes of what a Python `call` of several arguments gives."""
-    cls: Any = type(layer)
-    if cls.compute_output_shape is not cls.__mro__[-2].compute_output_shape and not named:
+    from .layer import Layer as Base
+
+    own = type(layer).compute_output_shape is not Base.compute_output_shape
+    if own and not named:
         with suppress(TypeError):  # it may take but the first one's
             return layer.compute_output_shape(*shapes)
     return layer._probe([shapes, named], apart=True)[0]

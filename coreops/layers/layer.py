@@ -202,8 +202,8 @@ class Layer(Running, Quantizable):
     def _probe(
         self, input_shape: Any, dtype: str | None = None, apart: bool = False
     ) -> tuple[Any, Any]:
-        """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a list
-        of positional arguments' and a dict of keywords'."""
+        """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a
+        list of positional arguments' and a dict of keywords'."""
         from .probe import probe
 
         def run(inputs: Any) -> Any:

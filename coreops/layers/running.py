@@ -93,7 +93,7 @@ class Running(LayerState):
         """Return the compiled form of the layer as it is now, for calls with such arguments."""
         parts = self.leaves()
         stamp = [(leaf, leaf._revision) for leaf in parts]
-        key = training, observe, _likeness(args, kwargs)
+        key = training, observe, self._likeness(args, kwargs)
         made = self._programs.get(key)
         if made is None or made[0] != stamp:
             for leaf in parts:
@@ -108,9 +108,8 @@ class Running(LayerState):
             made = self._programs[key] = (stamp, program)
         return made[1]
 
-
-def _likeness(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> str:
-    """Return the same for arguments that differ in their arrays alone."""
-    if len(args) == 1 and not kwargs and not isinstance(args[0], (list, tuple, dict)):
-        return ""
-    return repr(map_structure(lambda _: 0, (args, kwargs)))
+    def _likeness(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> str:
+        """Return the same for arguments that differ in their arrays alone."""
+        if len(args) == 1 and not kwargs and not isinstance(args[0], (list, tuple, dict)):
+            return ""
+        return repr(map_structure(lambda _: 0, (args, kwargs)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +17,9 @@ from .._symbolic import (
     map_structure,
     repack,
 )
-from ..layers import Input, InputLayer, Layer
+from ..layers import InputLayer, Layer
 from .model import Model
+from .structures import alone, check_tensors, flat_shapes, replayed, warn_of_keys
 from .topology import Topology, explore
 
 
@@ -39,6 +39,11 @@ class Functional(Model):
             alone, two layers of one name.
     """
 
+    _topology: Topology
+    _inputs_struct: Any
+    _outputs_struct: Any
+    _input_layers: list[InputLayer]
+
     def __init__(
         self,
         inputs: Any,
@@ -50,14 +55,14 @@ class Functional(Model):
         **kwargs: Any,
     ) -> None:
         for what, structure in (("inputs", inputs), ("outputs", outputs)):
-            _check_tensors(what, structure)
+            check_tensors(what, structure)
         if isinstance(inputs, dict):
-            _warn_of_keys(inputs)
+            warn_of_keys(inputs)
         Model.__init__(self, name=name, precision=precision, **kwargs)
         flat_inputs, flat_outputs = leaves(inputs), leaves(outputs)
         topology = explore(flat_inputs, flat_outputs)
         if any(x.node is None or x.node.inputs for x in flat_inputs):
-            flat_inputs, flat_outputs = _replayed(topology, flat_inputs, flat_outputs)
+            flat_inputs, flat_outputs = replayed(topology, flat_inputs, flat_outputs)
             topology = explore(flat_inputs, flat_outputs)
         self._settle(topology, repack(inputs, flat_inputs), repack(outputs, flat_outputs))
         if trainable is not None:  # the layers' own flags stay as they are
@@ -128,12 +133,12 @@ class Functional(Model):
     @property
     def input_shape(self) -> Any:
         """The shape of the input, or a list of those of the inputs."""
-        return _alone([x.shape for x in self.inputs])
+        return alone([x.shape for x in self.inputs])
 
     @property
     def output_shape(self) -> Any:
         """The shape of the output, or a list of those of the outputs."""
-        return _alone([x.shape for x in self.outputs])
+        return alone([x.shape for x in self.outputs])
 
     @property
     def _output_keys(self) -> list[str]:  # type: ignore[override]
@@ -189,8 +194,8 @@ class Functional(Model):
         """Return the inputs as the one array, or as a flat list in the order of `inputs`."""
         if len(args) != 1:
             raise ValueError(
-                f"Model '{self.name}' takes its inputs as one argument: an array, or a list or dict "
-                f"of them. Received: {len(args)} arguments"
+                f"Model '{self.name}' takes its inputs as one argument: an array, or a list or "
+                f"dict of them. Received: {len(args)} arguments"
             )
         flat = self._flat_inputs(args[0])
         return (flat[0],) if len(flat) == 1 else (flat,)
@@ -243,7 +248,7 @@ class Functional(Model):
     # --- shapes -----------------------------------------------------------------------------
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        shapes = [input_shape] if is_shape(input_shape) else _flat_shapes(input_shape)
+        shapes = [input_shape] if is_shape(input_shape) else flat_shapes(input_shape)
         if shapes == [x.shape for x in self.inputs]:
             return self._packed([x.shape for x in self.outputs])
         known: dict[int, Shape] = {}
@@ -263,8 +268,8 @@ class Functional(Model):
         (inputs,) = args
         flat = self._flat_inputs(inputs)
         shapes = self.compute_output_shape([tuple(x.shape) for x in flat])
-        flat_shapes = [shapes] if is_shape(shapes) else _flat_shapes(shapes)
-        made = [KerasTensor(s, x.dtype) for s, x in zip(flat_shapes, self.outputs, strict=True)]
+        found = [shapes] if is_shape(shapes) else flat_shapes(shapes)
+        made = [KerasTensor(s, x.dtype) for s, x in zip(found, self.outputs, strict=True)]
         return self._packed(made)
 
     def _layer_shapes(self) -> list[Any]:
@@ -312,57 +317,3 @@ class Functional(Model):
             node.number = len(node.layer.__dict__.setdefault("_inbound_nodes", []))
             node.layer._inbound_nodes.append(node)
         super().__setstate__(state)
-
-
-def _check_tensors(what: str, structure: Any) -> None:
-    flat = leaves(structure)
-    if not flat:
-        raise ValueError(f"`{what}` must not be empty. Received: {what}={structure!r}")
-    for x in flat:
-        if not isinstance(x, KerasTensor):
-            raise ValueError(
-                f"All `{what}` must be symbolic tensors, from `Input` or a layer called on one. "
-                f"Received: {x!r} of type {type(x).__name__}"
-            )
-
-
-def _warn_of_keys(inputs: dict[str, Any]) -> None:
-    for key, x in inputs.items():
-        if isinstance(x, KerasTensor) and key != x.name:
-            warnings.warn(
-                f"The keys of `inputs` should be the names of the tensors. Received: {key!r} for "
-                f"one named {x.name!r}; make it with `Input(..., name={key!r})`",
-                stacklevel=4,
-            )
-
-
-def _replayed(
-    topology: Topology, inputs: list[KerasTensor], outputs: list[KerasTensor]
-) -> tuple[list[KerasTensor], list[KerasTensor]]:
-    """Call the layers between tensors again, with new Inputs for those from the middle of a model."""
-    known: dict[int, Any] = {}
-    for x in inputs:
-        known[id(x)] = x
-        if x.node is None or x.node.inputs:
-            known[id(x)] = Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE")
-    for node in topology.nodes:
-        if node.inputs:
-            args, kwargs = map_structure(lambda x: known.get(id(x), x), (node.args, node.kwargs))
-            made = leaves(node.layer(*args, **kwargs))
-            known.update(zip(map(id, node.outputs), made, strict=True))
-    return [known[id(x)] for x in inputs], [known[id(x)] for x in outputs]
-
-
-def _alone(items: list[Any]) -> Any:
-    return items[0] if len(items) == 1 else items
-
-
-def _flat_shapes(structure: Any) -> list[Shape]:
-    if is_shape(structure):
-        return [tuple(structure)]
-    items = (
-        [structure[key] for key in in_order(structure)]
-        if isinstance(structure, dict)
-        else structure
-    )
-    return [shape for item in items for shape in _flat_shapes(item)]

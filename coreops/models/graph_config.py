@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._symbolic import KerasTensor, leaves, map_structure
+from ..layers import InputLayer
 
 if TYPE_CHECKING:
     from ..layers import Layer
@@ -160,7 +161,8 @@ def _sources_in(value: Any) -> Any:
         inner = value.get("config")
         return _source(inner.get("keras_history") if isinstance(inner, dict) else None)
     if "class_name" in value:
-        from ..saving.objects import SPECIAL, deserialize_keras_object
+        from ..saving.objects import deserialize_keras_object
+        from ..saving.special import SPECIAL
 
         if value["class_name"] not in SPECIAL:
             raise ValueError(f"an argument of the kind {str(value['class_name'])[:60]!r}")
@@ -195,7 +197,8 @@ def _read_ends(value: Any, nested: set[str]) -> Any:
 def _mask_makers(
     calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]], operations: set[str]
 ) -> set[str]:
-    """Return the operations that make nothing but masks for layers: ours find them by themselves."""
+    """Return the operations that make nothing but masks for layers: ours find them by
+    themselves."""
     makers = set(operations)
     while True:
         used = {
@@ -275,7 +278,7 @@ def connect(
     known: dict[tuple[str, int], list[KerasTensor]] = {
         (key, 0): leaves(layer.output)
         for key, layer in layers.items()
-        if hasattr(layer, "batch_shape")
+        if isinstance(layer, InputLayer)
     }
 
     def find(value: Any) -> Any:

@@ -1,4 +1,5 @@
-"""The calls between symbolic tensors, in the orders in which Keras has them and in which they run."""
+"""The calls between symbolic tensors, in the orders in which Keras has them and in which they
+run."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from .._symbolic import KerasTensor, Node
 
 
 class Topology(NamedTuple):
-    """What lies between inputs and outputs. nodes: the calls, each after those whose results it takes,
-    inputs' too. layers: in Keras' order. depths: of the calls, as Keras counts them."""
+    """What lies between inputs and outputs. nodes: the calls, each after those whose results it
+    takes, inputs' too. layers: in Keras' order. depths: of the calls, as Keras counts them."""
 
     nodes: list[Node]
     layers: list[Any]
@@ -47,8 +48,8 @@ def explore(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> To
 def _nodes_between(
     inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]
 ) -> tuple[list[Node], dict[int, int]]:
-    """Return the calls, deepest first in the order of their arguments; and for each layer, by id, when
-    it was met."""
+    """Return the calls, deepest first in the order of their arguments; and for each layer, by id,
+    when it was met."""
     given = {id(tensor) for tensor in inputs}
     order: list[Node] = []
     met: dict[int, int] = {}

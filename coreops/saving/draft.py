@@ -30,8 +30,8 @@ _LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
 
 
 class Draft:
-    """A model to be: its config and its parts, which are layers or further drafts. described: the graph
-    of a functional model, whose parts then have names."""
+    """A model to be: its config and its parts, which are layers or further drafts. described: the
+    graph of a functional model, whose parts then have names."""
 
     def __init__(self, entry: dict[str, Any], cls: Any, described: Described | None) -> None:
         self.cls = cls

@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from ..models import Model
 
 _MODELS = ("Sequential", "Functional")
+_INNER = ("cell", "forward_layer", "backward_layer", "layer")  # how wrappers hold a layer
 
 
 def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """Return the coreops twin of a live Keras 3 model, with a copy of its weights.
 
     Args:
-        model: a `keras.Sequential`, or a functional `keras.Model`. The functions of its `Lambda` layers are taken over as they
-            are: they will be called with NumPy arrays.
-        custom_objects: dictionary name -> class or function for layers of your own.
+        model: a `keras.Sequential`, or a functional `keras.Model`. The functions of its `Lambda`
+            layers are taken over as they are: they will be called with NumPy arrays.
+            custom_objects: dictionary name -> class or function for layers of your own.
 
     Returns:
         The model. As in Keras, a mask that reaches a layer which cannot take it is dropped
@@ -111,8 +112,16 @@ def _groups(layer: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
         own = list(store.values())
     arrays = [np.asarray(variable.numpy()) for variable in own]
     yield path, [Stored(array.shape, array.dtype, array.view) for array in arrays]
+    for attribute in _INNER:
+        inner = getattr(layer, attribute, None)
+        if hasattr(inner, "_trainable_variables"):
+            yield from _groups(inner, f"{path}/{attribute}" if path else attribute)
     if _class_name(layer) in _MODELS:
         counter = ClassCounter()
         for child in layer.layers:
             name = f"layers/{counter.next(_class_name(child))}"
             yield from _groups(child, f"{path}/{name}" if path else name)
+        return
+    for name, child in vars(layer).items():  # what wrappers and recurrent layers hold
+        if name[0] != "_" and hasattr(child, "_trainable_variables"):
+            yield from _groups(child, f"{path}/{name}")

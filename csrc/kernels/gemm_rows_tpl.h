@@ -13,8 +13,8 @@ CO_INLINE void GEMM_NAME(tile)(const int mr, const int nv, const gemm_shape *s, 
         CO_UNROLL
         for (int v = 0; v < nv; v++) acc[i][v] = V(0);
     }
-    for (ptrdiff_t strip = 0; strip <= s->more; strip++) {
-        const real *from = strip ? a + s->at[strip] : a;
+    const real *from = a;
+    for (ptrdiff_t strip = 0;;) {
         for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
             vreal row[4 * GEMM_NV];
             if (mr == 1 && nv > GEMM_NV)
@@ -30,6 +30,8 @@ CO_INLINE void GEMM_NAME(tile)(const int mr, const int nv, const gemm_shape *s, 
                 for (int v = 0; v < nv; v++) acc[i][v] = GEMM_MAC(x, row[v], acc[i][v]);
             }
         }
+        if (strip == s->more) break;
+        from = a + s->at[++strip];
     }
     if (n >= nv * VL)
         gemm_finish(mr, nv, 1, s, n, acc, bias, c);

@@ -73,6 +73,21 @@ static void mean_over_grad(ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const 
 /* The larger, or a NaN. */
 CO_INLINE vreal v_most(vreal a, vreal b) { return v_select(v_ne(a, a), a, v_max(a, b)); }
 
+CO_INLINE void max_columns(const int vectors, ptrdiff_t last, ptrdiff_t m, ptrdiff_t n,
+                           const real *x, real *y) {
+    vreal most[4];
+    CO_UNROLL
+    for (int k = 0; k < vectors; k++) most[k] = V(-INFINITY);
+    for (ptrdiff_t i = 0; i < m; i++, x += n) {
+        CO_UNROLL
+        for (int k = 0; k < vectors; k++)
+            most[k] = v_most(most[k], v_load_lanes(x + k * VL, k + 1 < vectors ? VL : last));
+    }
+    CO_UNROLL
+    for (int k = 0; k < vectors; k++)
+        v_store_lanes(y + k * VL, most[k], k + 1 < vectors ? VL : last);
+}
+
 static void max_over(ptrdiff_t m, ptrdiff_t n, const void *x, void *y) {
     const real *xr = x;
     real *yr = y;
@@ -90,12 +105,9 @@ static void max_over(ptrdiff_t m, ptrdiff_t n, const void *x, void *y) {
         yr[0] = lane[0];
         return;
     }
-    for (ptrdiff_t j = 0; j < n; j += VL) {
-        const ptrdiff_t lanes = v_lanes(n - j);
-        vreal most = V(-INFINITY);
-        for (ptrdiff_t i = 0; i < m; i++) most = v_most(most, v_load_lanes(xr + i * n + j, lanes));
-        v_store_lanes(yr + j, most, lanes);
-    }
+    ptrdiff_t j = 0;
+    for (; j + 4 * VL <= n; j += 4 * VL) max_columns(4, VL, m, n, xr + j, yr + j);
+    for (; j < n; j += VL) max_columns(1, v_lanes(n - j), m, n, xr + j, yr + j);
 }
 
 CO_INLINE vreal v_one_if_same(vreal a, vreal b) { return v_select(v_ne(a, b), V(0), V(1)); }

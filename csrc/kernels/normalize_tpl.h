@@ -7,16 +7,21 @@
 
 /* -------------------------------------------------------------------------- by channels */
 
+CO_INLINE vreal affine_of(vreal x, const real *center, const real *scale, const real *shift,
+                          ptrdiff_t i, ptrdiff_t lanes) {
+    const vreal s = v_load_lanes(scale + i, lanes);
+    const vreal v = center ? v_sub(x, v_load_lanes(center + i, lanes)) : x;
+    return shift ? v_fma(v, s, v_load_lanes(shift + i, lanes)) : v_mul(v, s);
+}
+
 static void affine_row(ptrdiff_t n, const real *x, const real *center, const real *scale,
                        const real *shift, real *y) {
-    for (ptrdiff_t i = 0; i < n; i += VL) {
-        const ptrdiff_t lanes = v_lanes(n - i);
-        const vreal s = v_load_lanes(scale + i, lanes);
-        vreal v = v_load_lanes(x + i, lanes);
-        if (center) v = v_sub(v, v_load_lanes(center + i, lanes));
-        v = shift ? v_fma(v, s, v_load_lanes(shift + i, lanes)) : v_mul(v, s);
-        v_store_lanes(y + i, v, lanes);
-    }
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL)
+        v_store(y + i, affine_of(v_load(x + i), center, scale, shift, i, VL));
+    if (i < n)
+        v_store_tail(y + i, affine_of(v_load_tail(x + i, n - i), center, scale, shift, i, n - i),
+                     n - i);
 }
 
 /* Each channel has a run of its own. */
@@ -34,7 +39,8 @@ static void affine_runs(ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const real *x, 
         }
 }
 
-/* Rows so short are done several at a time, by factors that repeat. */
+/* Rows so short are done several at a time, by factors that repeat; so many, if they are enough for
+ * that, that they end with a vector. */
 #define AFFINE_SHORT 64
 #define AFFINE_LONG 256
 
@@ -54,7 +60,11 @@ static void affine(ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const void *x, const
         return;
     }
     if (m > 1 && n > 0 && n <= AFFINE_SHORT) {
-        rows = AFFINE_LONG / n < m ? AFFINE_LONG / n : m;
+        ptrdiff_t even = VL;
+        for (ptrdiff_t d = n; even > 1 && d % 2 == 0; d /= 2) even /= 2;
+        rows = AFFINE_LONG / n;
+        rows = rows < even ? rows : rows / even * even;
+        rows = rows < m ? rows : m;
         minus = affine_repeat(rows, n, minus, repeated[0]);
         times = affine_repeat(rows, n, times, repeated[1]);
         plus = affine_repeat(rows, n, plus, repeated[2]);

@@ -126,9 +126,33 @@ static void window_add(ptrdiff_t n, const real *x, real *y) {
     }
 }
 
+static void window_zero(ptrdiff_t n, real *y) {
+    if (n > 0) memset(y, 0, (size_t)n * sizeof(real));
+}
+
+/* Windows of one pixel, side by side: rows of the image with their padding. */
+static void window_rows(const co_window *s, const real *x, real *to) {
+    ptrdiff_t x0;
+    const ptrdiff_t x1 = co_inside(-s->left, 1, s->ow, s->w, &x0), row = s->ow * s->c;
+    for (ptrdiff_t i = 0; i < s->oh; i++, to += row) {
+        const ptrdiff_t y = i - s->top;
+        if (y < 0 || y >= s->h) {
+            window_zero(row, to);
+            continue;
+        }
+        window_zero(x0 * s->c, to);
+        window_copy((x1 - x0) * s->c, x + (y * s->w + x0 - s->left) * s->c, to + x0 * s->c);
+        window_zero((s->ow - x1) * s->c, to + x1 * s->c);
+    }
+}
+
 static void im2col(const co_window *s, ptrdiff_t channels, const void *x, void *columns) {
     const real *xr = x;
     real *to = columns;
+    if (s->kh * s->kw * s->sh * s->sw == 1 && channels == s->c) {
+        window_rows(s, x, to);
+        return;
+    }
     for (ptrdiff_t i = 0; i < s->oh; i++)
         for (ptrdiff_t j = 0; j < s->ow; j++, to += s->kh * s->kw * channels) {
             const window_part p = window_at(s, i, j);

@@ -1,5 +1,6 @@
 /* affine.c - (x - center) * scale + shift by channels: batch normalisation at inference, rescaling,
  * a bias over some axes. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,44 @@ int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int 
     }
     plan->kernels->affine(n ? k * columns / n : 0, n, 1, from[*w].data, NULL, scale, NULL,
                           from[scaled].copy);
+    *w = scaled;
+    *bias = shifted;
+    return 1;
+}
+
+/* A shift of more deviations than this stays apart: x * scale would round away what the difference
+ * from the center keeps. */
+#define AFFINE_FAR 16.0
+
+/* Before x w + bias: x (scale w) + (bias + (shift - center scale) w). */
+int co_affine_fold_before(co_plan *plan, const co_step *before, int *w, int *bias) {
+    const co_affine *own = before->u.own;
+    const int item = plan->item_bytes;
+    if (plan->trainer || before->kind != &affine || own->run != 1) return 0;
+    const ptrdiff_t k = plan->weights[*w].k, n = plan->weights[*w].n;
+    if (k == 0 || k % own->n != 0) return 0;
+    const int scaled = co_plan_own_weight(plan, k, n), shifted = co_plan_own_weight(plan, 1, n);
+    double *sums = malloc((size_t)(n + 1) * sizeof *sums);
+    int near = scaled >= 0 && shifted >= 0 && sums;
+    const co_weights *from = plan->weights;
+    for (ptrdiff_t j = 0; near && j < n; j++)
+        sums[j] = *bias < 0 ? 0 : real_at(from[*bias].data, j, item);
+    for (ptrdiff_t i = 0; near && i < k; i++) {
+        const ptrdiff_t c = i % own->n;
+        const double scale = real_at(from[before->w[SCALE]].data, c, item);
+        const int center = before->w[CENTER], shift = before->w[SHIFT];
+        const double back = center < 0 ? 0 : real_at(from[center].data, c, item) * scale;
+        const double on = (shift < 0 ? 0 : real_at(from[shift].data, c, item)) - back;
+        near = fabs(back) <= AFFINE_FAR;
+        for (ptrdiff_t j = i * n; near && j < (i + 1) * n; j++) {
+            const double weight = real_at(from[*w].data, j, item);
+            set_real(from[scaled].copy, j, item, scale * weight);
+            sums[j - i * n] += on * weight;
+        }
+    }
+    for (ptrdiff_t j = 0; near && j < n; j++) set_real(from[shifted].copy, j, item, sums[j]);
+    free(sums);
+    if (!near) return 0;
     *w = scaled;
     *bias = shifted;
     return 1;

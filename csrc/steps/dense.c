@@ -85,6 +85,15 @@ int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *step) {
            co_affine_fold(plan, step, before->u.dense.n, &before->w[0], &before->w[1]);
 }
 
+static int join(co_plan *plan, co_step *before, const co_step *step) {
+    co_step joined = *step;
+    if (!co_affine_fold_before(plan, before, &joined.w[0], &joined.w[1])) return 0;
+    joined.in[0] = before->in[0];
+    before->kind->release(before);
+    *before = joined;
+    return 1;
+}
+
 /* ------------------------------------------------------------------------------- running */
 
 /* Whether a step goes by the plan's matmul. The rows of the whole call decide, so that all of them
@@ -96,11 +105,9 @@ static int by_matmul(const co_job *job, const co_step *step) {
            matmul->suits(step->u.dense.k, step->u.dense.n);
 }
 
-/* Packs the weights for the plan's matmul, unless another run has. */
-static co_status prepare(const co_job *job, const co_step *step) {
-    if (!by_matmul(job, step)) return CO_OK;
+co_status co_pack_for_matmul(const co_job *job, int w) {
     const co_matmul *matmul = job->plan->matmul;
-    co_weights *weight = &job->plan->weights[step->w[0]];
+    co_weights *weight = &job->plan->weights[w];
     if (atomic_load(&weight->packed)) return CO_OK;
     const size_t lines = (size_t)matmul->bytes(weight->k, weight->n) / CO_LINE + 1;
     void *packed = aligned_alloc(CO_LINE, lines * CO_LINE), *none = NULL;
@@ -108,6 +115,10 @@ static co_status prepare(const co_job *job, const co_step *step) {
     matmul->pack(weight->k, weight->n, weight->panels, packed);
     if (!atomic_compare_exchange_strong(&weight->packed, &none, packed)) free(packed);
     return CO_OK;
+}
+
+static co_status prepare(const co_job *job, const co_step *step) {
+    return by_matmul(job, step) ? co_pack_for_matmul(job, step->w[0]) : CO_OK;
 }
 
 /* A step on a block, in pieces of `columns` columns, whole panels of its weights. */
@@ -229,6 +240,7 @@ static void back(co_backward *back, const co_step *step) {
 static const co_kind dense = {.name = "dense",
                               .run = run,
                               .back = back,
+                              .join = join,
                               .pack = pack,
                               .cost = cost,
                               .prepare = prepare,

@@ -2,8 +2,9 @@
 #include "recurrent.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static const co_kind recurrent, fill;
+static const co_kind recurrent, fill, pick, pick_grad;
 
 /* ------------------------------------------------------------------------------ building */
 
@@ -121,6 +122,7 @@ static const co_kind recurrent = {.name = "recurrent",
                                   .join = join,
                                   .pack = pack,
                                   .cost = cost,
+                                  .prepare = co_rnn_prepare,
                                   .scratch = co_rnn_scratch,
                                   .rows_at_once = co_rnn_rows,
                                   .release = release};
@@ -147,3 +149,56 @@ static void run_fill(const co_job *job, const co_step *step, char *arena, ptrdif
 }
 
 static const co_kind fill = {.name = "fill", .run = run_fill};
+
+/* ----------------------------------------------------------------------------------- pick */
+
+int co_plan_pick(co_plan *plan, int count, const int *values, ptrdiff_t u) {
+    if (count < 1 || count > CO_MOST_IN || u < 1) return CO_BAD_PLAN;
+    const ptrdiff_t size = co_plan_operand(plan, values[0]);
+    if (size < 0) return (int)size;
+    if (size % (count * u)) return CO_BAD_PLAN;
+    co_step step = co_step_of(&pick, -1, size / (count * u));
+    step.u.n = u;
+    for (int i = 0; i < count; i++) {
+        if (!fits(plan, values[i], size) || values[i] < 0) return CO_BAD_PLAN;
+        step.in[i] = values[i];
+    }
+    return co_plan_append(plan, step, size);
+}
+
+static void run_pick(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                     ptrdiff_t units) {
+    const ptrdiff_t m = co_positions(job, step, units), part = step->u.n * job->plan->item_bytes;
+    const ptrdiff_t row = co_elements(job, step->out[0], units) / m * job->plan->item_bytes;
+    char *y = co_locate(job, arena, step->out[0], first);
+    for (int i = 0; i < CO_MOST_IN && step->in[i] >= 0; i++)
+        job->plan->kernels->copy_rows(m, part, co_locate(job, arena, step->in[i], first) + i * part,
+                                      row, y + i * part, row, 0);
+}
+
+/* u.repeat: n of a part, and `times` the number of it. */
+static void run_pick_grad(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                          ptrdiff_t units) {
+    const ptrdiff_t m = co_positions(job, step, units), bytes = job->plan->item_bytes;
+    const ptrdiff_t row = co_elements(job, step->out[0], units) / m * bytes;
+    const ptrdiff_t part = step->u.repeat.n * bytes, at = step->u.repeat.times * part;
+    char *dx = co_locate(job, arena, step->out[0], first);
+    memset(dx, 0, (size_t)(m * row));
+    job->plan->kernels->copy_rows(m, part, co_locate(job, arena, step->in[0], first) + at, row,
+                                  dx + at, row, 0);
+}
+
+static void pick_back(co_backward *back, const co_step *step) {
+    const int dy = back->gradient[step->out[0]];
+    for (int i = 0; i < CO_MOST_IN && step->in[i] >= 0; i++) {
+        if (!back->moves[step->in[i]]) continue;
+        co_step to = co_step_of(&pick_grad, dy, step->positions);
+        to.u.repeat.n = step->u.n;
+        to.u.repeat.times = i;
+        const ptrdiff_t size = back->plan->values[step->in[i]].size;
+        co_back_add(back, step->in[i], co_back_append(back, to, size));
+    }
+}
+
+static const co_kind pick = {.name = "pick", .run = run_pick, .back = pick_back};
+static const co_kind pick_grad = {.name = "pick gradient", .run = run_pick_grad};

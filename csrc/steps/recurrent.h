@@ -61,6 +61,7 @@ static inline ptrdiff_t co_rnn_room(ptrdiff_t *all, ptrdiff_t reals) {
 /* recurrent_run.c */
 void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                 ptrdiff_t units);
+co_status co_rnn_prepare(const co_job *job, const co_step *step);
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units);
 ptrdiff_t co_rnn_rows(const co_job *job, const co_step *step, ptrdiff_t *grain);
 

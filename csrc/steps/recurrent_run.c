@@ -25,10 +25,15 @@ static ptrdiff_t piece_of(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) 
 
 /* A worker's scratch, in reals: lines for each part. */
 typedef struct layout {
-    ptrdiff_t h, c, r, r3, operands, z, none, all;
+    ptrdiff_t h, c, r, r3, operands, z, none, some_h, some_c, some_x, all;
 } layout;
 
-static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) {
+/* Of a row of what comes in at a step: x, or its product. */
+static ptrdiff_t width_of(const co_recurrent *own) {
+    return own->f < 0 ? own->gates * own->how.u : own->f;
+}
+
+static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int masked) {
     const ptrdiff_t u = own->how.u, gates = own->gates * u;
     layout lay = {0};
     lay.h = co_rnn_room(&lay.all, m * u);
@@ -38,25 +43,55 @@ static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) {
     lay.operands = co_rnn_room(&lay.all, own->apart ? m * own->parts * u : 0);
     lay.none = co_rnn_room(&lay.all, gates);
     lay.z = co_rnn_room(&lay.all, piece_of(own, m, item) * m * gates);
+    lay.some_h = co_rnn_room(&lay.all, masked ? m * u : 0);
+    lay.some_c = co_rnn_room(&lay.all, masked ? m * u : 0);
+    lay.some_x = co_rnn_room(&lay.all, masked ? m * width_of(own) : 0);
     return lay;
 }
 
+/* Whether the products by a weight go by the plan's matmul: the rows of the whole call decide. */
+static int by_matmul(const co_job *job, int w) {
+    const co_matmul *matmul = job->plan->matmul;
+    return matmul && w >= 0 && !(job->flags & CO_BATCH_INVARIANT) && job->units >= matmul->rows &&
+           matmul->suits(job->plan->weights[w].k, job->plan->weights[w].n);
+}
+
+co_status co_rnn_prepare(const co_job *job, const co_step *step) {
+    co_status status = CO_OK;
+    for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R)
+        if (status == CO_OK && by_matmul(job, step->w[w]))
+            status = co_pack_for_matmul(job, step->w[w]);
+    return status;
+}
+
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
+    const co_recurrent *own = step->u.own;
     const ptrdiff_t item = job->plan->item_bytes;
-    return lay_out(step->u.own, units, item).all * item;
+    ptrdiff_t most = 0;
+    for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R) {
+        if (!by_matmul(job, step->w[w])) continue;
+        const ptrdiff_t rows = units > FEW_ROWS ? units : piece_of(own, units, item);
+        const ptrdiff_t bytes = job->plan->matmul->scratch(rows, job->plan->weights[step->w[w]].k);
+        if (bytes > most) most = bytes;
+    }
+    return lay_out(own, units, item, step->in[RNN_MASK] >= 0).all * item + most;
 }
 
 /* A block of m rows while time goes by. */
 typedef struct block {
+    const co_job *job;
     const co_step *step;
     const co_recurrent *own;
     const co_kernels *kernels;
     ptrdiff_t m, u, gates, steps, item; /* gates: all columns */
+    ptrdiff_t x_row, x_step;            /* distances in x: of rows, of steps of time */
     const char *x, *factors, *none;
     const uint8_t *mask;
     char *y, *keep, *before, *operands, *h, *c, *r, *r3, *z, *h_end, *c_end;
-    ptrdiff_t piece, from; /* steps whose products are in z, from this one on */
-    int started;           /* there is a state */
+    char *some_h, *some_c, *some_x; /* of the rows that a step does not skip */
+    char *work;                     /* of the plan's matmul */
+    ptrdiff_t piece, from;          /* steps whose products are in z, from this one on */
+    int started;                    /* there is a state */
 } block;
 
 static const co_act linear = {.kind = CO_ACT_LINEAR};
@@ -65,14 +100,31 @@ static co_rows rows(const block *b, const void *at, ptrdiff_t ld, ptrdiff_t offs
     return co_rnn_at(at, b->item, ld, offset);
 }
 
+/* c = a times columns [first, n) of a weight, plus bias; first begins a panel. */
+static void product(const block *b, int which, ptrdiff_t m, ptrdiff_t first, ptrdiff_t n, co_rows a,
+                    const char *bias, co_rows c) {
+    const int w = b->step->w[which];
+    const ptrdiff_t k = b->job->plan->weights[w].k;
+    const char *panels = (const char *)b->step->form[which] + first * k * b->item;
+    const co_matmul *matmul = b->job->plan->matmul;
+    if (bias) bias += first * b->item;
+    char *out = (char *)c.at + first * b->item;
+    if (by_matmul(b->job, w)) {
+        const char *packed = atomic_load(&b->job->plan->weights[w].packed);
+        matmul->run(b->kernels, m, n - first, k, a.at, a.ld, panels,
+                    packed + matmul->bytes(k, first), bias, out, c.ld, &linear, b->work);
+    } else {
+        b->kernels->gemm(m, n - first, k, a.at, a.ld, panels, bias, out, c.ld, &linear);
+    }
+}
+
 /* Columns [from, to) of the product by r, and whatever else is in their first panel. */
 static void multiply(const block *b, co_rows a, ptrdiff_t from, ptrdiff_t to, char *out) {
-    const ptrdiff_t nr = b->kernels->gemm_nr, first = from / nr * nr;
+    const ptrdiff_t nr =
+        by_matmul(b->job, b->step->w[RNN_R]) ? b->job->plan->matmul->nr : b->kernels->gemm_nr;
     const char *bias = b->step->form[RNN_BIASES];
-    if (bias) bias += (b->gates + first) * b->item;
-    b->kernels->gemm(b->m, to - first, b->u, a.at, a.ld,
-                     (const char *)b->step->form[RNN_R] + first * b->u * b->item, bias,
-                     out + first * b->item, b->gates, &linear);
+    if (bias) bias += b->gates * b->item;
+    product(b, RNN_R, b->m, from / nr * nr, to, a, bias, rows(b, out, b->gates, 0));
 }
 
 /* a times the factors of a gate, or a copy. */
@@ -94,28 +146,26 @@ static co_rows inputs(block *b, ptrdiff_t s, ptrdiff_t last) {
     const ptrdiff_t t = co_rnn_time(own, s), m = b->m, gates = b->gates, f = own->f;
     const char *bias =
         b->step->form[RNN_BIASES] ? b->step->form[RNN_BIASES] : b->step->form[RNN_BIAS];
+    const co_rows x = rows(b, b->x, b->x_row, t * b->x_step);
     if (f < 0) {
-        const co_rows z = rows(b, b->x, b->steps * gates, t * gates);
-        if (!b->step->form[RNN_BIASES]) return z;
+        if (!b->step->form[RNN_BIASES]) return x;
         for (ptrdiff_t i = 0; i < m; i++) {
             char *to = b->z + i * gates * b->item;
-            memcpy(to, (char *)z.at + i * z.ld * b->item, (size_t)(gates * b->item));
+            memcpy(to, (char *)x.at + i * x.ld * b->item, (size_t)(gates * b->item));
             b->kernels->vadd(gates, bias, to);
         }
         return rows(b, b->z, gates, 0);
     }
-    if (b->piece == 1 && m > 1) {
-        b->kernels->gemm(m, gates, f, b->x + t * f * b->item, b->steps * f,
-                         b->step->form[RNN_KERNEL], bias, b->z, gates, &linear);
+    if (b->piece == 1) {
+        product(b, RNN_KERNEL, m, 0, gates, x, bias, rows(b, b->z, gates, 0));
         return rows(b, b->z, gates, 0);
     }
     if (s >= b->from + b->piece) {
         const ptrdiff_t left = last + 1 - s, count = left < b->piece ? left : b->piece;
         const ptrdiff_t low = own->how.backwards ? t - count + 1 : t;
         for (ptrdiff_t i = 0; i < m; i++)
-            b->kernels->gemm(count, gates, f, b->x + (i * b->steps + low) * f * b->item, f,
-                             b->step->form[RNN_KERNEL], bias, b->z + i * gates * b->item, m * gates,
-                             &linear);
+            product(b, RNN_KERNEL, count, 0, gates, rows(b, b->x, f, (i * b->steps + low) * f),
+                    bias, rows(b, b->z, m * gates, i * gates));
         b->from = s;
     }
     ptrdiff_t at = s - b->from;
@@ -194,6 +244,42 @@ static ptrdiff_t count_on(const block *b, ptrdiff_t s) {
     return count;
 }
 
+static void advance(block *b, co_cell_step *now, ptrdiff_t s, ptrdiff_t last) {
+    now->z = inputs(b, s, last);
+    products(b, now, co_rnn_time(b->own, s));
+    b->kernels->cell(b->m, b->u, &b->own->how.cell, now);
+}
+
+/* The same for those rows alone, `on` of them, that the mask does not skip. */
+static void advance_some(const block *all, ptrdiff_t s, ptrdiff_t on) {
+    const ptrdiff_t t = co_rnn_time(all->own, s), n = width_of(all->own);
+    const size_t state = (size_t)(all->u * all->item), row = (size_t)(n * all->item);
+    block b = *all;
+    co_cell_step now = {0};
+    b.m = on;
+    b.h = all->some_h;
+    b.c = all->some_c;
+    b.x = all->some_x;
+    b.x_row = n;
+    b.x_step = 0;
+    for (ptrdiff_t i = 0, k = 0; i < all->m; i++) {
+        if (!is_on(all, i, s)) continue;
+        memcpy(all->some_x + k * (ptrdiff_t)row,
+               all->x + (i * all->x_row + t * all->x_step) * all->item, row);
+        memcpy(b.h + k * (ptrdiff_t)state, all->h + i * (ptrdiff_t)state, state);
+        memcpy(b.c + k * (ptrdiff_t)state, all->c + i * (ptrdiff_t)state, state);
+        k++;
+    }
+    states(&b, &now, s);
+    advance(&b, &now, s, s);
+    for (ptrdiff_t i = 0, k = 0; i < all->m; i++) {
+        if (!is_on(all, i, s)) continue;
+        memcpy(all->h + i * (ptrdiff_t)state, b.h + k * (ptrdiff_t)state, state);
+        memcpy(all->c + i * (ptrdiff_t)state, b.c + k * (ptrdiff_t)state, state);
+        k++;
+    }
+}
+
 /* Row i's result of step s, of those that are returned: h, or what stands for it. */
 static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on) {
     const co_rnn *how = &b->own->how;
@@ -248,9 +334,10 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     const co_recurrent *own = step->u.own;
     const co_rnn *how = &own->how;
     const ptrdiff_t item = job->plan->item_bytes, u = how->u;
-    const layout lay = lay_out(own, units, item);
+    const layout lay = lay_out(own, units, item, step->in[RNN_MASK] >= 0);
     char *at = arena + job->scratch;
-    block b = {.step = step,
+    block b = {.job = job,
+               .step = step,
                .own = own,
                .kernels = job->plan->kernels,
                .m = units,
@@ -259,6 +346,8 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .steps = how->steps,
                .item = item,
                .x = co_locate(job, arena, step->in[RNN_X], first),
+               .x_row = how->steps * width_of(own),
+               .x_step = width_of(own),
                .mask = (const uint8_t *)co_rnn_value(job, arena, step->in[RNN_MASK], first),
                .factors = co_rnn_value(job, arena, step->in[RNN_FACTORS], first),
                .y = co_locate(job, arena, step->out[RNN_Y], first),
@@ -273,6 +362,10 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .r3 = at + lay.r3 * item,
                .z = at + lay.z * item,
                .none = at + lay.none * item,
+               .some_h = at + lay.some_h * item,
+               .some_c = at + lay.some_c * item,
+               .some_x = at + lay.some_x * item,
+               .work = at + lay.all * item,
                .piece = piece_of(own, units, item)};
     if (!b.operands) b.operands = at + lay.operands * item;
     memset(at + lay.none * item, 0, (size_t)(b.gates * item));
@@ -282,7 +375,9 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     const char *c = how->c ? (char *)how->c + first * u * item
                            : co_rnn_value(job, arena, step->in[RNN_C0], first);
     const int began = h != NULL, lstm = how->cell.kind == CO_LSTM;
-    if (began || b.keep) {
+    /* Rows that are skipped are left out, unless somebody learns or their products are there. */
+    const int leaves_out = b.mask && !b.keep && b.piece == 1 && !b.factors;
+    if (began || b.keep || leaves_out) {
         co_cell_step to = {0};
         b.started = 1;
         states(&b, &to, 0);
@@ -296,10 +391,10 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
         co_cell_step now = {.mask = on < b.m ? b.mask + co_rnn_time(own, s) : NULL,
                             .ldmask = how->steps};
         states(&b, &now, s);
-        if (on || b.keep) {
-            now.z = inputs(&b, s, last);
-            products(&b, &now, co_rnn_time(own, s));
-            b.kernels->cell(b.m, u, &how->cell, &now);
+        if (on && on < b.m && leaves_out) {
+            advance_some(&b, s, on);
+        } else if (on || b.keep) {
+            advance(&b, &now, s, last);
             b.started = 1;
         }
         if (how->sequences) put_step(&b, s, b.started ? now.h1 : now.h0);

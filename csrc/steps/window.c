@@ -229,12 +229,58 @@ static co_status pack(co_plan *plan, co_step *step) {
     return step->form[0] && (step->w[1] < 0 || step->form[1]) ? CO_OK : CO_NO_MEMORY;
 }
 
+/* The bytes of a band of the image with its padding, which stays in the first cache. */
+enum { CO_DEPTHWISE_BAND = 20 * 1024 };
+
+static ptrdiff_t band_wide(const co_window *s) {
+    return (s->ow - 1) * s->sw + (s->kw - 1) * s->dw + 1;
+}
+
+static ptrdiff_t band_rows(const co_window *s, ptrdiff_t item) {
+    const ptrdiff_t row = s->sh * band_wide(s) * s->c * item;
+    const ptrdiff_t rows = CO_DEPTHWISE_BAND / (row ? row : 1);
+    return rows < 1 ? 1 : rows < s->oh ? rows : s->oh;
+}
+
+static ptrdiff_t band_high(const co_window *s, ptrdiff_t rows) {
+    return (rows - 1) * s->sh + (s->kh - 1) * s->dh + 1;
+}
+
+static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
+    const co_window *s = &((windows *)step->u.own)->s;
+    const ptrdiff_t item = job->plan->item_bytes;
+    (void)units;
+    return band_high(s, band_rows(s, item)) * band_wide(s) * s->c * item;
+}
+
+/* One image: a band at a time is copied to where its padding is around it, so that all windows are
+ * whole. */
+static void run_bands(const co_job *job, const co_step *step, const char *x, char *y, char *band) {
+    const co_kernels *kernels = job->plan->kernels;
+    const windows *how = step->u.own;
+    const ptrdiff_t item = job->plan->item_bytes, most = band_rows(&how->s, item);
+    const int relu = how->act.kind == CO_ACT_RELU;
+    co_window pixels = how->s, s = how->s;
+    pixels.kh = pixels.kw = pixels.sh = pixels.sw = pixels.dh = pixels.dw = 1;
+    s.w = pixels.ow = band_wide(&s);
+    s.top = s.left = 0;
+    for (ptrdiff_t first = 0; first < how->s.oh; first += most) {
+        s.oh = how->s.oh - first < most ? how->s.oh - first : most;
+        s.h = pixels.oh = band_high(&s, s.oh);
+        pixels.top = how->s.top - first * s.sh;
+        kernels->im2col(&pixels, s.c, x, band);
+        const ptrdiff_t n = s.oh * s.ow * s.c;
+        kernels->depthwise(&s, 0, s.oh, band, step->form[0], step->form[1], y, relu);
+        if (!relu && how->act.kind != CO_ACT_LINEAR) kernels->vact(n, y, y, &how->act);
+        y += n * item;
+    }
+}
+
 static void run_depthwise(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                           ptrdiff_t units) {
     const co_kernels *kernels = job->plan->kernels;
     const windows *how = step->u.own;
     const co_window *s = &how->s;
-    const ptrdiff_t row = s->ow * s->c;
     EACH_IMAGE(job, step, units, images) {
         const char *x = operand(job, step, arena, first, step->in[0], image);
         char *y = operand(job, step, arena, first, step->out[0], image);
@@ -246,10 +292,7 @@ static void run_depthwise(const co_job *job, const co_step *step, char *arena, p
             kernels->depthwise_sums(s, operand(job, step, arena, first, step->in[1], image), x, y);
             continue;
         }
-        for (ptrdiff_t i = 0; i < s->oh; i++, y += row * job->plan->item_bytes) {
-            kernels->depthwise(s, i, 1, x, step->form[0], step->form[1], y);
-            if (how->act.kind != CO_ACT_LINEAR) kernels->vact(row, y, y, &how->act);
-        }
+        run_bands(job, step, x, y, arena + job->scratch);
     }
 }
 
@@ -279,6 +322,7 @@ static const co_kind depthwise = {.name = "depthwise",
                                   .back = depthwise_back,
                                   .pack = pack,
                                   .cost = depthwise_cost,
+                                  .scratch = scratch,
                                   .release = release};
 static const co_kind depthwise_grad = {
     .name = "depthwise gradient", .run = run_depthwise, .pack = pack, .cost = depthwise_cost};

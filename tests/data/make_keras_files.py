@@ -418,11 +418,6 @@ def write_refused() -> None:
     keras.Sequential(
         [keras.Input((3,)), layers.Lambda(plus_one, name="plus_one")], name="anonymous"
     ).save(TARGET / "refused_lambda.keras")
-    inputs = keras.Input((4,))
-    left, right = layers.Dense(3)(inputs), layers.Dense(3)(inputs)
-    keras.Model(inputs, layers.Add()([left, right]), name="branches").save(
-        TARGET / "refused_branches.keras"
-    )
 
 
 def main() -> None:

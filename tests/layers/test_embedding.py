@@ -5,7 +5,7 @@ import pytest
 from layer_checks import assert_like_keras, plain
 
 import coreops
-from coreops import Sequential, layers
+from coreops import Sequential, layers, models, optimizers
 from coreops.layers import Embedding
 
 
@@ -64,6 +64,26 @@ def test_numbers_that_are_computed(rng):
     assert np.array_equal(y._keras_mask, x + 1 != 0)
     with pytest.raises(IndexError, match=r"from 0 to 7\. Received: \d+"):
         model(x + 7 - x.min())
+
+
+def test_several_inputs_of_numbers(rng):
+    """Users and items, as in a recommender: one plan, each checked by its own layer."""
+    user, item = layers.Input((), dtype="int32"), layers.Input((3,), dtype="int64")
+    people, things = Embedding(7, 4, name="people"), Embedding(9, 4, name="things", mask_zero=True)
+    mean = layers.GlobalAveragePooling1D()(things(item))
+    joined = layers.Concatenate()([people(user), layers.BatchNormalization()(mean)])
+    model = models.Model([user, item], layers.Dense(1)(joined))
+    who, what = rng.integers(0, 7, 5).astype("int32"), rng.integers(1, 9, (5, 3))
+    rows = np.asarray(things(what)).mean(1) / np.sqrt(np.float32(1.001))
+    features = np.concatenate([people(who), rows], 1)
+    kernel, bias = model.layers[-1].get_weights()
+    np.testing.assert_allclose(model([who, what]), features @ kernel + bias, rtol=1e-5, atol=1e-6)
+    model.compile(optimizers.Adam(0.05), "mse")
+    losses = [model.train_on_batch([who, what], np.ones((5, 1), "float32")) for _ in range(60)]
+    assert losses[-1] < 0.5 * losses[0]
+    for bad in ([who + 7, what], [who, what + 9]):
+        with pytest.raises(IndexError, match="people" if bad[1] is what else "things"):
+            model(bad)
 
 
 def test_masks_go_on(rng):

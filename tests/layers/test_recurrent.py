@@ -1,6 +1,7 @@
 """LSTM, GRU and SimpleRNN: against real Keras, and what they promise beyond."""
 
 import copy
+import itertools
 import json
 import pickle
 import warnings
@@ -20,11 +21,13 @@ each_class = pytest.mark.parametrize("name", CLASSES)
 
 
 def close(actual, expected, steps=8):
-    """float32 on both sides, some ten roundings of values below 1 in each step."""
+    """float32 on both sides, some ten roundings of values below 1 in each step. Keras' NumPy
+    backend takes a part of float64 layers through float32: test_recurrent_kernels.py is
+    stricter."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape
     assert actual.dtype == expected.dtype
-    atol = 16 * np.finfo(actual.dtype).eps * steps
+    atol = 16 * np.finfo(np.float32).eps * steps
     np.testing.assert_allclose(actual, expected, rtol=0, atol=atol)
 
 
@@ -224,7 +227,7 @@ def test_inputs_that_are_refused(name, rng):
     with pytest.raises(ValueError, match="ndim=3"):
         layer(np.ones((2, 3), "float32"))
     with pytest.raises(ValueError, match="at least one step"):
-        layer(np.ones((2, 0, 3), "float32"))
+        layer(np.ones((2, 0, 4), "float32"))
     layer(np.ones((2, 3, 4), "float32"))
     with pytest.raises(ValueError, match="axis -1"):
         layer(np.ones((2, 3, 5), "float32"))
@@ -263,7 +266,7 @@ def test_a_stateful_layer_goes_on(name, rng, masked):
 
 def _spans(steps):
     edges = sorted({0, *steps, 6})
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 @each_class
@@ -340,7 +343,7 @@ def test_rates(name, rng, rates):
 
 
 def test_old_spellings():
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="old spelling|old form|no effect"):
         layer = layers.LSTM(
             output_dim=3,
             init="uniform",
@@ -384,9 +387,7 @@ def test_what_python_computes_is_what_the_kernels_compute(rng):
     x = rng.normal(size=(4, 7, 3)).astype("float32")
     for name in CLASSES:
         kernels = getattr(layers, name)(5, return_sequences=True)
-        python = getattr(layers, name)(
-            5, return_sequences=True, activation=lambda v: ops.tanh(v)
-        )
+        python = getattr(layers, name)(5, return_sequences=True, activation=lambda v: ops.tanh(v))
         for layer in (kernels, python):
             layer.build((None, 7, 3))
         python.set_weights(kernels.get_weights())

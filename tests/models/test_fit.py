@@ -207,8 +207,9 @@ def test_every_sample_comes_once_per_epoch(monkeypatch, shuffle):
     real = TrainingStep.__call__
 
     def step(self, x, y, sample_weight=None):
-        assert x.flags.c_contiguous
-        seen.extend(zip(x[:, 0].tolist(), y[:, 0].tolist(), sample_weight, strict=True))
+        assert x[0].flags.c_contiguous
+        rows = x[0][:, 0].tolist(), y[0][:, 0].tolist(), sample_weight[0]
+        seen.extend(zip(*rows, strict=True))
         return real(self, x, y, sample_weight)
 
     monkeypatch.setattr(TrainingStep, "__call__", step)
@@ -464,7 +465,9 @@ def test_many_batches_are_judged_at_once(rng, batch_size, reduction, monkeypatch
     monkeypatch.setattr(
         coreops._train.compiled.Compiled,
         "update",
-        lambda self, loss, y, *rest: sizes.append(len(y)) or update(self, loss, y, *rest),
+        lambda self, loss, losses, y, *rest: (
+            sizes.append(len(y[0])) or update(self, loss, losses, y, *rest)
+        ),
     )
     # Sums of 100 terms, taken in another order.
     assert model.evaluate(x, y, **kwargs) == pytest.approx(expected, rel=100 * 2**-23)

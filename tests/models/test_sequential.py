@@ -439,14 +439,6 @@ def test_clone_model_is_compiled_as_the_model_is():
     assert not coreops.models.clone_model(Sequential([Dense(2)])).compiled
 
 
-def test_graphs_are_refused_with_a_way_out():
-    x = Input((3,))
-    with pytest.raises(TypeError, match="graphs of layers are not supported"):
-        coreops.Model(inputs=x, outputs=Dense(2)(x))
-    with pytest.raises(TypeError, match="Use Sequential"):
-        coreops.Model(x, Dense(2)(x))
-
-
 def test_the_dtype_policy_of_layers_that_name_none():
     coreops.config.set_dtype_policy("float64")
     try:

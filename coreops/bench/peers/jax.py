@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cases import ADAM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from . import Built, fastest
 
 _NAMES: dict[str | None, Callable[[Any], Any]] = {
@@ -42,6 +42,7 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
 def _build(case: Case, x: Any, constants: list[Any], *arguments: Any) -> Built:
     def run(x: Any, *arguments: Any) -> Any:
         pairs = iter(arguments[0] if arguments and not case.random else constants)
+        mask = None
         for step, _, _ in case.walk():
             if isinstance(step, Dense):
                 kernel, bias = next(pairs)
@@ -51,7 +52,10 @@ def _build(case: Case, x: Any, constants: list[Any], *arguments: Any) -> Built:
             elif isinstance(step, Permute):
                 x = jnp.transpose(x, (0, *step.dims))
             elif isinstance(step, Masking):
-                x = x * jnp.any(x != 0, axis=-1, keepdims=True)
+                mask = jnp.any(x != 0, axis=-1)
+                x = x * mask[..., None]
+            elif isinstance(step, LSTM):
+                x = _lstm(x, mask, *next(pairs))
             elif isinstance(step, Dropout):
                 keep = jax.random.bernoulli(arguments[0], 1 - step.rate, x.shape)
                 x = jnp.where(keep, x / (1 - step.rate), 0)
@@ -59,6 +63,25 @@ def _build(case: Case, x: Any, constants: list[Any], *arguments: Any) -> Built:
 
     compiled = jax.jit(run)
     return Built(lambda: compiled(x, *arguments).block_until_ready())
+
+
+def _lstm(x: Any, mask: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """By scan; the input's product of all steps comes first."""
+    z = jnp.swapaxes(x @ kernel + bias, 0, 1)
+    on = None if mask is None else jnp.swapaxes(mask, 0, 1)[..., None]
+
+    def step(state: Any, at: Any) -> Any:
+        h, c = state
+        product, keep = at
+        i, f, g, o = jnp.split(product + h @ recurrent, 4, axis=-1)
+        new = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        out = jax.nn.sigmoid(o) * jnp.tanh(new)
+        if keep is not None:
+            out, new = jnp.where(keep, out, h), jnp.where(keep, new, c)
+        return (out, new), None
+
+    zeros = jnp.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
+    return jax.lax.scan(step, (zeros, zeros), (z, on))[0][0]
 
 
 def train(case: Case, x: np.ndarray, weights: Weights) -> Built:

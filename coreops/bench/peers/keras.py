@@ -49,7 +49,7 @@ def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
-    if case.group != "mlp":
+    if case.group not in ("mlp", "lstm"):
         raise CannotDo("Keras itself is measured on whole models")
     _infer(True)
     model = sequential(keras, case, weights)

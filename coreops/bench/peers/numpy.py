@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Shape, Step, Weights
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Step, Weights
+from ..images import Shape
 from ..training import Network
 from . import Built, CannotDo, fastest
 
@@ -45,6 +46,8 @@ def start(threads: int) -> str:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    if case.group == "images":
+        raise CannotDo("NumPy has no convolutions of images")
     products: dict[str, Product] = {"matmul": lambda n, x, w, y: f"matmul({x}, {w}, {y})"}
     if not weights:
         return by_hand(case, x, weights, products["matmul"])
@@ -83,7 +86,7 @@ def _lines(
     shape: Shape,
     x: str,
     y: str,
-    pairs: Iterator[tuple[np.ndarray, np.ndarray]],
+    pairs: Iterator[tuple[np.ndarray, ...]],
     product: Product,
 ) -> Iterator[str]:
     names[y] = np.empty(shape, np.float32)
@@ -99,6 +102,8 @@ def _lines(
             raise CannotDo(f"NumPy has no {step.name}")
         names[f"{y}t"] = np.empty(shape, np.float32)
         yield ACTIVATIONS[step.name].format(x=x, y=y, r=f"{y}r", t=f"{y}t")
+    elif isinstance(step, LSTM):
+        raise CannotDo("NumPy has no LSTM")
     elif isinstance(step, Permute):
         names[f"{y}v"] = names[x].transpose(0, *step.dims)
         yield f"copyto({y}, {y}v)"

@@ -12,8 +12,9 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from ..cases import Activation, Case, Dense, Dropout, Masking, Permute, Weights
-from . import Built, fastest
+from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..images import Conv, Depthwise, Flatten, Pool, Shape, channels_first, padding
+from . import Built, CannotDo, fastest
 
 _OPSET = 20
 _NAMES = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "Softmax"}
@@ -27,6 +28,10 @@ def start(threads: int) -> str:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    if case.group == "images":
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        model = _model(case, channels_first(case.walk(), weights), shape=x.shape)
+        return _run(model.SerializeToString(), case, x)
     best = _run(_model(case, weights).SerializeToString(), case, x)
     if case.precision != "int8":
         return best
@@ -65,13 +70,16 @@ def _int8(case: Case, weights: Weights) -> bytes:
             return file.read()
 
 
-def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
+def _model(case: Case, weights: Weights, *, gemm: bool = True, shape: Shape = ()) -> Any:
+    """shape: of the input, where it is not the case's."""
     constants: dict[str, np.ndarray] = {}
     nodes: list[Any] = []
+    if any(isinstance(s, LSTM) for s in case.steps) and isinstance(case.steps[0], Masking):
+        raise CannotDo("its LSTM has no mask")
     last, pairs = "x", iter(weights)
     for number, (step, before, _) in enumerate(case.walk()):
         for kind, operands, attributes in _nodes(
-            step, gemm and len(before) == 2, f"c{number}", constants, pairs
+            step, before, gemm and len(before) == 2, f"c{number}", constants, pairs
         ):
             name = f"v{len(nodes)}"
             operands = [last, *operands] if kind != "Mul" else [operands[0], last]
@@ -85,7 +93,7 @@ def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
     graph = helper.make_graph(
         nodes,
         "case",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, case.shape)],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape or case.shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, case.out_shape)],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
@@ -96,7 +104,12 @@ def _model(case: Case, weights: Weights, *, gemm: bool = True) -> Any:
 
 
 def _nodes(
-    step: Any, gemm: bool, name: str, constants: dict[str, np.ndarray], pairs: Iterator[Any]
+    step: Any,
+    before: Shape,
+    gemm: bool,
+    name: str,
+    constants: dict[str, np.ndarray],
+    pairs: Iterator[Any],
 ) -> Iterator[tuple[str, list[str], dict[str, Any]]]:
     if isinstance(step, Dense):
         constants[f"{name}w"], constants[f"{name}b"] = next(pairs)
@@ -107,6 +120,25 @@ def _nodes(
             yield "Add", [f"{name}b"], {}
         if step.activation is not None:
             yield _NAMES[step.activation], [], {}
+    elif isinstance(step, Conv | Depthwise):
+        constants[f"{name}w"], constants[f"{name}b"] = next(pairs)
+        (above, below), (left, right) = (padding(step, n) for n in before[1:3])
+        yield (
+            "Conv",
+            [f"{name}w", f"{name}b"],
+            {
+                "pads": [above, left, below, right],
+                "strides": [step.strides] * 2,
+                "group": before[-1] if isinstance(step, Depthwise) else 1,
+            },
+        )
+        if step.activation is not None:
+            yield _NAMES[step.activation], [], {}
+    elif isinstance(step, Pool):
+        sizes = {"kernel_shape": [step.size] * 2, "strides": [step.size] * 2}
+        yield "AveragePool" if step.average else "MaxPool", [], sizes
+    elif isinstance(step, Flatten):
+        yield "Flatten", [], {}
     elif isinstance(step, Activation) and step.name.startswith("gelu"):
         yield "Gelu", [], {"approximate": "tanh" if step.name == "gelu_tanh" else "none"}
     elif isinstance(step, Activation):
@@ -119,7 +151,25 @@ def _nodes(
         yield "ReduceMax", [f"{name}axis"], {"keepdims": 1}
         yield "Sign", [], {}
         yield "Mul", ["=input"], {}
+    elif isinstance(step, LSTM):
+        kernel, recurrent, bias = next(pairs)
+        constants[f"{name}w"], constants[f"{name}r"] = _gates(kernel), _gates(recurrent)
+        both = [_gates(bias), np.zeros((1, len(bias)), np.float32)]
+        constants[f"{name}b"] = np.concatenate(both, axis=1)
+        constants[f"{name}last"] = np.array(-1)  # of (steps, directions, batch, units)
+        constants[f"{name}first"] = np.array([0])
+        operands = [f"{name}w", f"{name}r", f"{name}b"]
+        yield "Transpose", [], {"perm": (1, 0, 2)}
+        yield "LSTM", operands, {"hidden_size": step.units}
+        yield "Gather", [f"{name}last"], {}
+        yield "Squeeze", [f"{name}first"], {}
     elif isinstance(step, Dropout):
         constants[f"{name}rate"] = np.array(step.rate, np.float32)
         constants[f"{name}on"] = np.array(True)
         yield "Dropout", [f"{name}rate", f"{name}on"], {"seed": 1}
+
+
+def _gates(weight: np.ndarray) -> np.ndarray:
+    """A weight as ONNX has it: (1, 4 units, k), gates in the order i, o, f, c."""
+    i, f, c, o = np.split(weight.T, 4)
+    return np.ascontiguousarray(np.concatenate([i, o, f, c])[None])

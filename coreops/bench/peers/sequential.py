@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import ADAM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..images import Conv, Depthwise, Flatten, Pool
 from . import Built
 
 
@@ -17,10 +18,23 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
     for step in case.steps:
         if isinstance(step, Dense):
             model.add(layers.Dense(step.units, activation=step.activation))
+        elif isinstance(step, Conv):
+            how = {"strides": step.strides, "padding": "same", "activation": step.activation}
+            model.add(layers.Conv2D(step.filters, step.size, **how))
+        elif isinstance(step, Depthwise):
+            how = {"strides": step.strides, "padding": "same", "activation": step.activation}
+            model.add(layers.DepthwiseConv2D(step.size, **how))
+        elif isinstance(step, Pool):
+            pool = layers.AveragePooling2D if step.average else layers.MaxPooling2D
+            model.add(pool(step.size))
+        elif isinstance(step, Flatten):
+            model.add(layers.Flatten())
         elif isinstance(step, Permute):
             model.add(layers.Permute(step.dims))
         elif isinstance(step, Masking):
             model.add(layers.Masking())
+        elif isinstance(step, LSTM):
+            model.add(layers.LSTM(step.units))
         elif isinstance(step, Dropout):
             model.add(layers.Dropout(step.rate))
         elif isinstance(step, Activation) and step.name == "gelu_tanh":
@@ -29,7 +43,8 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
             model.add(layers.Activation(step.name))
     if not case.steps:
         model.add(layers.Identity())
-    model.set_weights([array for pair in weights for array in pair])
+    arrays = [array for pair in weights for array in pair]
+    model.set_weights([a.reshape(w.shape) for a, w in zip(arrays, model.weights, strict=True)])
     return model
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..cases import ADAM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
 from . import Built, CannotDo, fastest
 
 Function = Callable[[Any], Any]
@@ -52,6 +52,10 @@ def _infer(on: bool) -> None:
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     _infer(True)
+    if case.group == "images":
+        from . import torch_images
+
+        return fastest(torch_images.ways(case, x, weights))
     precision = "highest" if case.precision == "int8" else case.precision
     torch.set_float32_matmul_precision(precision)
     dense: dict[str, Callable[[Any, Any, Any, Dense], Function]] = {
@@ -76,7 +80,7 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
 
 def _chain(case: Case, t: Any, weights: Weights, dense: Callable[..., Function]) -> Built:
     stages: list[Function] = []
-    pairs = iter(weights)
+    pairs, masked = iter(weights), False
     for step, before, shape in case.walk():
         if isinstance(step, Dense):
             kernel, bias = map(torch.from_numpy, next(pairs))
@@ -86,7 +90,11 @@ def _chain(case: Case, t: Any, weights: Weights, dense: Callable[..., Function])
         elif isinstance(step, Permute):
             stages.append(partial(_copy, torch.empty(shape), (0, *step.dims)))
         elif isinstance(step, Masking):
+            masked = True
             stages.append(lambda x: x * (x != 0).any(-1, keepdim=True))
+        elif isinstance(step, LSTM):
+            made = _masked_lstm if masked else _lstm
+            stages.append(made(*map(torch.from_numpy, next(pairs))))
         elif isinstance(step, Dropout):
             stages.append(partial(F.dropout, p=step.rate, training=True))
     if not stages:
@@ -102,6 +110,34 @@ def _chain(case: Case, t: Any, weights: Weights, dense: Callable[..., Function])
         return y
 
     return Built(call)
+
+
+def _lstm(kernel: Any, recurrent: Any, bias: Any) -> Function:
+    f, units = len(kernel), len(recurrent)
+    module = torch.nn.LSTM(f, units, batch_first=True)
+    with torch.no_grad():
+        module.weight_ih_l0.copy_(kernel.t())
+        module.weight_hh_l0.copy_(recurrent.t())
+        module.bias_ih_l0.copy_(bias)
+        module.bias_hh_l0.zero_()
+    return lambda x: module(x)[1][0][0]
+
+
+def _masked_lstm(kernel: Any, recurrent: Any, bias: Any) -> Function:
+    """Step by step: its LSTM has no mask. What Masking zeroed is skipped."""
+    w, r = kernel.t().contiguous(), recurrent.t().contiguous()
+    none = torch.zeros_like(bias)
+
+    def call(x: Any) -> Any:
+        h = c = torch.zeros(len(x), r.shape[1])
+        on = (x != 0).any(-1)
+        for t in range(x.shape[1]):
+            out, new = torch.lstm_cell(x[:, t], (h, c), w, r, bias, none)
+            keep = on[:, t, None]
+            h, c = torch.where(keep, out, h), torch.where(keep, new, c)
+        return h
+
+    return call
 
 
 def _copy(out: Any, order: tuple[int, ...], x: Any) -> Any:

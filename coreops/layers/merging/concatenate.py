@@ -14,8 +14,8 @@ from .base import Merge
 class Concatenate(Merge):
     """Puts arrays one after the other along an axis.
 
-    It is called on a list of arrays that differ in that axis alone. Where any of them has a mask, so has
-    the output; an array without one counts as not masked.
+    It is called on a list of arrays that differ in that axis alone. Where any of them has a mask,
+    so has the output; an array without one counts as not masked.
 
     Args:
         axis: the axis, counted with the batch axis.
@@ -50,8 +50,8 @@ class Concatenate(Merge):
 
     def _mismatch(self, shapes: list[Shape]) -> str:
         return (
-            f"Layer '{self.name}': a `Concatenate` layer requires inputs with matching shapes except "
-            f"for the concatenation axis {self.axis}. Received: input_shape={shapes}"
+            f"Layer '{self.name}': a `Concatenate` layer requires inputs with matching shapes "
+            f"except for the concatenation axis {self.axis}. Received: input_shape={shapes}"
         )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

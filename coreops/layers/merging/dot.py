@@ -35,7 +35,8 @@ class Dot(Merge):
         if not isinstance(axes, int):
             if not isinstance(axes, (list, tuple)):
                 raise TypeError(
-                    f"Layer '{self.name}': `axes` should be an int or a pair. Received: axes={axes!r}"
+                    f"Layer '{self.name}': `axes` should be an int or a pair. "
+                    f"Received: axes={axes!r}"
                 )
             if len(axes) != 2 or not all(isinstance(axis, int) for axis in axes):
                 raise ValueError(

@@ -11,9 +11,9 @@ from .base import Merge, spread
 class Add(Merge):
     """Adds arrays, of shapes that broadcast, element by element.
 
-    It is called on a list of arrays. Axes of size 1 stretch; an array of fewer axes gets axes of size 1
-    after the batch axis. The output has a mask where every input has one: their logical or. What is
-    masked is added like anything else.
+    It is called on a list of arrays. Axes of size 1 stretch; an array of fewer axes gets axes of
+    size 1 after the batch axis. The output has a mask where every input has one: their logical or.
+    What is masked is added like anything else.
 
     Args:
         **kwargs: base layer keywords: `name`, `dtype`.
@@ -94,8 +94,8 @@ class _Extreme(Merge):
 
 
 class Maximum(_Extreme):
-    """The maximum of arrays; otherwise as `Add`, but that of two time steps of which one is masked the
-    other is taken."""
+    """The maximum of arrays; otherwise as `Add`, but that of two time steps of which one is masked
+    the other is taken."""
 
     _how = "maximum"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ... import _plan, config, ops
+from ... import _plan, config
 from ..._symbolic import Shape
 from ..input_spec import InputSpec
 from ..layer import Layer
@@ -88,17 +86,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
                 f"Layer '{self.name}': expected a mask of {steps} steps. Received one of shape "
                 f"{(None, *x.mask.shape)}"
             )
-        if x.mask is not None and x.mask.id is None:
-            return _plan.Seam(x, self._of_masked)
         return super().emit(flow, x)
-
-    def _of_masked(self, x: Any, mask: np.ndarray | None) -> tuple[Any, None]:
-        first = self.data_format == "channels_first"
-        keep = np.expand_dims(np.asarray(mask, np.bool_), 1 if first else 2)
-        axis = 2 if first else 1
-        total = ops.sum(ops.where(keep, x, x.dtype.type(0)), axis, keepdims=self.keepdims)
-        with np.errstate(invalid="ignore"):
-            return total / np.sum(keep, axis, x.dtype, keepdims=self.keepdims), None
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """Return None: the steps are gone."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ... import _plan, _tape, ops
+from ... import _plan, ops
 from ..._symbolic import Shape
 from ...saving import objects
 from ..layer import Layer
-from .recurrent import Recurrent, as_list
+from .recurrent import Recurrent, arranged, as_list, recorded, values_of
 from .wrapper import checked_layer
 
-_MODES = ("concat", "sum", "mul", "ave", None)
+_MERGES = {"sum": "add", "mul": "multiply", "ave": "average"}  # as the kernels name them
+_MODES = ("concat", *_MERGES, None)
 
 
 class Bidirectional(Layer):
@@ -35,6 +34,8 @@ class Bidirectional(Layer):
     """
 
     integer_input = "cast"
+    _several = True
+    _call_arguments = ("initial_state",)
 
     def __init__(
         self,
@@ -121,8 +122,8 @@ class Bidirectional(Layer):
     @property
     def states(self) -> list[Any] | None:
         """The states of both layers, if they are stateful and have any."""
-        found = [layer.states for layer in self._pair]
-        return None if None in found else [*found[0], *found[1]]
+        forward, backward = (layer.states for layer in self._pair)
+        return None if forward is None or backward is None else [*forward, *backward]
 
     def reset_state(self) -> None:
         """Set the states of both layers to zero.
@@ -139,26 +140,11 @@ class Bidirectional(Layer):
 
     # --- computing ----------------------------------------------------------------------------
 
-    def _call(
-        self,
-        *args: Any,
-        training: Any = None,
-        mask: Any = None,
-        out: Any = None,
-        initial_state: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        several = self.return_state or self.merge_mode is None or initial_state is not None
-        arrays = args and isinstance(args[0], (np.ndarray, _tape.Tensor))
-        if arrays and self.stateful and args[0].ndim == 3:
-            for layer in self._pair:
-                layer._carry(len(args[0]))
-        if not (arrays and several):
-            return super()._call(*args, training=training, mask=mask, out=out, **kwargs)
-        from ..calling import call_python
+    def _arranged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return arranged(args)
 
-        options = {**kwargs, "initial_state": initial_state}
-        return call_python(self, (args[0],), options, training, mask, out)
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        return recorded(self, args, kwargs) or super()._call(*args, **kwargs)
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
@@ -194,25 +180,50 @@ class Bidirectional(Layer):
             return (one + other) / 2
         return one, other
 
-    def emit(self, flow: Any, x: Any) -> Any:
-        if not all(layer.has_steps(flow, x) for layer in self._pair):
-            return _plan.Seam(x, lambda array, mask: self._seam(array, mask, flow.training))
-        # both into one result, the steps of each in the order of time
-        units = self.forward_layer.units
-        width = units + self.backward_layer.units
-        place = _plan.Place(None, width, 0)
-        forward = self.forward_layer.emit_steps(flow, x, place=place, in_order=True)
-        place = _plan.Place(forward[0], width, units)
-        made = self.backward_layer.emit_steps(flow, x, place=place, in_order=True)[0]
-        made = made._replace(mask=x.mask if self.return_sequences else None)
-        if self.merge_mode == "concat":
-            return made
-        return _plan.Seam(
-            made, lambda array, mask: (self._merge(array[..., :units], array[..., units:]), mask)
-        )
+    @property
+    def _output_count(self) -> int:  # type: ignore[override]
+        states = 2 * self.forward_layer.cell.states if self.return_state else 0
+        return (2 if self.merge_mode is None else 1) + states
 
-    def _seam(self, array: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-        y = self.call(array, mask=mask, training=training)
+    def _packed(self, outputs: list[Any]) -> Any:
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
+        given = values_of(self, initial_state, 2 * self.forward_layer.cell.states)
+        if not all(layer.has_steps(flow, x) for layer in self._pair):
+            return _plan.Seam(
+                [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)
+            )
+        half = len(given) // 2
+        forward, backward = self._emit_pair(flow, x, given[:half], given[half:])
+        mask = x.mask if self.return_sequences else None
+        if self.merge_mode is None:
+            made = [forward[0]._replace(mask=mask), backward[0]._replace(mask=mask)]
+        elif self.merge_mode == "concat":
+            made = [backward[0]._replace(mask=mask)]
+        else:
+            merged = _plan.merge(flow, _MERGES[self.merge_mode], [forward[0], backward[0]])
+            made = [merged._replace(mask=mask)]
+        made += [*forward[1:], *backward[1:]]
+        return made[0] if len(made) == 1 else made
+
+    def _emit_pair(self, flow: Any, x: Any, first: list[Any], second: list[Any]) -> tuple:
+        """What the two layers give, the steps of each in the order of time; if they are to be
+        concatenated, they write into one result."""
+        forward, backward = self._pair
+        if self.merge_mode != "concat":
+            return (
+                forward.emit_steps(flow, x, first, in_order=True),
+                backward.emit_steps(flow, x, second, in_order=True),
+            )
+        width = forward.units + backward.units
+        place = _plan.Place(None, width, 0)
+        one = forward.emit_steps(flow, x, first, place, in_order=True)
+        place = _plan.Place(one[0], width, forward.units)
+        return one, backward.emit_steps(flow, x, second, place, in_order=True)
+
+    def _seam(self, arrays: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        y = self.call(arrays[0], arrays[1:] or None, mask=mask, training=training)
         return y, mask if self.return_sequences else None
 
     # --- configuration ------------------------------------------------------------------------
@@ -239,4 +250,6 @@ def _copy(layer: Recurrent, direction: str, changes: dict[str, Any]) -> Recurren
     """A layer of the same configuration, named after the way that it goes."""
     config = {**layer.get_config(), **changes}
     config["name"] = f"{direction}_{layer.name.removeprefix(f'{direction}_')}"
-    return type(layer).from_config(config)
+    made: Any = type(layer).from_config(config)
+    made.build_from_config(layer.get_build_config() or {})
+    return made

@@ -171,7 +171,8 @@ class LSTMCell(RecurrentCell):
     def _initial_bias(self) -> Any:
         if not self.unit_forget_bias:
             return self.bias_initializer
-        units, initializer = self.units, self.bias_initializer
+        units = self.units
+        initializer: Any = self.bias_initializer
 
         def initial(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
             parts = [

@@ -40,9 +40,9 @@ class GRU(Recurrent):
         unroll: accepted; the result is the same.
         reset_after: the reset gate acts on the state's product, not on the state before it.
         use_cudnn: accepted.
-        **kwargs: `zero_output_for_mask` (whether the output of a masked step is 0, not that of the
-            step before it), `implementation` (accepted), base layer keywords: `name`, `dtype`,
-            `trainable`.
+        zero_output_for_mask: the output of a masked step is 0, not that of the step before it.
+        implementation: accepted: 1 and 2 compute the same.
+        **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
 
     Call arguments: the sequences, `mask` (batch, steps) of the steps that count, `training`,
     `initial_state` (h, `(batch, units)`).
@@ -87,6 +87,8 @@ class GRU(Recurrent):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: Any = "auto",
+        zero_output_for_mask: bool = False,
+        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
         if use_cudnn not in ("auto", True, False):
@@ -102,6 +104,8 @@ class GRU(Recurrent):
             stateful=stateful,
             unroll=unroll,
             activity_regularizer=activity_regularizer,
+            zero_output_for_mask=zero_output_for_mask,
+            implementation=implementation,
             **kwargs,
         )
         self.cell = GRUCell(

@@ -39,9 +39,9 @@ class LSTM(Recurrent):
         stateful: begin each batch with the states that the one before it left: see `reset_state`.
         unroll: accepted; the result is the same.
         use_cudnn: accepted.
-        **kwargs: `zero_output_for_mask` (whether the output of a masked step is 0, not that of the
-            step before it), `implementation` (accepted), base layer keywords: `name`, `dtype`,
-            `trainable`.
+        zero_output_for_mask: the output of a masked step is 0, not that of the step before it.
+        implementation: accepted: 1 and 2 compute the same.
+        **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
 
     Call arguments: the sequences, `mask` (batch, steps) of the steps that count, `training`,
     `initial_state` (h and c, `(batch, units)` each).
@@ -86,6 +86,8 @@ class LSTM(Recurrent):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: Any = "auto",
+        zero_output_for_mask: bool = False,
+        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
         if use_cudnn not in ("auto", True, False):
@@ -101,6 +103,8 @@ class LSTM(Recurrent):
             stateful=stateful,
             unroll=unroll,
             activity_regularizer=activity_regularizer,
+            zero_output_for_mask=zero_output_for_mask,
+            implementation=implementation,
             **kwargs,
         )
         self.cell = LSTMCell(

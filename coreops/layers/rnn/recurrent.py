@@ -8,45 +8,12 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
-from ..._symbolic import KerasTensor, Shape, leaves
-from ..._variables import Variable
+from ..._symbolic import leaves
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
 from .cells import RecurrentCell
-
-
-class State(Variable):
-    """A state that a stateful layer carries from call to call. Runs change it in place."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, shape: tuple[int, int], dtype: str, path: str) -> None:
-        super().__init__(np.zeros(shape, dtype), dtype=dtype, trainable=False, path=path)
-        self._share()
-
-    def _share(self) -> None:
-        self.array = np.array(self._value)
-        self._value = self.array.view()
-        self._value.flags.writeable = False
-
-    def numpy(self) -> np.ndarray:
-        """Return a copy of the state as it is now."""
-        return self.array.copy()
-
-    def assign(self, value: Any) -> np.ndarray:
-        value = np.asarray(value)
-        if value.shape != self.shape:
-            raise ValueError(
-                f"State '{self.path}': expected a value of shape {self.shape}. "
-                f"Received shape: {value.shape}"
-            )
-        self.array[...] = value
-        return self.numpy()
-
-    def __setstate__(self, state: Any) -> None:
-        super().__setstate__(state)
-        self._share()
+from .state import State
 
 
 def _of_cell(name: str) -> Any:
@@ -57,16 +24,26 @@ class Recurrent(Layer):
     """Base of the recurrent layers: a cell, and how it goes over time."""
 
     integer_input = "cast"
+    _several = True
+    _call_arguments = ("initial_state",)
     cell: RecurrentCell
 
-    for _name in (
-        *("units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer"),
-        *("bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer"),
-        *("kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout"),
-        *("recurrent_dropout",),
-    ):
-        locals()[_name] = _of_cell(_name)
-    del _name
+    states: list[State] | None
+
+    units = _of_cell("units")
+    activation = _of_cell("activation")
+    use_bias = _of_cell("use_bias")
+    kernel_initializer = _of_cell("kernel_initializer")
+    recurrent_initializer = _of_cell("recurrent_initializer")
+    bias_initializer = _of_cell("bias_initializer")
+    kernel_regularizer = _of_cell("kernel_regularizer")
+    recurrent_regularizer = _of_cell("recurrent_regularizer")
+    bias_regularizer = _of_cell("bias_regularizer")
+    kernel_constraint = _of_cell("kernel_constraint")
+    recurrent_constraint = _of_cell("recurrent_constraint")
+    bias_constraint = _of_cell("bias_constraint")
+    dropout = _of_cell("dropout")
+    recurrent_dropout = _of_cell("recurrent_dropout")
 
     def __init__(
         self,
@@ -78,9 +55,9 @@ class Recurrent(Layer):
         unroll: bool = False,
         activity_regularizer: Any = None,
         zero_output_for_mask: bool = False,
+        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
-        implementation = kwargs.pop("implementation", 2)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if implementation not in (0, 1, 2):
             raise ValueError(
@@ -102,7 +79,7 @@ class Recurrent(Layer):
 
     # --- building -----------------------------------------------------------------------------
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         if not isinstance(input_shape[0], (int, type(None))):  # with the states' shapes
             input_shape = input_shape[0]
         if not self.cell.built:
@@ -113,16 +90,17 @@ class Recurrent(Layer):
 
     def _carry(self, batch: int) -> list[State]:
         """Return the states of a stateful layer; those for a first batch of this size are made."""
-        if self.states is None:
+        states = self.states
+        if states is None:
             shape, path = (batch, self.units), f"{self.name}/rnn_state"
-            made = [State(shape, self.compute_dtype, path) for _ in range(self.cell.states)]
-            self.__dict__["states"] = made
-        if self.states[0].shape[0] != batch:
+            states = [State(shape, self.compute_dtype, path) for _ in range(self.cell.states)]
+            self.__dict__["states"] = states
+        if states[0].shape[0] != batch:
             raise ValueError(
                 f"Layer '{self.name}' is stateful: its batches must have the size "
-                f"{self.states[0].shape[0]} of its states. Received a batch of {batch}"
+                f"{states[0].shape[0]} of its states. Received a batch of {batch}"
             )
-        return self.states
+        return states
 
     def reset_state(self) -> None:
         """Set the states of a stateful layer to zero."""
@@ -158,14 +136,14 @@ class Recurrent(Layer):
             return output
         return (output, *((batch, self.units),) * self.cell.states)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
-        first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        first = args[0]
         if self.stateful and self.states is None and first.shape[0] is None:
             raise ValueError(
                 f"Layer '{self.name}' is stateful: the size of its batches must be known. Give "
                 f"`batch_shape=` to the Input. Received an input of shape {first.shape}"
             )
-        return super().compute_output_spec(inputs)
+        return super().compute_output_spec(first)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         if isinstance(mask, (list, tuple)):
@@ -175,50 +153,18 @@ class Recurrent(Layer):
 
     # --- computing ----------------------------------------------------------------------------
 
-    def _call(
-        self,
-        *args: Any,
-        training: Any = None,
-        mask: Any = None,
-        out: Any = None,
-        initial_state: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        x, states = self._inputs(args, initial_state)
-        if isinstance(x, (np.ndarray, _tape.Tensor)):
-            self._check_steps(x.shape)
-            if self.stateful and x.ndim == 3:
-                self._carry(len(x))
-        symbolic = any(isinstance(one, KerasTensor) for one in leaves((args, initial_state)))
-        if symbolic or not (states or self.return_state) or not args:
-            if states:
-                args = ([x, *states],)
-            return super()._call(*args, training=training, mask=mask, out=out, **kwargs)
-        from ..calling import call_python
+    def _arranged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return arranged(args)
 
-        return call_python(self, (x,), {**kwargs, "initial_state": states}, training, mask, out)
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        return recorded(self, args, kwargs) or super()._call(*args, **kwargs)
 
-    def _check_steps(self, shape: tuple) -> None:
-        if len(shape) == 3 and shape[1] == 0:
-            raise ValueError(
-                f"Layer '{self.name}' needs at least one step of time. Received an input of shape "
-                f"{shape}"
-            )
+    @property
+    def _output_count(self) -> int:  # type: ignore[override]
+        return 1 + self.cell.states if self.return_state else 1
 
-    def _inputs(self, args: tuple, states: Any) -> tuple[Any, list[Any]]:
-        """Return the input, and the states that a call begins with, however they were given."""
-        x = args[0] if args else None
-        if states is None and len(args) > 1:
-            states = args[1]
-        if isinstance(x, (list, tuple)) and states is None and x and hasattr(x[0], "shape"):
-            x, *states = x
-        states = [] if states is None else as_list(states)
-        if states and len(states) != self.cell.states:
-            raise ValueError(
-                f"Layer '{self.name}' has {self.cell.states} state(s). Received: {len(states)} in "
-                "`initial_state`"
-            )
-        return x, states
+    def _packed(self, outputs: list[Any]) -> Any:
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
@@ -232,25 +178,29 @@ class Recurrent(Layer):
             state.assign(_tape.value_of(value))
         return (output, *last) if self.return_state else output
 
-    def emit(self, flow: Any, x: Any) -> Any:
-        x, *given = x if isinstance(x, list) else [x]
-        self._check_steps((None, *x.shape))
+    def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
+        given = values_of(self, initial_state, self.cell.states)
+        if x.shape[0] == 0:
+            raise ValueError(
+                f"Layer '{self.name}' needs at least one step of time. Received an input of shape "
+                f"{(None, *x.shape)}"
+            )
         if not self.has_steps(flow, x):
-            return _plan.Seam(x, lambda array, mask: self._seam(array, mask, flow.training))
+            return _plan.Seam(
+                [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)
+            )
         made = self.emit_steps(flow, x, given)
         made[0] = made[0]._replace(mask=x.mask if self.return_sequences else None)
         return made if self.return_state else made[0]
 
-    def _seam(self, array: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-        y = self.call(array, mask=mask, training=training)
+    def _seam(self, arrays: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        y = self.call(arrays[0], arrays[1:], mask=mask, training=training)
         return y, mask if self.return_sequences else None
 
     def has_steps(self, flow: Any, x: _plan.Value) -> bool:
         """Whether the kernels can do what the layer does to x."""
-        rate, recurrent_rate = self.cell.drops if flow.training else (0.0, 0.0)
-        several = bool(rate and recurrent_rate) and self.cell.gates > 1  # noises of the input
         mask = x.mask is None or x.mask.id is not None or hasattr(flow, "mask_value")
-        return x.is_real and mask and not several and self.cell.step() is not None
+        return x.is_real and mask and self.cell.step() is not None
 
     def emit_steps(
         self,
@@ -283,8 +233,6 @@ class Recurrent(Layer):
         if recurrent_rate:
             ones = _plan.ones(flow, x, (cell.gates, self.units))
             factors = flow.dropout(ones, float(recurrent_rate), None, cell.seed_generator)
-        if rate:
-            x = flow.dropout(x, float(rate), (None, 1, None), cell.seed_generator)
         run = _plan.Run(
             self.return_sequences,
             self.go_backwards,
@@ -294,7 +242,7 @@ class Recurrent(Layer):
         )
         return _plan.recurrent(
             flow,
-            flow.dense(x, cell.kernel, cell.input_bias),
+            self._product(flow, x, float(rate), cell.gates if recurrent_rate else 1),
             step,
             run,
             mask=mask,
@@ -303,6 +251,20 @@ class Recurrent(Layer):
             place=place,
             ends=self.return_state,
         )
+
+    def _product(self, flow: Any, x: _plan.Value, rate: float, noises: int) -> _plan.Value:
+        """The input's product of all steps, with a noise for all gates or, as in Keras where the
+        state has noises too, for each."""
+        cell = self.cell
+
+        def product() -> _plan.Value:
+            noise = (None, 1, None)
+            y = flow.dropout(x, rate, noise, cell.seed_generator) if rate else x
+            return flow.dense(y, cell.kernel, cell.input_bias)
+
+        if not rate or noises == 1:
+            return product()
+        return _plan.pick(flow, [product() for _ in range(noises)], self.units)
 
     def _carried(self, flow: Any) -> list[np.ndarray]:
         batch = self.states[0].shape[0] if self.states else flow.rows
@@ -341,6 +303,48 @@ class Recurrent(Layer):
             "dropout": cell.dropout,
             "recurrent_dropout": cell.recurrent_dropout,
         }
+
+
+def arranged(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the arguments of a call, the input and perhaps a list of states, of whatever form they
+    were: `(x, states)`, or Keras 2's `([x, *states],)`."""
+    first, *more = args
+    if isinstance(first, (list, tuple)) and first:
+        first, more = first[0], [[*first[1:], *more]]
+    more = [as_list(states) for states in more if states is not None]
+    return (first, *(states for states in more if states))
+
+
+def recorded(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a layer step by step if it gives several arrays and is recorded, as within a user's
+    function that is trained: the way back through its plan is that of one array. Else None."""
+    if layer._output_count == 1 or not args:
+        return None
+    arrays = leaves((args, kwargs))
+    if not any(isinstance(one, _tape.Tensor) for one in arrays) and not any(
+        _tape.leaf_of(weight) is not None for weight in layer.weights
+    ):
+        return None
+    from ..calling import call_python
+
+    first, *states = arranged(args)
+    options = dict(kwargs)
+    training, mask, out = (options.pop(name, None) for name in ("training", "mask", "out"))
+    if states:
+        options["initial_state"] = states[0]
+    return call_python(layer, (first,), options, training, mask, out)
+
+
+def values_of(layer: Layer, states: Any, count: int) -> list[_plan.Value]:
+    """Return the states that a layer is to begin with, as many as it has, or none."""
+    if states is None:
+        return []
+    given = [states] if isinstance(states, _plan.Value) else list(states)
+    if given and len(given) != count:
+        raise ValueError(
+            f"Layer '{layer.name}' has {count} state(s). Received: {len(given)} in `initial_state`"
+        )
+    return given
 
 
 def as_list(states: Any) -> list[Any]:

@@ -34,9 +34,9 @@ class SimpleRNN(Recurrent):
         stateful: begin each batch with the states that the one before it left: see `reset_state`.
         unroll: accepted; the result is the same.
         seed: int for a dropout that can be repeated.
-        **kwargs: `zero_output_for_mask` (whether the output of a masked step is 0, not that of the
-            step before it), `implementation` (accepted), base layer keywords: `name`, `dtype`,
-            `trainable`.
+        zero_output_for_mask: the output of a masked step is 0, not that of the step before it.
+        implementation: accepted: 1 and 2 compute the same.
+        **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
 
     Call arguments: the sequences, `mask` (batch, steps) of the steps that count, `training`,
     `initial_state` (h, `(batch, units)`).
@@ -78,6 +78,8 @@ class SimpleRNN(Recurrent):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
+        zero_output_for_mask: bool = False,
+        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -88,6 +90,8 @@ class SimpleRNN(Recurrent):
             stateful=stateful,
             unroll=unroll,
             activity_regularizer=activity_regularizer,
+            zero_output_for_mask=zero_output_for_mask,
+            implementation=implementation,
             **kwargs,
         )
         self.cell = SimpleRNNCell(

@@ -1,0 +1,76 @@
+"""What a flow is about: values of a plan, masks, seams, results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .graph import Ref
+
+_REALS = (np.dtype(np.float32), np.dtype(np.float64))
+
+Item = tuple[np.ndarray, Any]  # an array with its mask, or None
+Kind = tuple[tuple[int, ...], np.dtype, Any]  # a sample's shape, dtype, and the shape of its mask
+
+
+class Mask(NamedTuple):
+    """A mask inside a plan. id: the plan's value, or None for one that came in from outside, with
+    the array `of`. shape: one sample's. source: the name of the layer that it comes from."""
+
+    id: int | None
+    shape: tuple[int, ...]
+    source: str
+    of: Ref = Ref(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What one step leaves for the next. shape: one sample's, without the batch axis."""
+
+    id: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    mask: Mask | None = None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether kernels compute with it (float32, float64) or only move it."""
+        return self.dtype in _REALS
+
+    @property
+    def size(self) -> int:
+        return _prod(self.shape)
+
+    def _replace(self, **changes: Any) -> Value:
+        return replace(self, **changes)
+
+
+class Seam(NamedTuple):
+    """Where a plan ends at x and Python runs `fn(array, mask)`, which returns the array that goes
+    on, or a pair (array, mask) to replace the mask too. For a list of values it takes lists; and
+    what it returns may be a structure of arrays."""
+
+    x: Value | Sequence[Value]
+    fn: Callable[[Any, Any], Any]
+
+
+class Result(NamedTuple):
+    """Where an array comes from that a plan leaves. at: its number among the plan's results, or the
+    array from outside that it is, read with that shape. mask: the number of its mask, or the array
+    whose mask it has; None without."""
+
+    ref: Ref
+    at: int | Ref
+    shape: tuple[int, ...]
+    mask: int | Ref | None
+    masked: tuple[int, ...] | None = None  # the mask's shape
+
+
+def _prod(sizes: Any) -> int:
+    product = 1
+    for size in sizes:
+        product *= size
+    return product

@@ -1,0 +1,199 @@
+"""Bidirectional and TimeDistributed: against real Keras, and what they promise beyond."""
+
+import json
+
+import numpy as np
+import pytest
+from layer_checks import plain, run_layer_test
+from test_recurrent import close
+from test_recurrent_kernels import PATTERNS, mask_of
+
+import coreops
+from coreops import Sequential, layers
+
+MODES = ["concat", "sum", "mul", "ave", None]
+
+
+def both(keras, make, shape):
+    """What make(library's layers) makes, ours and Keras', with the same weights."""
+    ours, theirs = make(layers), make(keras.layers)
+    for layer in (ours, theirs):
+        layer.build(shape)
+    assert [(w.path, tuple(w.shape)) for w in theirs.weights] == [
+        (w.path, w.shape) for w in ours.weights
+    ]
+    rng = np.random.default_rng(4)
+    arrays = [0.5 * rng.normal(size=w.shape).astype(w.dtype) for w in ours.weights]
+    ours.set_weights(arrays)
+    theirs.set_weights(arrays)
+    assert ours.compute_output_shape(shape) == theirs.compute_output_shape(shape)
+    return ours, theirs
+
+
+def without_build(config):
+    """Keras writes the shape that a layer inside was built for; it needs none to load."""
+    if isinstance(config, dict):
+        return {key: without_build(v) for key, v in config.items() if key != "build_config"}
+    return config
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("sequences", [False, True])
+def test_bidirectional_like_keras(keras, rng, name, mode, sequences):
+    def make(library):
+        inner = getattr(library, name)(4, return_sequences=sequences, name="inner")
+        return library.Bidirectional(inner, merge_mode=mode, name="layer")
+
+    ours, theirs = both(keras, make, (3, 6, 2))
+    assert without_build(plain(ours.get_config())) == without_build(plain(theirs.get_config()))
+    x = rng.normal(size=(3, 6, 2)).astype("float32")
+    for pattern in PATTERNS:
+        mask = mask_of(pattern, 3, 6, rng)
+        y, expected = ours(x, mask=mask), theirs(x, mask=mask)
+        if mode is None:
+            for one, other in zip(y, expected, strict=True):
+                close(one, other)
+            continue
+        close(y, expected)
+        if mask is not None:
+            model = Sequential([layers.Input((6, 2)), layers.Masking(7.0), ours])
+            given = np.where(mask[..., None], x, np.float32(7))
+            close(model(given), expected)
+            kept = coreops.backend.get_keras_mask(model(given))
+            assert (kept is not None) is sequences
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("mode", ["concat", None])
+def test_bidirectional_states_like_keras(keras, rng, mode):
+    def make(library):
+        inner = library.LSTM(4, return_sequences=True, return_state=True, name="inner")
+        return library.Bidirectional(inner, merge_mode=mode, name="layer")
+
+    ours, theirs = both(keras, make, (3, 5, 2))
+    x = rng.normal(size=(3, 5, 2)).astype("float32")
+    states = [rng.normal(size=(3, 4)).astype("float32") for _ in range(4)]
+    for options in ({}, {"initial_state": states}):
+        y, expected = ours(x, **options), theirs(x, **options)
+        assert len(y) == len(expected)
+        for one, other in zip(y, expected, strict=True):
+            close(one, other)
+
+
+@pytest.mark.parity
+def test_bidirectional_of_two_layers(keras, rng):
+    def make(library):
+        return library.Bidirectional(
+            library.LSTM(4, name="a"),
+            backward_layer=library.GRU(4, go_backwards=True, activation="relu", name="b"),
+            name="layer",
+        )
+
+    ours, theirs = both(keras, make, (3, 5, 2))
+    x = rng.normal(size=(3, 5, 2)).astype("float32")
+    close(ours(x), theirs(x))
+
+
+def test_bidirectional_contract(rng):
+    x = rng.normal(size=(3, 5, 4)).astype("float32")
+    run_layer_test(
+        layers.Bidirectional,
+        {"layer": layers.LSTM(6, return_sequences=True)},
+        x,
+        output_shape=(3, 5, 12),
+        weight_shapes=[(4, 24), (6, 24), (24,)] * 2,
+        supports_masking=True,
+    )
+    layer = layers.Bidirectional(layers.LSTM(2, name="x"))
+    assert (layer.forward_layer.name, layer.backward_layer.name) == ("forward_x", "backward_x")
+    assert layer.backward_layer.go_backwards
+    stateful = layers.Bidirectional(layers.GRU(2, stateful=True))
+    first, second = stateful(x), stateful(x)
+    assert not np.array_equal(first, second)
+    assert len(stateful.states) == 2
+    stateful.reset_states()
+    np.testing.assert_array_equal(stateful(x), first)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layer": "LSTM"}, "must be a layer"),
+        ({"layer": layers.Dense(2)}, "recurrent"),
+        ({"layer": layers.LSTM(2), "merge_mode": "add"}, "merge_mode"),
+        ({"layer": layers.LSTM(2), "backward_layer": 3}, "backward_layer"),
+        ({"layer": layers.LSTM(2), "backward_layer": layers.LSTM(2)}, "backwards"),
+        (
+            {
+                "layer": layers.LSTM(2),
+                "backward_layer": layers.LSTM(2, go_backwards=True, return_sequences=True),
+            },
+            "return_sequences",
+        ),
+    ],
+)
+def test_bidirectional_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        layers.Bidirectional(**options)
+
+
+CHILDREN = {
+    "dense": lambda library: library.Dense(3, activation="relu", name="inner"),
+    "softmax": lambda library: library.Dense(3, activation="softmax", name="inner"),
+    "flatten": lambda library: library.Flatten(name="inner"),
+    "lstm": lambda library: library.LSTM(3, name="inner"),
+    "permute": lambda library: library.Permute((2, 1), name="inner"),
+}
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("child", CHILDREN)
+def test_time_distributed_like_keras(keras, rng, child):
+    shape = (2, 4, 3, 5)
+    ours, theirs = both(
+        keras, lambda library: library.TimeDistributed(CHILDREN[child](library), name="t"), shape
+    )
+    assert without_build(plain(ours.get_config())) == without_build(plain(theirs.get_config()))
+    x = rng.normal(size=shape).astype("float32")
+    close(ours(x), theirs(x))
+    model = Sequential([layers.Input(shape[1:]), ours])
+    assert model.output_shape == (None, *theirs.compute_output_shape(shape)[1:])
+    close(model(x), theirs(x))
+
+
+def test_time_distributed_contract(rng):
+    x = rng.normal(size=(3, 5, 4)).astype("float32")
+    run_layer_test(
+        layers.TimeDistributed,
+        {"layer": layers.Dense(6)},
+        x,
+        output_shape=(3, 5, 6),
+        weight_shapes=[(4, 6), (6,)],
+        supports_masking=True,
+    )
+    inner = Sequential([layers.Input((4,)), layers.Dense(3, "tanh"), layers.RepeatVector(2)])
+    layer = layers.TimeDistributed(inner)
+    y = layer(x)
+    assert y.shape == (3, 5, 2, 3)
+    np.testing.assert_array_equal(y[:, 2], inner(np.ascontiguousarray(x[:, 2])))
+    again = layers.TimeDistributed.from_config(json.loads(json.dumps(layer.get_config())))
+    again(x)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(x), y)
+    masked = Sequential([layers.Input((5, 4)), layers.Masking(), layer, layers.TimeDistributed(
+        layers.Flatten()), layers.LSTM(2)])  # fmt: skip
+    assert masked(x).shape == (3, 2)
+    with pytest.raises(ValueError, match="must be a layer"):
+        layers.TimeDistributed(3)
+    with pytest.raises(ValueError, match="3 axes"):
+        layers.TimeDistributed(layers.Dense(2))(x[0])
+
+
+def test_time_distributed_draws_for_every_step(rng):
+    layer = layers.TimeDistributed(layers.Dropout(0.5, seed=1))
+    y = layer(np.ones((40, 3, 8), "float32"), training=True)
+    assert 0.4 < np.mean(y == 0) < 0.6
+    assert not np.array_equal(y[:, 0], y[:, 1])
+    np.testing.assert_array_equal(layer(np.ones((2, 3, 8), "float32")), 1)

@@ -115,6 +115,8 @@ def _call_array(
     if install:
         plan = program.single_plan(array, cast=True)
         if plan is not None:
+            if not plan.integers and getattr(x, "dtype", array.dtype) != array.dtype:
+                plan.integers = int(x.dtype.kind in "iu")  # which the layer itself casts
             layer._install(plan, epoch)
     return _plan.KerasArray.attach(y, mask)
 

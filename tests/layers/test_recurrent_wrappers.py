@@ -197,3 +197,12 @@ def test_time_distributed_draws_for_every_step(rng):
     assert 0.4 < np.mean(y == 0) < 0.6
     assert not np.array_equal(y[:, 0], y[:, 1])
     np.testing.assert_array_equal(layer(np.ones((2, 3, 8), "float32")), 1)
+
+
+def test_time_distributed_convolution(rng):
+    x = rng.normal(size=(2, 3, 6, 6, 2)).astype("float32")
+    conv = layers.Conv2D(4, 3, activation="relu")
+    layer = layers.TimeDistributed(conv)
+    y = layer(x)
+    assert y.shape == (2, 3, 4, 4, 4)
+    np.testing.assert_array_equal(y[1], conv(np.ascontiguousarray(x[1])))

@@ -68,6 +68,15 @@ def test_refuses(name):
         cls()(np.zeros(shape, "float32"))
 
 
+@pytest.mark.parametrize("name", ["GlobalAveragePooling2D", "GlobalMaxPooling2D"])
+def test_old_spellings(name):
+    with pytest.warns(DeprecationWarning, match="data_format"):
+        layer = getattr(layers, name)(dim_ordering="th")
+    assert layer.data_format == "channels_first"
+    with pytest.warns(DeprecationWarning, match="data_format"):
+        assert layers.SpatialDropout2D(0.5, dim_ordering="th").data_format == "channels_first"
+
+
 def test_nan_is_the_maximum(rng):
     x = rng.normal(size=(2, 9, 20)).astype("float32")
     x[0, 3, 5] = np.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import _plan, config
+from ... import _legacy, _plan, config
 from ..._symbolic import Shape
 from ..input_spec import InputSpec
 from ..layer import Layer
@@ -114,6 +114,12 @@ class GlobalAveragePooling2D(_GlobalPooling):
 
     _kind, _axes = "mean", 2
 
+    @_legacy.accepts_old_names
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format, keepdims, **kwargs)
+
 
 class GlobalMaxPooling1D(_GlobalPooling):
     """The maximum over all time steps.
@@ -156,3 +162,9 @@ class GlobalMaxPooling2D(_GlobalPooling):
     """
 
     _kind, _axes = "max", 2
+
+    @_legacy.accepts_old_names
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format, keepdims, **kwargs)

@@ -260,6 +260,13 @@ def legacies(h5py, folder):
     size = good.index(b"\0", config) - config
     reference = struct.pack("<I", size) + struct.pack("<Q", heap)
     yield "a text of 4 GiB", replaced(good, reference, b"\xff" * 4 + reference[4:])
+    root = struct.unpack_from("<Q", good, 64)[0]
+    size = struct.unpack_from("<I", good, root + 8)[0]
+    circle = struct.pack("<HHBxxxQQ", 0x10, 16, 0, root + 16, size)
+    yield "a header in a circle", good[: root + 16] + circle + good[root + 16 + len(circle) :]
+    yield "a header beyond the end", good[:64] + struct.pack("<Q", 2**40) + good[72:]
+    yield "a header of another form", good[:root] + b"OHDR" + good[root + 4 :]
+    yield "addresses from elsewhere", good[:24] + struct.pack("<Q", 8) + good[32:]
     yield "a heap that is none", good[:heap] + b"JUNK" + good[heap + 4 :]
     yield "a heap of great size", good[: config - 8] + struct.pack("<Q", 2**62) + good[config:]
     yield (

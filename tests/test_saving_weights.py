@@ -1,5 +1,8 @@
 """HDF5 files that lead elsewhere, claim what they do not hold, or are not what Keras writes."""
 
+import re
+import struct
+
 import numpy as np
 import pytest
 from keras_cases import (
@@ -159,6 +162,19 @@ def test_hostile_weights(case, tmp_path, h5py):  # noqa: F811
         load_weights(model, tmp_path / "m.weights.h5")
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_an_index_that_leads_back_into_itself(h5py, tmp_path):  # noqa: F811
+    """Which the library, asked about the group, would follow for ever."""
+    good = weights(h5py)
+    places = [match.start() for match in re.finditer(b"TREE", good)]
+    assert places
+    for place in places:
+        data = good[: place + 16] + struct.pack("<Q", place) + good[place + 24 :]
+        (tmp_path / "m.weights.h5").write_bytes(data)
+        model = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)])
+        load_weights(model, tmp_path / "m.weights.h5")
+        np.testing.assert_array_equal(model.layers[0].kernel.value, np.ones((3, 2)))
 
 
 def test_all_hostile_weights_are_tested(tmp_path, h5py):  # noqa: F811

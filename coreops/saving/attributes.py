@@ -2,37 +2,36 @@
 
 The library would copy a text of any length once for each of the thousands of references that a
 small file can make to it, before anybody can count. Here each reference is looked at first, and
-what all of them ask for is bounded. Only what Keras and h5py write is understood: object headers of
-version 1, with texts of fixed length in place, or of any length in a collection of the global heap.
+what all of them ask for is bounded. Only what Keras and h5py write is understood: texts of fixed
+length in place, or of any length in a collection of the global heap.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from itertools import count
 
 from .errors import ModelFileError, shorten
+from .headers import Headers
 
-MAX_MESSAGES = 1_000_000  # in the headers that are looked at, together
 MAX_TEXT_BYTES = 64 << 20  # of the texts that are asked for, together
 _TEXT_COST = 64  # what each of them costs beside its length
-_ATTRIBUTE, _CONTINUATION = 0x0C, 0x10
+_ATTRIBUTE = 0x0C
+_SHARED = 2  # a flag: kept elsewhere
 _STRING, _VARIABLE = 3, 9  # classes of HDF5's types
 _REFERENCE = struct.Struct("<IQI")  # length, place of the collection, number in it
-_MESSAGE = struct.Struct("<HHB3x")
 
 
 class Attributes:
     """Reads attributes by the place of an object's header.
 
     Args:
-        data: the whole file.
+        headers: of a file.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.messages_left = MAX_MESSAGES
+    def __init__(self, headers: Headers) -> None:
+        self.headers = headers
+        self.data = headers.data
         self.bytes_left = MAX_TEXT_BYTES
 
     def text(self, header: int, name: str) -> str | None:
@@ -71,7 +70,9 @@ class Attributes:
         """Return the bounds of each attribute in an object's header, by name."""
         places = {}
         try:
-            for start, end in self._messages(header):
+            for kind, flags, start, end in self.headers.messages(header):
+                if kind != _ATTRIBUTE or flags & _SHARED:
+                    continue
                 name_at = start + (9 if self.data[start] == 3 else 8)
                 length = struct.unpack_from("<H", self.data, start + 2)[0]
                 name = self.data[name_at : min(name_at + length, end)].rstrip(b"\0")
@@ -88,26 +89,6 @@ class Attributes:
             raise ModelFileError(f"attribute {name!r} is damaged: {shorten(str(error))}") from error
         except ModelFileError as error:
             raise ModelFileError(f"attribute {name!r} {error}") from None
-
-    def _messages(self, header: int) -> Iterator[tuple[int, int]]:
-        """Yield the bounds of each attribute in an object's header."""
-        version, size = struct.unpack_from("<B7xI", self.data, header)
-        if version != 1:
-            raise ModelFileError("a header has a form that Keras does not write.")
-        blocks = [(header + 16, size)]
-        for start, size in blocks:  # grows on the way
-            end = start + size
-            while start + _MESSAGE.size <= end:
-                kind, length, flags = _MESSAGE.unpack_from(self.data, start)
-                start += _MESSAGE.size
-                self.messages_left -= 1
-                if self.messages_left < 0 or start + length > len(self.data):
-                    raise ModelFileError("a header does not end.")
-                if kind == _CONTINUATION:
-                    blocks.append(struct.unpack_from("<QQ", self.data, start))
-                elif kind == _ATTRIBUTE and not flags & 2:  # 2: kept elsewhere, shared
-                    yield start, start + length
-                start += length
 
     def _parts(self, start: int, end: int) -> tuple[bytes, bytes, int]:
         """Return the type and the sizes of an attribute, and where its values begin."""

@@ -2,7 +2,8 @@
 
 The library is h5py, imported when a file is opened. It would follow links into other files and
 believe any size that a file declares; so the whole tree is walked first, and what Keras never
-writes is refused.
+writes is refused. What is known of an object comes from the links to it: to ask the library
+(`h5o.get_info`) lets it run through a group's index, endlessly where that leads back into itself.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from .archive import HDF5_MAGIC
 from .attributes import Attributes
 from .errors import ModelFileError, shorten
+from .headers import Headers
 
 MAX_OBJECTS = 200_000
 MAX_DEPTH = 64
@@ -72,10 +74,11 @@ def open_tree(data: bytes, what: str) -> Iterator[Tree]:
         raise ModelFileError(f"{what} is not an HDF5 file.")
     h5py = need_h5py()
     with damage(what):
+        scan = _Scan(h5py, data)
         file = h5py.File(io.BytesIO(data), "r")
     with file:
         with damage(what):
-            tree = _Scan(h5py, data).run(file.id)
+            tree = scan.run(file.id)
         yield tree
 
 
@@ -97,30 +100,34 @@ class _Scan:
         self.h5py = h5py
         self.file_size = self.budget = len(data)
         self.seen: set[int] = set()
-        self.tree = Tree({}, {}, Attributes(data))
+        self.headers = Headers(data)
+        self.headers.check(self.headers.root)
+        self.tree = Tree({}, {"": self.headers.root}, Attributes(self.headers))
 
     def run(self, root: Any) -> Tree:
         """Return what there is below a group."""
         pending = [("", root, 0)]
+        self.seen.add(self.headers.root)
         while pending:
             path, group, depth = pending.pop()
-            self.tree.groups[path] = self.visit(group, path, depth)
             for name in group:
                 text = name.decode("utf-8", "surrogateescape")
                 child_path = f"{path}/{text}" if path else text
-                child = self.child(group, name, child_path)
+                address = self.link(group, name, child_path)
+                self.visit(address, child_path, depth + 1)
+                child = self.h5py.h5o.open(group, name)
                 if isinstance(child, self.h5py.h5g.GroupID):
+                    self.tree.groups[child_path] = address
                     pending.append((child_path, child, depth + 1))
                 elif isinstance(child, self.h5py.h5d.DatasetID):
-                    self.visit(child, child_path, depth + 1)
                     self.dataset(child, child_path)
                 else:
                     raise ModelFileError(f"{shorten(child_path)} is neither a group nor a dataset.")
         return self.tree
 
-    def visit(self, obj: Any, path: str, depth: int) -> int:
-        """Count an object; each may be reached once only, so no hard link can form a cycle."""
-        address = self.h5py.h5o.get_info(obj).addr
+    def visit(self, address: int, path: str, depth: int) -> None:
+        """Count an object, before it is opened, and look at its header; each may be reached once
+        only, so no hard link can form a cycle."""
         if address in self.seen:
             raise ModelFileError(f"{shorten(path)} is linked from two places.")
         self.seen.add(address)
@@ -128,18 +135,19 @@ class _Scan:
             raise ModelFileError(f"more than {MAX_OBJECTS:,} groups and datasets.")
         if depth > MAX_DEPTH:
             raise ModelFileError(f"groups are nested more than {MAX_DEPTH} deep.")
-        return address
+        self.headers.check(address)
 
-    def child(self, group: Any, name: bytes, path: str) -> Any:
-        """Return what a hard link leads to; all other links are refused unopened."""
+    def link(self, group: Any, name: bytes, path: str) -> int:
+        """Return where a hard link leads; all other links are refused unopened."""
         if len(name) > MAX_NAME:
             raise ModelFileError(f"the name {shorten(name)} is too long.")
         kinds = self.h5py.h5l
-        kind = group.links.get_info(name).type
+        info = group.links.get_info(name)
+        kind = info.type
         if kind != kinds.TYPE_HARD:
             label = {kinds.TYPE_SOFT: "soft", kinds.TYPE_EXTERNAL: "external"}.get(kind, "foreign")
             raise ModelFileError(f"{shorten(path)} is a link ({label}), not stored data.")
-        return self.h5py.h5o.open(group, name)
+        return info.u
 
     def dataset(self, dataset: Any, path: str) -> None:
         """Refuse a dataset that is not plain numbers inside this file, else note it."""

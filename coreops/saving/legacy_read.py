@@ -14,6 +14,7 @@ from .legacy_training import modern_compile
 from .legacy_weights import NameLists, read_lists
 
 _WEIGHTS = "model_weights"
+_OPERATIONS = ("NotEqual", "Any", "ExpandDims", "Squeeze", "LogicalOr", "BroadcastTo", "Where")
 
 
 class LegacyFile(NamedTuple):
@@ -59,10 +60,24 @@ def _read(tree: Tree, weights_only: bool) -> LegacyFile:
         layers = _by_name(raw)
     if raw is not None and not weights_only:
         training = _json(tree, "training_config")
-        entry = raw if version >= 3 else modern_model(raw)
+        entry = _with_operations(raw) if version >= 3 else modern_model(raw)
         entry = {**entry, "compile_config": modern_compile(training)}
     lists = read_lists(tree, _WEIGHTS if whole else "", version, backend, layers)
     return LegacyFile(entry, lists)
+
+
+def _with_operations(entry: Any) -> Any:
+    """Return a model of Keras 3, whose layers are without modules in this format, with those of the
+    operations that stand among them and make masks."""
+    if not isinstance(entry, dict):
+        return entry
+    if entry.get("class_name") in _OPERATIONS and "module" not in entry:
+        return {**entry, "module": "keras.src.ops.numpy"}
+    config = entry.get("config")
+    if isinstance(config, dict) and isinstance(config.get("layers"), list):
+        layers = [_with_operations(layer) for layer in config["layers"]]
+        return {**entry, "config": {**config, "layers": layers}}
+    return entry
 
 
 def major_version(text: str) -> int:

@@ -368,7 +368,7 @@ def guided(arguments):
         kind = data[0] % len(SUFFIXES)
         return (bytes([kind]) + change(SUFFIXES[kind], data[1:], rng))[:max_size]
 
-    options = ["-max_len=200000", "-timeout=10", f"-rss_limit_mb={2048}", str(corpus)]
+    options = ["-max_len=200000", "-timeout=10", "-rss_limit_mb=512", str(corpus)]
     atheris.Setup([sys.argv[0], *arguments, *options], one, custom_mutator=mutate)
     atheris.Fuzz()
 

@@ -173,17 +173,33 @@ def test_training_lowers_the_loss(rng):
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_the_seeds_example():
-    model = models.Sequential()
-    sizes = {"input_shape": (3, 32, 32), "dim_ordering": "th"}
+@pytest.mark.parametrize(
+    ("fmt", "shape", "flat"),
+    [("channels_first", (64, 32, 32), 65536), ("channels_last", (3, 32, 64), 6144)],
+)
+def test_the_seeds_example(fmt, shape, flat):
+    """As written, with Theano's order of axes and with ours."""
+    coreops.config.set_image_data_format(fmt)
+    try:
+        model = models.Sequential()
+        with pytest.warns(DeprecationWarning, match="old"):
+            first = layers.Convolution2D(64, 3, 3, border_mode="same", input_shape=(3, 32, 32))
+        model.add(first)
+        assert model.output_shape == (None, *shape)
+        model.add(layers.Flatten())
+        assert model.output_shape == (None, flat)
+        model.add(layers.Dense(10))
+        assert model(np.ones((2, 3, 32, 32), "float32")).shape == (2, 10)
+    finally:
+        coreops.config.set_image_data_format("channels_last")
+
+
+def test_an_order_of_axes_under_its_old_name():
     with pytest.warns(DeprecationWarning, match="old"):
-        first = layers.Convolution2D(64, 3, 3, border_mode="same", **sizes)
-    model.add(first)
-    assert model.output_shape == (None, 64, 32, 32)
-    model.add(layers.Flatten())
-    assert model.output_shape == (None, 65536)
-    model.add(layers.Dense(10))
-    assert model(np.ones((2, 3, 32, 32), "float32")).shape == (2, 10)
+        old = layers.Conv2D(4, 3, dim_ordering="th", name="a")
+    assert (
+        old.get_config() == layers.Conv2D(4, 3, data_format="channels_first", name="a").get_config()
+    )
 
 
 def test_three_ints_are_rows_and_columns_under_the_old_name():

@@ -54,15 +54,15 @@ class KerasTensor:
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise TypeError(
-            f"{self!r} is symbolic: it has a shape and a dtype, but no values. Call a layer on it; a "
-            "`Lambda` layer takes any function."
+            f"{self!r} is symbolic: it has a shape and a dtype, but no values. Call a layer on "
+            "it; a `Lambda` layer takes any function."
         )
 
     def _refuse(self, *args: Any) -> Any:
         raise TypeError(
-            f"{self!r} is symbolic: operators are not defined for it. Between symbolic tensors there "
-            "are the layers Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate and Dot; "
-            "for anything else call a `Lambda` layer on it."
+            f"{self!r} is symbolic: operators are not defined for it. Between symbolic tensors "
+            "there are the layers Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate "
+            "and Dot; for anything else call a `Lambda` layer on it."
         )
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse

@@ -76,6 +76,25 @@ def spread(parts, window, x_shape):
     return dx
 
 
+def conv_gradients(x, window, kernel, dy, groups=1):
+    """The gradients to x and to kernel (kh, kw, c / groups, n) of what dy is the gradient of."""
+    cells, dx, dw = columns(x, window), np.zeros(x.shape), np.zeros(kernel.shape)
+    size, filters = kernel.shape[2], kernel.shape[3] // groups
+    for g in range(groups):
+        inputs = np.s_[..., g * size : (g + 1) * size]
+        own = np.s_[..., g * filters : (g + 1) * filters]
+        dw[own] = np.einsum("nyxklc,nyxf->klcf", cells[inputs], dy[own])
+        parts = np.einsum("nyxf,klcf->nyxklc", dy[own], kernel[own].astype(np.float64))
+        dx[inputs] = spread(parts, window, x[inputs].shape)
+    return dx, dw
+
+
+def depthwise_gradients(x, window, kernel, dy):
+    """The same for kernel (kh, kw, c)."""
+    parts = np.einsum("nyxc,klc->nyxklc", dy, kernel.astype(np.float64))
+    return spread(parts, window, x.shape), np.einsum("nyxklc,nyxc->klc", columns(x, window), dy)
+
+
 # ------------------------------------------------------------------------------ tiles of 4 by 4
 
 P, Q = 0.6875, 1.375

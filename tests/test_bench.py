@@ -118,7 +118,7 @@ def test_numpy_by_hand_is_right(case):
     try:
         built = by_hand.build(case, x, weights)
     except CannotDo:
-        assert "gelu" in case.name or case.group == "images"
+        assert "gelu" in case.name or case.group in ("images", "lstm")
         return
     for _ in range(2):
         assert Judge(case, x, weights)(np.array(built.read(built.call()))).fault is None

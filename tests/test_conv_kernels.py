@@ -1,12 +1,23 @@
-"""The steps of images on every tier: convolutions, pooling and padding against their twins in
-reference_conv.py. Gradients are tested through the layers."""
+"""The steps of images on every tier that has kernels of its own for them: convolutions, pooling and
+padding, and their gradients, against their twins in reference_conv.py."""
 
 import numpy as np
 import pytest
 import reference_conv as reference
 from test_kernels import run
 
-from coreops import _kernels
+from coreops import _kernels, _tape, layers
+
+FULL = [tier for tier in _kernels.tiers() if tier in ("baseline", "avx2", "avx512")]
+
+
+@pytest.fixture(params=FULL)
+def isa(request):
+    """Runs the test once on each of them."""
+    before = _kernels.isa()
+    _kernels.use_isa(request.param)
+    yield request.param
+    _kernels.use_isa(before)
 
 
 def window(h, w, c, k=(3, 3), s=(1, 1), d=(1, 1), pad=((1, 1), (1, 1))):
@@ -34,7 +45,6 @@ WINDOWS = [
     window(7, 7, 8, k=(2, 2), s=(3, 3), pad=NONE),
 ]
 each_window = pytest.mark.parametrize("w", WINDOWS, ids=lambda w: "-".join(map(str, w)))
-SHAPE = {"images": 3}
 
 
 def made(build, x, w, n):
@@ -213,3 +223,80 @@ def test_a_result_beyond_any_memory_is_refused():
     side = 2**28
     with pytest.raises(MemoryError):
         _kernels.plan_pad(plan, 0, (4, 4, 3, 1, 1, 1, 1, 1, 1, 0, 0, side, side))
+
+
+# --------------------------------------------------------------------------------------- gradients
+
+
+def gradients(layer, x, dy):
+    """Of sum(dy * layer(x)), to x and to the layer's weights: the layer is one step of the tape."""
+    layer.build((None, *x.shape[1:]))
+    with _tape.recording(layer.weights) as weights:
+        leaf = _tape.trace(x)
+        y = layer(leaf)
+    return [np.asarray(g) for g in _tape.gradients([y], [dy], [leaf, *weights])]
+
+
+def shapes():
+    """Images, strides, and padding."""
+    for h, w, c in ((5, 9, 3), (6, 7, 17), (8, 20, 8), (1, 3, 33)):
+        for strides, size in ((1, 3), (2, 2), (3, 2), (2, 4)):
+            yield h, w, c, strides, size
+
+
+each_shape = pytest.mark.parametrize(("h", "wide", "c", "strides", "size"), list(shapes()))
+
+
+def same(h, wide, c, strides, size):
+    """The window of a layer with padding "same"."""
+    results = [-(-n // strides) for n in (h, wide)]
+    totals = [max((m - 1) * strides + size - n, 0) for m, n in zip(results, (h, wide), strict=True)]
+    before = [total // 2 for total in totals]
+    return (h, wide, c, size, size, strides, strides, 1, 1, *before, *results)
+
+
+def check(found, expected, size, dtype, terms):
+    """Within so many roundings of what the sums are made of."""
+    for one, other, large in zip(found, expected, size, strict=True):
+        allowed = (terms + 2) * np.finfo(dtype).eps * large
+        assert one.dtype == dtype
+        assert np.all(np.abs(one.reshape(other.shape) - other) <= allowed)
+
+
+@each_shape
+@pytest.mark.parametrize("average", [False, True])
+def test_gradient_of_pool(isa, dtype, rng, h, wide, c, strides, size, average):
+    w = same(h, wide, c, strides, size)
+    x = rng.integers(-2, 3, size=(2, h, wide, c)).astype(dtype)  # of which many are equal
+    dy = rng.normal(size=(2, *w[-2:], c)).astype(dtype)
+    make = layers.AveragePooling2D if average else layers.MaxPooling2D
+    found = gradients(make(size, strides, "same", dtype=dtype.name), x, dy)
+    expected = reference.pool_gradient(x, w, average, dy)
+    large = reference.pool_gradient(x, w, average, np.abs(dy))
+    check(found, [expected], [large], dtype, size**2)
+
+
+@each_shape
+def test_gradients_of_depthwise(isa, dtype, rng, h, wide, c, strides, size):
+    w = same(h, wide, c, strides, size)
+    x = rng.normal(size=(2, h, wide, c)).astype(dtype)
+    dy = rng.normal(size=(2, *w[-2:], c)).astype(dtype)
+    layer = layers.DepthwiseConv2D(size, strides, "same", use_bias=False, dtype=dtype.name)
+    found = gradients(layer, x, dy)
+    kernel = layer.get_weights()[0][..., 0]
+    expected = reference.depthwise_gradients(x, w, kernel, dy)
+    large = reference.depthwise_gradients(np.abs(x), w, np.abs(kernel), np.abs(dy))
+    check(found, expected, large, dtype, 2 * h * wide + size**2)
+
+
+@each_shape
+def test_gradients_of_conv(isa, dtype, rng, h, wide, c, strides, size):
+    w, groups = same(h, wide, c, strides, size), 1 if c % 3 or c == 3 else 3
+    x = rng.normal(size=(2, h, wide, c)).astype(dtype)
+    dy = rng.normal(size=(2, *w[-2:], 6)).astype(dtype)
+    layer = layers.Conv2D(6, size, strides, "same", groups=groups, use_bias=False, dtype=dtype.name)
+    found = gradients(layer, x, dy)
+    kernel = layer.get_weights()[0]
+    expected = reference.conv_gradients(x, w, kernel, dy, groups)
+    large = reference.conv_gradients(np.abs(x), w, np.abs(kernel), np.abs(dy), groups)
+    check(found, expected, large, dtype, 2 * h * wide + 6 * size**2)

@@ -164,7 +164,10 @@ HOSTILE = {
     ),
     "itself": (functional(source(), relu("y", tensor("y"))), "loops"),
     "an unknown layer": (functional(source(), relu("y", tensor("z"))), "loops|nothing"),
-    "a call that is not there": (functional(source(), relu("y", tensor("x", 1))), "nothing|loops|no output"),
+    "a call that is not there": (
+        functional(source(), relu("y", tensor("x", 1))),
+        "nothing|loops|no output",
+    ),
     "an output that is not there": (
         functional(source(), relu("y", tensor("x", 0, 7))),
         "no output 7",

@@ -35,12 +35,17 @@ cdef class Callable:
 
     cdef Plan _fitting(self, object x):
         """The installed plan, if it is up to date and takes x as it is; else None."""
+        cdef Plan plan = self._current()
+        return plan if plan is not None and plan.accepts(x) else None
+
+    cdef Plan _current(self):
+        """The installed plan, if it is up to date; else None."""
         cdef Plan plan
         if self._seen != co_epoch() or co_scopes != 0:
             return None
         with cython.critical_section(self):
             plan = self._plan
-        return plan if plan is not None and plan.accepts(x) else None
+        return plan
 
     cdef object _train(self, object x):
         """The output of a call with training=True, if the plan of such is up to date and takes x as
@@ -60,15 +65,6 @@ cdef class Callable:
         y, mask = plan.run_full(<cnp.ndarray>x, None, streams)
         return y if mask is None else self._attach(y, mask)
 
-    cdef object _cast(self, object x):
-        """Integers in the installed plan's type, if it was made for integers; else None."""
-        cdef Plan plan
-        with cython.critical_section(self):
-            plan = self._plan
-        if plan is None or not plan.integers or not cnp.PyArray_CheckExact(x):
-            return None
-        return x.astype(plan.dtype, "C") if cnp.PyArray_ISINTEGER(x) else None
-
     def __call__(self, *args, **kwargs):
         cdef Plan plan
         cdef object x, out = None
@@ -82,11 +78,10 @@ cdef class Callable:
                 if out is None:
                     return self._call(*args, **kwargs)
             x = args[0]
-            plan = self._fitting(x)
-            if plan is None:
-                x = self._cast(x)
-                plan = None if x is None else self._fitting(x)
-            if plan is not None:
+            plan = self._current()
+            if plan is not None and not plan.accepts(x):
+                x = plan.cast(x)
+            if plan is not None and x is not None:
                 if plan.masked:
                     return self._attach(*plan.run_full(<cnp.ndarray>x, out, ()))
                 return plan.run_array(<cnp.ndarray>x, out)

@@ -36,7 +36,20 @@ cdef class Plan(Steps):
 
     cdef bint accepts(self, object x):
         """Whether a run may read x as it is, and takes nothing else."""
-        return not self._streams and self.takes(x)
+        return not self._streams and self.integers != 2 and self.takes(x)
+
+    cdef object cast(self, object x):
+        """Integers in the plan's type, if a run may read that, and takes nothing else; else None."""
+        cdef int i
+        if not self.integers or self._streams or not cnp.PyArray_CheckExact(x):
+            return None
+        if not cnp.PyArray_ISINTEGER(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) != self._in_rank:
+            return None
+        for i in range(1, self._in_rank):
+            if cnp.PyArray_DIM(<cnp.ndarray>x, i) != self._in_dims[i]:
+                return None
+        x = x.astype(self.dtype, "C")
+        return x if self.takes(x) else None
 
     cdef bint takes(self, object x):
         """Whether a run may read x as it is."""

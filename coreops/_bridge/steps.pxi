@@ -40,7 +40,9 @@ cdef class Steps:
     cdef cnp.npy_intp _out_dims[32]
     cdef int _in_rank, _out_rank, _type_num, _streams, _words
     cdef bint _ready
-    cdef public bint integers  # what casts integers for it need not ask the layers
+    # Whether a call may cast integers for it without asking the layers: 1, or 2 if reals have to be
+    # cast to integers before.
+    cdef public int integers
     cdef list _held  # the arrays of weights, until they are packed
     cdef list _alive  # arrays that runs read and write
     cdef list _more  # further inputs and results, as they were named: several.pxi

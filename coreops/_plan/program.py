@@ -162,7 +162,8 @@ class Program:
             return None
         if segment.flow.batch != _kernels.plan_batch(segment.plan):
             return None
-        segment.plan.integers |= any(x.dtype != segment.plan.dtype for x in arrays)
+        if any(x.dtype != segment.plan.dtype for x in arrays):
+            segment.plan.integers = 2
         return segment.plan
 
     def run(self, segment: Segment, known: dict[Ref, Item], out: np.ndarray | None = None) -> None:

@@ -32,12 +32,11 @@ ptrdiff_t co_window_images(const co_plan *plan, int x, const co_window *s) {
     if (s->top < -CO_MOST_SIDE || s->top > CO_MOST_SIDE || s->left < -CO_MOST_SIDE ||
         s->left > CO_MOST_SIDE)
         return CO_BAD_PLAN;
-    const ptrdiff_t image = co_product(s->h * s->w, s->c);
-    const ptrdiff_t taps = co_product(s->kh * s->kw, s->c);
-    if (co_product(s->oh * s->ow, taps) > CO_MOST_BYTES / plan->item_bytes ||
-        co_product((s->kh * s->dh + s->oh * s->sh) * s->c, s->kw * s->dw + s->ow * s->sw) >
-            CO_MOST_BYTES / plan->item_bytes)
-        return CO_NO_MEMORY;
+    const ptrdiff_t image = co_product(s->h * s->w, s->c), most = CO_MOST_BYTES / plan->item_bytes;
+    /* the columns, and the image with as much padding as its windows reach */
+    const ptrdiff_t all = co_product(s->oh * s->ow, co_product(s->kh * s->kw, s->c));
+    const ptrdiff_t high = s->kh * s->dh + s->oh * s->sh, wide = s->kw * s->dw + s->ow * s->sw;
+    if (all > most || co_product(co_product(high, s->c), wide) > most) return CO_NO_MEMORY;
     if (image == 0) return size == 0 ? 0 : CO_BAD_PLAN;
     return size % image == 0 ? size / image : CO_BAD_PLAN;
 }

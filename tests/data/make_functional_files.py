@@ -2,8 +2,8 @@
 
     KERAS_BACKEND=jax python tests/data/make_functional_files.py
 
-Every case is saved as ``functional_files/<case>.keras``; its inputs and what Keras computes for them
-go to ``functional_files/expected.npz`` as ``<case>/x0``, ... and ``<case>/y0``, ...
+Every case is saved as ``functional_files/<case>.keras``; its inputs and what Keras computes for
+them go to ``functional_files/expected.npz`` as ``<case>/x0``, ... and ``<case>/y0``, ...
 """
 
 import os

@@ -288,7 +288,7 @@ def test_recurrent_states_between_layers(keras):
     x[:, 3:] = 0
     np.testing.assert_allclose(ours([x, y]), np.asarray(theirs([x, y])), rtol=1e-4, atol=1e-5)
     segments = ours._program(training=False).segments()
-    assert len(segments) == 1 and segments[0].seam is None
+    assert [segment.seam for segment in segments] == [None]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_what_makes_no_model(make, match):
 def test_operators_name_the_layers():
     x, y = coreops.Input((3,)), coreops.Input((3,))
     for operate in (lambda: x + y, lambda: 2 * x, lambda: x[:, 1:], lambda: -x, lambda: x @ y):
-        with pytest.raises(TypeError, match="layers Add.*Lambda"):
+        with pytest.raises(TypeError, match=r"layers Add.*Lambda"):
             operate()
     with pytest.raises(TypeError, match="Lambda"):
         coreops.ops.exp(x)
@@ -521,7 +521,7 @@ def test_data_in_every_form():
     ids=str,
 )
 def test_wrong_arguments_of_compile(wrong):
-    with pytest.raises(ValueError, match="outputs|keys"):
+    with pytest.raises(ValueError, match=r"outputs|keys"):
         heads(*OURS).compile("sgd", **wrong)
 
 

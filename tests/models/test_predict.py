@@ -41,7 +41,7 @@ def test_batches_do_not_change_the_answer(rng, model, batch_size, count):
 def test_large_work_is_done_in_chunks(monkeypatch, rng, model):
     x = rng.normal(size=(1000, 3)).astype("float32")
     whole = model.predict(x, verbose=0)
-    monkeypatch.setattr(coreops.models.model, "_CHUNK_NS", 1.0)
+    monkeypatch.setattr(coreops.models.predicting, "_CHUNK_NS", 1.0)
     seen = []
     monkeypatch.setattr(progress.Progress, "advance", lambda self, done: seen.append(done))
     # One algorithm per batch size: the roundings may differ, by a few units in the last place.

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
+from ..images import Conv, Depthwise, Flatten, Pool
 from . import Built, fastest
 
 _NAMES: dict[str | None, Callable[[Any], Any]] = {
@@ -49,6 +50,12 @@ def _build(case: Case, x: Any, constants: list[Any], *arguments: Any) -> Built:
                 x = _NAMES[step.activation](x @ kernel + bias)
             elif isinstance(step, Activation):
                 x = _NAMES[step.name](x)
+            elif isinstance(step, Conv | Depthwise):
+                x = _convolved(step, x, *next(pairs))
+            elif isinstance(step, Pool):
+                x = _pooled(step, x)
+            elif isinstance(step, Flatten):
+                x = x.reshape(len(x), -1)
             elif isinstance(step, Permute):
                 x = jnp.transpose(x, (0, *step.dims))
             elif isinstance(step, Masking):
@@ -82,6 +89,26 @@ def _lstm(x: Any, mask: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
 
     zeros = jnp.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
     return jax.lax.scan(step, (zeros, zeros), (z, on))[0][0]
+
+
+def _convolved(step: Conv | Depthwise, x: Any, kernel: Any, bias: Any) -> Any:
+    groups = x.shape[-1] if isinstance(step, Depthwise) else 1
+    y = jax.lax.conv_general_dilated(
+        x,
+        kernel if groups == 1 else kernel[:, :, None],
+        (step.strides, step.strides),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
+    )
+    return _NAMES[step.activation](y + bias)
+
+
+def _pooled(step: Pool, x: Any) -> Any:
+    window = (1, step.size, step.size, 1)
+    if step.average:
+        return jax.lax.reduce_window(x, 0.0, jax.lax.add, window, window, "VALID") / step.size**2
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, window, "VALID")
 
 
 def train(case: Case, x: np.ndarray, weights: Weights) -> Built:

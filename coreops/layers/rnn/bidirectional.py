@@ -8,7 +8,8 @@ from ... import _plan, ops
 from ..._symbolic import Shape
 from ...saving import objects
 from ..layer import Layer
-from .recurrent import Recurrent, arranged, as_list, recorded, values_of
+from .arguments import arranged, as_list, recorded, values_of
+from .recurrent import Recurrent
 from .wrapper import checked_layer
 
 _MERGES = {"sum": "add", "mul": "multiply", "ave": "average"}  # as the kernels name them

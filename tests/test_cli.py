@@ -434,6 +434,7 @@ def test_digits_to_train_on():
 
 @pytest.mark.usefixtures("h5py")
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on file sizes")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX's, where a test before loaded it
 def test_no_room_for_the_output(tmp_path):
     """The system refuses to let the output file grow, as a full disk does."""
     import resource

@@ -58,7 +58,7 @@ def assert_equal_outputs(model, name):
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "initial_state"])
+@pytest.mark.parametrize("name", NAMES)
 def test_equals_keras_2(name, suffix, tmp_path):
     model = load(member(tmp_path, f"{name}.{suffix}"))
     assert_equal_outputs(model, name)
@@ -80,11 +80,6 @@ def test_keras_3_reads_what_was_converted(keras, name, suffix, tmp_path):
     """Also where it refuses the file itself."""
     load(member(tmp_path, f"{name}.h5")).save(tmp_path / f"new{suffix}")
     assert_equal_outputs(keras.saving.load_model(tmp_path / f"new{suffix}"), name)
-
-
-@pytest.mark.xfail(reason="states of recurrent layers as tensors of a graph", strict=True)
-def test_initial_state(tmp_path):
-    assert_equal_outputs(load(member(tmp_path, "initial_state.h5")), "initial_state")
 
 
 @pytest.mark.parametrize("name", ["dense", "nested", "lstm", "normalized", "branches"])

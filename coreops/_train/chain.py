@@ -94,9 +94,11 @@ class Chain:
             kinds[ref] = x.shape[1:], x.dtype, None if mask is None else mask.shape[1:]
         part = self._parts.get(index)
         if part is not None:
-            stale = any(way.flow.is_stale() for way in part.ways.values())
-            if part.kinds != kinds or stale:
+            if part.kinds != kinds:
                 raise Reshaped
+            for way in part.ways.values():
+                if way.flow.read and way.flow.is_stale():
+                    raise Reshaped
         if part is None:
             flow, made = self._emit(index, None, kinds)
             part = Part(index, made.next, kinds, made, {})

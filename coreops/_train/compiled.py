@@ -191,10 +191,11 @@ class Compiled:
 
     def in_order(self, logs: dict[str, float]) -> Any:
         """Return the values in the order of compile: a list, or the loss if it is alone."""
+        if len(logs) == 1:
+            return next(iter(logs.values()))
         known = self.names
         values = [logs[name] for name in known if name in logs]
-        values += [logs[name] for name in logs if name not in known]
-        return values[0] if len(values) == 1 else values
+        return values + [logs[name] for name in logs if name not in known]
 
 
 def _each(

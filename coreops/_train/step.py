@@ -234,7 +234,6 @@ class TrainingStep:
         chain.refresh()
         if streams is None:
             streams = way.flow.streams(rows)
-        before = dict(before)
         made = chain.run_back(way, before, streams, more, gradients)
         after = dict(before)
         chain.settle(way, after, before, made)

@@ -37,34 +37,38 @@ class Way(NamedTuple):
         """Run the plan on arrays; return its results by number. more: what it learns from, and
         where what goes that is wanted."""
         assert self.y is not None
-        arrays = dict(zip(self.flow.inputs, self.flow.gather(known), strict=True))
-        x = arrays[self.flow.inputs[0]]
+        given = self.flow.gather(known)
+        x = given[0]
         batch = len(x)
-        if any(len(array) != batch for array in arrays.values()):
+        if len(given) > 1 and any(len(array) != batch for array in given):
             raise ValueError(
                 "Arrays of different batch sizes meet in a model. Received: "
-                f"{sorted({len(array) for array in arrays.values()})}"
+                f"{sorted({len(array) for array in given})}"
             )
         made: dict[int, np.ndarray] = {0: self.buffer("y", (batch, *self.y.shape))}
         mask = None
         if self.flow.plan.masked and self.y.mask is not None:
             made[1] = mask = np.empty((batch, *self.y.mask.shape), np.bool_)
-        shapes = {result.at: result.shape for result in self.results}
-        masks = {result.mask: result.masked for result in self.results}
         further = []
         for key in self.flow.more:
-            if key in arrays:
-                further.append(arrays[key])
-            elif key in more:
+            if key in more:
                 further.append(more[key])
+            elif isinstance(key, tuple):
+                further.append(given[self.flow.inputs.index(key)])
             else:
-                if key in masks:
-                    made[key] = np.empty((batch, *(masks[key] or ())), np.bool_)
-                else:
-                    made[key] = self.buffer(key, (batch, *shapes[key]))
+                made[key] = self._room(key, batch)
                 further.append(made[key])
         self.flow.plan.train(x, made[0], streams, self.penalty(batch), mask, further)
         return made
+
+    def _room(self, number: int, batch: int) -> np.ndarray:
+        """Return room for a further result of the plan, an array or a mask."""
+        for result in self.results:
+            if result.mask == number and not isinstance(result.mask, _plan.Ref):
+                return np.empty((batch, *(result.masked or ())), np.bool_)
+            if result.at == number and not isinstance(result.at, _plan.Ref):
+                return self.buffer(number, (batch, *result.shape))
+        raise AssertionError("a result that nobody named")
 
     def penalty(self, batch: int) -> np.ndarray | None:
         """Return room for the penalties on what the layers give, None if there are none."""

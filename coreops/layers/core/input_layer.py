@@ -101,6 +101,8 @@ class InputLayer(Layer):
             ValueError: the input does not fit.
         """
         expected = self.batch_shape
+        if shape[1:] == expected[1:] and shape:
+            return shape
         fitted: tuple[_Size | int, ...] = shape
         if len(shape) == len(expected) + 1 and shape[-1] == 1:
             fitted = shape[:-1]

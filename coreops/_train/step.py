@@ -216,7 +216,7 @@ class TrainingStep:
         way = chain.way_to_losses(part, kernels)
         more: dict[Any, np.ndarray] = {}
         factors: dict[int, Any] = {}
-        weights = compiled.each(batch.weight)
+        targets, weights = compiled.each(batch.y), compiled.each(batch.weight)
         for i, (judged, value, kernel) in enumerate(
             zip(compiled.judged, values, kernels, strict=True)
         ):
@@ -224,9 +224,7 @@ class TrainingStep:
                 continue
             assert judged.loss is not None
             shape = rows, *value.shape
-            target, factor = judged.loss.prepare(
-                compiled.each(batch.y)[i], shape, real, weights[i], self.masks[i]
-            )
+            target, factor = judged.loss.prepare(targets[i], shape, real, weights[i], self.masks[i])
             positions = rows, value.size // max(value.shape[-1], 1)
             more["target", i], factors[i] = target, factor
             more["weight", i] = self._weights(i, factor * judged.weight, positions)

@@ -42,15 +42,14 @@ int co_plan_dense_int8(co_plan *plan, int x, ptrdiff_t positions, int w, int sca
 
 static co_status pack(co_plan *plan, co_step *step) {
     const int bias = step->w[1], scale = step->w[2];
-    const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
+    step->u.dense.by_dots = step->kind == &dense && !plan->trainer &&
+                            plan->kernels->dots_suit(step->u.dense.k, step->u.dense.n);
     if (step->u.dense.turned)
         step->form[0] = co_weight_turned(plan, step->w[0]);
-    else if (step->kind == &dense && !plan->trainer && plan->kernels->dots_suit(k, n))
+    else if (step->u.dense.by_dots)
         step->form[0] = co_weight_dots(plan, step->w[0]);
     else
         step->form[0] = co_weight_panels(plan, step->w[0]);
-    step->u.dense.by_dots =
-        step->kind == &dense && !plan->trainer && plan->kernels->dots_suit(k, n);
     step->form[1] = bias < 0 ? NULL : co_weight_data(plan, bias);
     step->form[2] = scale < 0 ? NULL : co_weight_data(plan, scale);
     const int made = step->form[0] && (bias < 0 || step->form[1]) && (scale < 0 || step->form[2]);

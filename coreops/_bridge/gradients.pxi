@@ -94,12 +94,12 @@ def loss(str kind, cnp.ndarray target not None, cnp.ndarray prediction not None,
     if not shape:
         raise ValueError("loss: expected a prediction of at least one axis")
     if what.kind == CO_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY:
-        _check_fit("a target", target, np.int32, shape[:-1])
+        _check_fit("a target", target, np.int32, shape[:len(shape) - 1])
     else:
         _check_fit("a target", target, prediction.dtype, shape)
     if weight is not None:
-        _check_fit("a weight", weight, prediction.dtype, shape[:-1])
-    cdef cnp.ndarray value = np.empty(shape[:-1], prediction.dtype)
+        _check_fit("a weight", weight, prediction.dtype, shape[:len(shape) - 1])
+    cdef cnp.ndarray value = np.empty(shape[:len(shape) - 1], prediction.dtype)
     cdef cnp.ndarray grad = np.empty_like(prediction) if gradient else None
     cdef ptrdiff_t m = value.size, n = shape[len(shape) - 1]
     cdef const void *t = cnp.PyArray_DATA(target)

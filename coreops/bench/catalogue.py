@@ -54,7 +54,7 @@ def _one(group: str, name: str, shape: Shape, *steps: Step) -> Case:
 
 def _image(name: str, size: int, batch: int, *steps: Step, training: bool = False) -> Case:
     if training:
-        name = f"training {name}"
+        name = f"training {name.split()[0]}"
     group, shape = "training" if training else "images", (batch, size, size, 3)
     return Case(f"{name} {size}x{size} batch {batch}", group, shape, steps, training=training)
 

@@ -36,6 +36,11 @@ static void choose_way(co_conv *c, const co_kernels *kernels, ptrdiff_t item) {
         bytes = s->sh * s->w * s->c * item;
     }
     c->band = at_least_one(CO_BAND_BYTES / at_least_one(bytes));
+    if (c->way == TILES) { /* two of gemm's at least, where a block has so many */
+        const ptrdiff_t least =
+            co_ceiling(2 * kernels->gemm_mr, co_ceiling(s->ow, CO_WINOGRAD_TILE));
+        if (c->band < least) c->band = least;
+    }
 }
 
 /* The strips of a window. */

@@ -25,6 +25,10 @@ void co_back_use(co_backward *back, int w, int x, int dy);
 void co_back_use_rows(co_backward *back, int w, int x, int dy);
 /* The gradient of weight w is summed over chunks of what was kept as x and dy. */
 void co_back_use_chunks(co_backward *back, int w, int x, int dy, const co_chunked *how);
+/* The same for windows of n filters over `images` images x of a sample, dy being what was kept of
+ * gradients of results. */
+void co_back_sum_windows(co_backward *back, int w, int x, int dy, const co_window *s, ptrdiff_t n,
+                         ptrdiff_t groups, ptrdiff_t images);
 /* The sum of two values, and a gradient of x that is nothing but zeros. */
 int co_back_sum(co_backward *back, int x, int with);
 int co_back_nothing(co_backward *back, int x);

@@ -46,9 +46,8 @@ static void choose_way(co_conv *c, const co_kernels *kernels, ptrdiff_t item) {
 /* The strips of a window. */
 static void cut_windows(co_conv *c) {
     const co_window *s = &c->s;
-    c->wide = co_window_wide(s);
-    c->inside = s->top == 0 && s->left == 0 && c->wide <= s->w && co_window_high(s, s->oh) <= s->h;
-    if (c->inside) c->wide = s->w;
+    c->inside = co_window_inside(s);
+    c->wide = c->inside ? s->w : co_window_wide(s);
     /* a row of a window is one strip where nothing lies between its pixels */
     const int whole = s->dw == 1 && c->groups == 1;
     c->strips = whole ? s->kh : s->kh * s->kw;

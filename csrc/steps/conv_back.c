@@ -90,22 +90,24 @@ static void take_back(co_backward *back, const co_step *step) {
 /* ---------------------------------------------------------------------------- of weights */
 
 /* The products of a chunk's images, in the order of images, rows and pixels: windows are rows that
- * overlap, of a band that holds all of an image with its padding. */
+ * overlap, of the image or of a band that holds all of it with its padding. */
 static void sum_images(const co_kernels *kernels, const co_chunked *how, ptrdiff_t images,
                        const char *x, const char *dy, char *g, char *band) {
     const co_window *s = &how->s;
     const ptrdiff_t item = kernels->real_bits / 8, c = s->c / how->groups, n = how->n / how->groups;
-    const ptrdiff_t wide = co_window_wide(s), row = wide * s->c;
+    const int inside = co_window_inside(s);
+    const ptrdiff_t wide = inside ? s->w : co_window_wide(s), row = wide * s->c;
     const int whole = s->dw == 1 && how->groups == 1;
     const ptrdiff_t taps = whole ? 1 : s->kw, m = whole ? s->kw * c : c;
     for (ptrdiff_t i = 0; i < images; i++) {
-        co_copy_band(kernels, s, x, -s->top, co_window_high(s, s->oh), wide, band);
+        const char *pixels = inside ? x : band;
+        if (!inside) co_copy_band(kernels, s, x, -s->top, co_window_high(s, s->oh), wide, band);
         for (ptrdiff_t ky = 0; ky < s->kh; ky++)
             for (ptrdiff_t kx = 0; kx < taps; kx++)
                 for (ptrdiff_t of = 0; of < how->groups; of++) {
                     const ptrdiff_t from = ky * s->dh * row + kx * s->dw * s->c + of * c;
                     const ptrdiff_t to = (ky * s->kw + kx) * c * how->n + of * n;
-                    kernels->outer(m, n, s->oh, s->ow, band + from * item, s->sw * s->c,
+                    kernels->outer(m, n, s->oh, s->ow, pixels + from * item, s->sw * s->c,
                                    s->sh * row, dy + of * n * item, how->n, s->ow * how->n,
                                    g + to * item, how->n, i > 0);
                 }
@@ -179,25 +181,24 @@ static void sum_tiles(const co_kernels *kernels, const co_chunked *how, ptrdiff_
 }
 
 /* A chunk's gradient takes at most half as much memory as what its images have kept. */
-static void sum_back(co_backward *back, const co_step *step, int dy) {
-    const co_conv *c = step->u.own;
-    const co_window *s = &c->s;
+void co_back_sum_windows(co_backward *back, int w, int x, int dy, const co_window *s, ptrdiff_t n,
+                         ptrdiff_t groups, ptrdiff_t images) {
     const ptrdiff_t item = back->plan->item_bytes, pixels = s->h * s->w, results = s->oh * s->ow;
-    const ptrdiff_t kept = pixels * s->c + results * c->n;
-    const ptrdiff_t g = s->kh * s->kw * (s->c / c->groups) * c->n;
-    co_chunked how = {.sum = sum_images, .s = *s, .n = c->n, .groups = c->groups};
-    how.images = kept ? co_ceiling(2 * g, kept) : 1;
+    const ptrdiff_t one = pixels * s->c + results * n, g = s->kh * s->kw * (s->c / groups) * n;
+    const int tiles = groups == 1 && co_winograd_pays(s, n);
+    co_chunked how = {.sum = tiles ? sum_tiles : sum_images, .s = *s, .n = n, .groups = groups};
+    how.images = one && g ? co_ceiling(2 * g, one) : 1;
     how.scratch = co_window_high(s, s->oh) * co_window_wide(s) * s->c * item;
-    if (c->way == TILES) {
-        const ptrdiff_t least =
-            co_ceiling(CO_TILES_AT_ONCE, c->rows * co_ceiling(s->ow, CO_WINOGRAD_TILE));
+    if (tiles) {
+        const ptrdiff_t of_one =
+            co_ceiling(s->oh, CO_WINOGRAD_TILE) * co_ceiling(s->ow, CO_WINOGRAD_TILE);
+        const ptrdiff_t least = co_ceiling(CO_TILES_AT_ONCE, of_one);
         if (how.images < least) how.images = least;
         const tiling t = tiling_of(&how, item);
-        how.sum = sum_tiles;
         how.scratch = tiling_bytes(&t);
     }
-    const int x = co_back_keep(back, step->in[0], s->c, step->positions * pixels, CO_KEEP_ROWS);
-    co_back_use_chunks(back, step->w[0], x, dy, &how);
+    const int kept = co_back_keep(back, x, s->c, images * pixels, CO_KEEP_ROWS);
+    co_back_use_chunks(back, w, kept, dy, &how);
 }
 
 void co_conv_back(co_backward *back, const co_step *step) {
@@ -208,7 +209,9 @@ void co_conv_back(co_backward *back, const co_step *step) {
     if (learns_w || learns_bias) {
         const int kept =
             co_back_keep(back, dy, c->n, step->positions * c->s.oh * c->s.ow, CO_KEEP_ROWS);
-        if (learns_w) sum_back(back, step, kept);
+        if (learns_w)
+            co_back_sum_windows(back, w, step->in[0], kept, &c->s, c->n, c->groups,
+                                step->positions);
         if (learns_bias) co_back_use(back, bias, -1, kept);
     }
     if (back->moves[step->in[0]]) take_back(back, step);

@@ -33,6 +33,11 @@ static inline ptrdiff_t co_window_high(const co_window *s, ptrdiff_t rows) {
 static inline ptrdiff_t co_window_wide(const co_window *s) {
     return (s->ow - 1) * s->sw + (s->kw - 1) * s->dw + 1;
 }
+/* Whether no window reaches beyond the image. */
+static inline int co_window_inside(const co_window *s) {
+    return s->top == 0 && s->left == 0 && co_window_wide(s) <= s->w &&
+           co_window_high(s, s->oh) <= s->h;
+}
 /* conv.c. `rows` rows of an image from row `top` on, `wide` pixels each, with their padding. */
 void co_copy_band(const co_kernels *kernels, const co_window *s, const char *x, ptrdiff_t top,
                   ptrdiff_t rows, ptrdiff_t wide, char *band);

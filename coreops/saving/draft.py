@@ -174,8 +174,7 @@ class Drafter:
         if issubclass(cls, Operation):
             allowed = {"name", *cls.option_names()}
         else:
-            parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
-            allowed = _BASE_OPTIONS | parameters.keys()
+            allowed = _BASE_OPTIONS | inspect.signature(cls.__init__).parameters.keys()
         for key in config.keys() - allowed:
             if not any(config[key] is off or config[key] == off for off in _OFF):
                 self.problems.append(f"{title}: unknown option {key}={shorten(config[key], 60)}")

@@ -129,6 +129,13 @@ def get_registered_name(obj: Any) -> str:
         return obj.__name__
 
 
+def written_name(cls: Any) -> str | None:
+    """Return the registered name that a config has: None for what Keras itself exports."""
+    module = keras_module(cls)
+    exported = module is not None and not module.startswith("keras.src.")
+    return None if exported else get_registered_name(cls)
+
+
 def get_registered_object(
     name: str,
     custom_objects: Mapping[str, Any] | None = None,

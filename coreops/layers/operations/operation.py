@@ -29,7 +29,7 @@ class Operation(Layer):
         TypeError: an option that the function does not have.
     """
 
-    _stateless = True
+    _stateless = takes_any = True
     _op = ""  # the function's name
 
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
@@ -38,14 +38,13 @@ class Operation(Layer):
         if unknown:
             raise TypeError(f"ops.{self._op} has no such options. Received: {unknown}")
         self._options = options
-        self._by_rows = False  # samples are treated independently, and give reals
+        self._reals = False  # it gives reals
         self.supports_masking = True  # which means that they may come, and end here
 
     @classmethod
     def option_names(cls) -> list[str]:
         """Return the names of the function's options."""
-        names = list(inspect.signature(getattr(ops, cls._op)).parameters)
-        return [name for name in names if name not in cls._taken()]
+        return [name for name in _parameters(cls._op) if name not in cls._taken()]
 
     @classmethod
     def is_bounded(cls) -> bool:
@@ -54,28 +53,29 @@ class Operation(Layer):
 
     @classmethod
     def _taken(cls) -> tuple[str, ...]:
-        names = list(inspect.signature(getattr(ops, cls._op)).parameters)
-        return table.taken(cls._op, names)
+        return table.taken(cls._op, _parameters(cls._op))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function to arrays, or enter it between symbolic tensors."""
-        if kwargs:
-            names = self._taken()[len(args) :]
-            args = (*args, *(kwargs[name] for name in names if kwargs.get(name) is not None))
-        if not any(isinstance(x, KerasTensor) for x in leaves(args)):
-            return self._apply(*args)
-        made = self.compute_output_spec(*args)
-        given = [x for x in leaves(args) if isinstance(x, KerasTensor)]
+        given = [x for x in leaves((args, kwargs)) if isinstance(x, KerasTensor)]
+        if not given:
+            return self._apply(*self._ordered(args, kwargs))
+        made = self.compute_output_spec(*args, **kwargs)
         results = leaves(made)
         reals = {x.dtype for x in [*given, *results] if "float" in x.dtype}
-        self._by_rows = all(
-            x.shape and x.shape[0] == results[0].shape[0] for x in [*given, *results]
-        ) and all("float" in x.dtype for x in results)
+        leads = {x.shape[:1] for x in [*given, *results]}
+        self.mixes_samples = len(leads) > 1 or () in leads
+        self._reals = all("float" in x.dtype for x in results)
         self.dtype_policy = "float64" if "float64" in reals else "float32"
-        return record(self, args, {}, made)
+        return record(self, args, kwargs, made)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        return output_spec(self._op, self._apply, args, self._options)
+        return output_spec(self._op, self._apply, self._ordered(args, kwargs), self._options)
+
+    def _ordered(self, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return what a call takes, without names."""
+        named = (kwargs.get(name) for name in self._taken()[len(args) :])
+        return (*args, *(x for x in named if x is not None))
 
     def _apply(self, *args: Any) -> Any:
         """Call the function on arrays."""
@@ -90,9 +90,15 @@ class Operation(Layer):
         """Do nothing: there is nothing to build."""
 
     def emit(self, flow: Any, *args: Any, **kwargs: Any) -> Any:
+        args = self._ordered(args, kwargs)
         values = [x for x in leaves(args) if isinstance(x, _plan.Value)]
         step = STEPS.get(self._op)
-        if step is not None and self._by_rows and all(x.is_real for x in values):
+        if (
+            step is not None
+            and self._reals
+            and not self.mixes_samples
+            and all(x.is_real for x in values)
+        ):
             made = step(flow, *args, **self._options)
             if made is not None:
                 return map_structure(lambda y: y._replace(mask=None), made)
@@ -114,6 +120,12 @@ class Operation(Layer):
     def __reduce_ex__(self, protocol: Any) -> Any:
         _, _, state = super().__reduce_ex__(protocol)
         return _blank, (self._op,), state
+
+
+@cache
+def _parameters(name: str) -> list[str]:
+    parameters = inspect.signature(getattr(ops, name)).parameters.values()
+    return [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
 
 
 def _as_list(made: Any) -> Any:
@@ -149,12 +161,12 @@ def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     bound.apply_defaults()
     given: dict[str, Any] = bound.arguments
     taken = cls._taken()
-    values = [given[key] for key in taken]
+    operation = cls(**{key: given[key] for key in cls.option_names()})
     if name == "einsum":
-        values = list(values[0])
-    while len(values) > 1 and values[-1] is None:
-        values.pop()
-    return cls(**{key: x for key, x in given.items() if key not in taken})(*values)
+        return operation(*given["operands"])
+    count = table.positional(name, taken)
+    named = {key: given[key] for key in taken[count:]}
+    return operation(*(given[key] for key in taken[:count]), **named)
 
 
 def _call_if_known(function: Callable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

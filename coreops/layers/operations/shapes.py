@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import zip_longest
 from math import prod
 from typing import Any
@@ -67,7 +68,7 @@ def _numpy(dtype: Any) -> Any:
     return "float32" if dtype == "bfloat16" else dtype
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a function
+class _quiet(warnings.catch_warnings):
     """Within it functions may divide by zero, or take the mean of nothing."""
 
     def __enter__(self) -> Any:
@@ -138,20 +139,19 @@ def _tried(name: str, run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     failure: Exception | None = None
     for sizes, empty in ((_SIZES, True), (_SMALL, False)):
         try:
+            stand_in = partial(_stand_in, empty=empty, name=name)
             with _quiet(), np.errstate(all="ignore"):
                 first, second = (
-                    run(*map_structure(lambda x, n=size: _stand_in(x, n, empty, name), args))
-                    for size in sizes
+                    run(*map_structure(partial(stand_in, size=size), args)) for size in sizes
                 )
             return _common(first, second, empty)
         except (ValueError, TypeError, IndexError, ArithmeticError) as error:
-            failure = failure or error
-            failure = error if not empty else failure
+            failure = error
     shapes = [_shape_of(x) for x in leaves(args) if isinstance(x, KerasTensor)]
     raise ValueError(f"ops.{name} does not fit symbolic tensors of shapes {shapes}: {failure}")
 
 
-def _stand_in(x: Any, size: int, empty: bool, name: str) -> Any:
+def _stand_in(x: Any, *, size: int, empty: bool, name: str) -> Any:
     if not isinstance(x, KerasTensor):
         return x
     shape = list(x.shape)

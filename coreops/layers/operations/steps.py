@@ -307,7 +307,8 @@ STEPS: dict[str, Callable[..., Any]] = {
     "hard_shrink": _activation("hard_shrink", "threshold"),
     "threshold": _activation("threshold", "threshold", "default_value"),
     "squareplus": _activation("squareplus", "b"),
-} | {
+}
+STEPS |= {
     kind: _fixed(kind)
     for kind in (
         "sigmoid", "log_sigmoid", "silu", "hard_silu", "softplus", "softsign", "tanh",

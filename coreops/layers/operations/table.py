@@ -47,36 +47,46 @@ MODULES = {
 } | dict.fromkeys(_TAKEN, "keras.src.ops.numpy")
 _COUNTS = {name: count for (_, count), names in _NAMES.items() for name in names.split()}
 
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Element by element, of arrays that broadcast.
-ELEMENTWISE = frozenset(
+ELEMENTWISE = _names(
     """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and
-    bitwise_invert bitwise_not bitwise_or bitwise_xor cast cbrt ceil celu clip copy cos cosh deg2rad
-    divide divide_no_nan elu equal erf erfc exp exp2 expm1 floor floor_divide fmax fmin fmod gelu
-    greater greater_equal hard_shrink hard_sigmoid hard_silu hard_tanh hypot isfinite isinf isnan
-    leaky_relu less less_equal log log10 log1p log2 log_sigmoid logaddexp logaddexp2 logical_and
-    logical_not logical_or logical_xor maximum minimum mod multiply nan_to_num negative not_equal
-    ones_like power rad2deg reciprocal relu relu6 round rsqrt saturate_cast selu sigmoid sign silu
-    sin sinc sinh soft_shrink softplus softsign sparse_plus sparse_sigmoid sqrt square squareplus
-    stop_gradient subtract tan tanh tanh_shrink threshold true_divide trunc where
-    zeros_like""".split()
+    bitwise_invert bitwise_not bitwise_or bitwise_xor cast cbrt ceil celu clip copy cos cosh
+    deg2rad divide divide_no_nan elu equal erf erfc exp exp2 expm1 floor floor_divide fmax fmin
+    fmod gelu greater greater_equal hard_shrink hard_sigmoid hard_silu hard_tanh hypot isfinite
+    isinf isnan leaky_relu less less_equal log log10 log1p log2 log_sigmoid logaddexp logaddexp2
+    logical_and logical_not logical_or logical_xor maximum minimum mod multiply nan_to_num
+    negative not_equal ones_like power rad2deg reciprocal relu relu6 round rsqrt saturate_cast
+    selu sigmoid sign silu sin sinc sinh soft_shrink softplus softsign sparse_plus sparse_sigmoid
+    sqrt square squareplus stop_gradient subtract tan tanh tanh_shrink threshold true_divide trunc
+    where zeros_like"""
 )
 # Along an axis, or several, or all, each of which is there no longer, or is 1.
-REDUCING = frozenset(
+REDUCING = _names(
     """all amax amin any argmax argmin average count_nonzero logsumexp max mean median min prod std
-    sum var""".split()
+    sum var"""
 )
 # Beside these, what a file may name: no small one asks for much memory or time.
-_BOUNDED = frozenset(
+_BOUNDED = _names(
     """argsort array_split concatenate cumprod cumsum diff einsum expand_dims flip get_item glu
-    hstack log_softmax matmul moveaxis normalize one_hot pad ravel repeat reshape roll softmax sort
-    sparsemax split squeeze stack swapaxes take take_along_axis tile transpose tril triu unstack
-    vstack""".split()
+    hstack log_softmax matmul moments moveaxis norm normalize one_hot pad ravel repeat reshape
+    roll softmax sort sparsemax split squeeze stack swapaxes take take_along_axis tile top_k
+    transpose tril triu unstack vstack"""
 )
 
 
 def taken(name: str, parameters: list[str]) -> tuple[str, ...]:
     """Return which of a function's parameters a call of Keras' class takes."""
     return _TAKEN.get(name) or tuple(parameters[: _COUNTS[name]])
+
+
+def positional(name: str, names: tuple[str, ...]) -> int:
+    """Return how many of those Keras writes without their names."""
+    return 1 if name in _TAKEN else len(names)
 
 
 def is_bounded(name: str) -> bool:

@@ -158,8 +158,9 @@ class Compiled:
             mean = judged.total / self._count if self._count else 0.0
             logs[f"{judged.prefix}loss"] = mean
         for judged in self.judged:
-            logs.update(judged.results())
-        return dict(sorted(logs.items()))
+            if judged.named:
+                logs.update(judged.results())
+        return dict(sorted(logs.items())) if len(logs) > 1 else logs
 
     def reset(self) -> None:
         """Begin to count anew."""

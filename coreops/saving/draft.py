@@ -96,7 +96,8 @@ class Drafter:
             cls = Functional
         elif not _is_sequential(entry):
             cls = _layer_class(entry, self.custom)
-            if not _is_read_like(cls, Sequential) and not _is_read_like(cls, Functional):
+            graph = _is_read_like(cls, Functional) and cls._is_made_of_ends()
+            if not graph and not _is_read_like(cls, Sequential):
                 return self.leaf(entry, path)
         layers = entry["config"].get("layers")
         if not isinstance(layers, list):

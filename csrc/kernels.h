@@ -144,11 +144,12 @@ typedef struct co_planes {
     /* The windows of all results side by side, (oh, ow, kh, kw, channels), of the channels from x \
      * on, padding being 0. */                                                                     \
     KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
-    /* Each channel's convolution with its own w[kh,kw,c], in the order of w, plus bias[c] (NULL   \
-     * for none), at least 0 if relu. */                                                           \
+    /* act of each channel's convolution with its own w[kh,kw,c], in the order of w and without    \
+     * padding, plus bias[c] (NULL for none): `rows` rows of results from row `first` on, which y  \
+     * points to. */                                                                               \
     KERNEL(depthwise, void,                                                                        \
            (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
-            const void *bias, void *y, int relu))                                                  \
+            const void *bias, void *y, const co_act *act))                                         \
     /* The gradient of w, where all windows are inside x, added to what dw is if `more`. */        \
     KERNEL(depthwise_sums, void,                                                                   \
            (const co_window *s, const void *x, const void *dy, void *dw, int more))                \

@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-#include "../execute.h"
-#include "../parallel.h"
-
 static const co_kind kind;
 
 /* ------------------------------------------------------------------------------ building */
@@ -119,15 +116,6 @@ static void release(co_step *step) { co_conv_destroy(step->u.own); }
 
 /* ------------------------------------------------------------------------------- running */
 
-/* A block of images, in pieces of `band` rows. */
-typedef struct block {
-    const co_job *job;
-    const co_step *step;
-    ptrdiff_t rows, band;
-    const char *x;
-    char *y, *arena;
-} block;
-
 void co_copy_band(const co_kernels *kernels, const co_window *s, const char *x, ptrdiff_t top,
                   ptrdiff_t rows, ptrdiff_t wide, char *band) {
     co_window pixels = *s;
@@ -229,26 +217,26 @@ static void run_tiles(const co_job *job, const co_step *step, const char *x, cha
 }
 
 static void run_piece(void *context, int worker, ptrdiff_t piece) {
-    const block *b = context;
+    const co_bands *b = context;
     const co_job *job = b->job;
     const co_conv *c = b->step->u.own;
     const ptrdiff_t item = job->plan->item_bytes, image = c->s.h * c->s.w * c->s.c * item;
     const ptrdiff_t result = c->image * item;
     const ptrdiff_t first = piece * b->band, left = b->rows - first;
     const ptrdiff_t rows = left < b->band ? left : b->band;
-    char *scratch = b->arena + worker * job->stride + job->scratch;
+    char *scratch = b->arena + worker * job->stride + job->scratch, *y = b->y + c->first * item;
     if (c->way == TILES) {
-        run_tiles(job, b->step, b->x, b->y, first, rows, scratch);
+        run_tiles(job, b->step, b->x, y, first, rows, scratch);
         return;
     }
     if (c->way == COLUMNS) {
-        run_columns(job, b->step, b->x + first * image, b->y + first * result, rows, scratch);
+        run_columns(job, b->step, b->x + first * image, y + first * result, rows, scratch);
         return;
     }
     for (ptrdiff_t t = 0, more; t < rows; t += more) { /* those of one image */
         const ptrdiff_t which = (first + t) / c->rows, from = (first + t) % c->rows;
         more = c->rows - from < rows - t ? c->rows - from : rows - t;
-        run_strips(job, b->step, b->x + which * image, b->y + which * result, from, more, scratch);
+        run_strips(job, b->step, b->x + which * image, y + which * result, from, more, scratch);
     }
 }
 
@@ -259,21 +247,8 @@ static ptrdiff_t all_rows(const co_job *job, const co_step *step, ptrdiff_t unit
 static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                 ptrdiff_t units) {
     const co_conv *c = step->u.own;
-    block b = {job,
-               step,
-               all_rows(job, step, units),
-               c->band,
-               co_locate(job, arena, step->in[0], first),
-               co_locate(job, arena, step->out[0], first) + c->first * job->plan->item_bytes,
-               arena};
-    int team = 1;
     if (c->s.oh * c->s.ow * c->n == 0) return;
-    if (job->team > 1) {
-        team = co_team(b.rows, co_step_ns(job, step), job->team);
-        const ptrdiff_t share = co_ceiling(b.rows, 2 * team); /* two pieces a thread */
-        if (share < b.band) b.band = share;
-    }
-    co_parallel(co_ceiling(b.rows, b.band), team, run_piece, &b);
+    co_run_bands(job, step, arena, first, all_rows(job, step, units), c->band, run_piece);
 }
 
 static ptrdiff_t parts(const co_job *job, const co_step *step) {

@@ -7,17 +7,34 @@
 #include "../execute.h"
 #include "window.h"
 
-static const co_kind depthwise_grad, depthwise_sums;
+static const co_kind grad, sums;
 
-static const co_window *window_of(const co_step *step) { return &((co_windows *)step->u.own)->s; }
+static const co_window *window_of(const co_step *step) { return step->u.own; }
 
-/* The window that goes over dy with its gaps, for all of the image or `rows` rows of it. */
+/* The bytes of a band of pixels, which stays in the first cache; and the rows of results that it
+ * gives. */
+enum { CO_BACK_BAND = 20 * 1024 };
+
+static ptrdiff_t band_rows(const co_window *s, ptrdiff_t item) {
+    const ptrdiff_t row = s->sh * co_window_wide(s) * s->c * item;
+    const ptrdiff_t rows = CO_BACK_BAND / (row ? row : 1);
+    return rows < 1 ? 1 : rows < s->oh ? rows : s->oh;
+}
+
+static ptrdiff_t band_bytes(const co_window *s, ptrdiff_t item) {
+    return co_window_high(s, band_rows(s, item)) * co_window_wide(s) * s->c * item;
+}
+
+/* The window that goes over dy with its gaps. */
 static co_window turned(const co_window *s) {
     co_window to = *s;
+    to.h = (s->oh - 1) * s->sh + 1;
+    to.w = (s->ow - 1) * s->sw + 1;
     to.sh = to.sw = 1;
     to.oh = s->h;
     to.ow = s->w;
-    to.top = to.left = 0;
+    to.top = (s->kh - 1) * s->dh - s->top;
+    to.left = (s->kw - 1) * s->dw - s->left;
     return to;
 }
 
@@ -36,19 +53,24 @@ static void copy_gaps(const co_job *job, const co_window *s, const char *dy, ptr
                                       s->sw * pixel, 0);
 }
 
-static void take_back(const co_job *job, const co_step *step, const char *dy, char *dx,
+static void take_back(const co_job *job, const co_window *s, const char *dy, char *dx,
                       const char *kernel, char *band) {
-    const co_window *s = window_of(step), all = turned(s);
-    const ptrdiff_t item = job->plan->item_bytes, wide = co_window_wide(&all);
-    const ptrdiff_t most = co_depthwise_rows(&all, item), left = s->left - (s->kw - 1) * s->dw;
+    static const co_act linear = {.kind = CO_ACT_LINEAR};
+    const co_kernels *kernels = job->plan->kernels;
+    const co_window all = turned(s);
+    if (s->sh * s->sw == 1) { /* no gaps */
+        kernels->depthwise(&all, 0, s->h, dy, kernel, NULL, dx, &linear);
+        return;
+    }
+    const ptrdiff_t item = job->plan->item_bytes, most = band_rows(&all, item);
     co_window some = all;
-    some.w = wide;
+    some.w = co_window_wide(&all);
+    some.top = some.left = 0;
     for (ptrdiff_t first = 0; first < s->h; first += most) {
-        const ptrdiff_t top = first + s->top - (s->kh - 1) * s->dh;
         some.oh = s->h - first < most ? s->h - first : most;
         some.h = co_window_high(&some, some.oh);
-        copy_gaps(job, s, dy, top, left, some.h, wide, band);
-        job->plan->kernels->depthwise(&some, 0, some.oh, band, kernel, NULL, dx, 0);
+        copy_gaps(job, s, dy, first - all.top, -all.left, some.h, some.w, band);
+        kernels->depthwise(&some, 0, some.oh, band, kernel, NULL, dx, &linear);
         dx += some.oh * s->w * s->c * item;
     }
 }
@@ -62,7 +84,7 @@ static void run_grad(const co_job *job, const co_step *step, char *arena, ptrdif
     for (ptrdiff_t i = 0; i < taps; i++)
         memcpy(kernel + i * bytes, w + (taps - 1 - i) * bytes, (size_t)bytes);
     for (ptrdiff_t i = 0, n = co_positions(job, step, units); i < n; i++)
-        take_back(job, step, dy + i * s->oh * s->ow * bytes, dx + i * s->h * s->w * bytes, kernel,
+        take_back(job, s, dy + i * s->oh * s->ow * bytes, dx + i * s->h * s->w * bytes, kernel,
                   kernel + taps * bytes);
 }
 
@@ -70,14 +92,14 @@ static ptrdiff_t grad_scratch(const co_job *job, const co_step *step, ptrdiff_t 
     const co_window all = turned(window_of(step));
     const ptrdiff_t item = job->plan->item_bytes;
     (void)units;
-    return all.kh * all.kw * all.c * item + co_depthwise_band(&all, item);
+    return all.kh * all.kw * all.c * item + band_bytes(&all, item);
 }
 
 /* The sums of each image, in bands as the convolution takes them. */
 static void run_sums(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                      ptrdiff_t units) {
     const co_window *s = window_of(step);
-    const ptrdiff_t item = job->plan->item_bytes, most = co_depthwise_rows(s, item);
+    const ptrdiff_t item = job->plan->item_bytes, most = band_rows(s, item);
     const char *dy = co_locate(job, arena, step->in[0], first);
     const char *x = co_locate(job, arena, step->in[1], first);
     char *sums = co_locate(job, arena, step->out[0], first), *band = arena + job->scratch;
@@ -99,33 +121,46 @@ static void run_sums(const co_job *job, const co_step *step, char *arena, ptrdif
 
 static ptrdiff_t sums_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
     (void)units;
-    return co_depthwise_band(window_of(step), job->plan->item_bytes);
+    return band_bytes(window_of(step), job->plan->item_bytes);
 }
 
-void co_depthwise_back(co_backward *back, const co_step *step) {
+static co_status pack(co_plan *plan, co_step *step) {
+    step->form[0] = co_weight_data(plan, step->w[0]);
+    return step->form[0] ? CO_OK : CO_NO_MEMORY;
+}
+
+/* 4 NR GFLOP/s, as for the way forth. */
+static double cost(const co_plan *plan, const co_step *step) {
     const co_window *s = window_of(step);
-    const int w = step->w[0], bias = step->w[1], dy = back->gradient[step->out[0]];
+    const double pixels = (double)(step->positions / plan->units * s->oh * s->ow * s->c);
+    return pixels * (double)(s->kh * s->kw) / 2 / plan->kernels->gemm_nr;
+}
+
+void co_depthwise_back(co_backward *back, const co_step *step, int w, int bias) {
+    const co_window *s = window_of(step);
+    const int x = step->in[0], dy = back->gradient[step->out[0]];
     const ptrdiff_t n = s->kh * s->kw * s->c;
+    co_step to = co_step_of(&sums, dy, step->positions);
+    to.u.own = step->u.own;
     if (co_weight_learns(back->plan, w)) {
-        co_step sums = *step;
-        sums.kind = &depthwise_sums;
-        sums.in[0] = dy;
-        sums.in[1] = step->in[0];
-        const int part = co_back_append(back, sums, step->positions * n);
+        to.in[1] = x;
+        const int part = co_back_append(back, to, step->positions * n);
         co_back_use(back, w, -1, co_back_keep(back, part, n, step->positions, CO_KEEP_ROWS));
     }
     if (co_weight_learns(back->plan, bias))
         co_back_use(back, bias, -1,
                     co_back_keep(back, dy, s->c, step->positions * s->oh * s->ow, CO_KEEP_ROWS));
-    co_back_through(back, step, &depthwise_grad, -1);
+    if (!back->moves[x]) return;
+    to.kind = &grad;
+    to.in[1] = -1;
+    to.w[0] = w;
+    co_back_add(back, x, co_back_append(back, to, back->plan->values[x].size));
 }
 
-static const co_kind depthwise_grad = {.name = "depthwise gradient",
-                                       .run = run_grad,
-                                       .pack = co_depthwise_pack,
-                                       .cost = co_depthwise_cost,
-                                       .scratch = grad_scratch};
-static const co_kind depthwise_sums = {.name = "depthwise weights' gradient",
-                                       .run = run_sums,
-                                       .cost = co_depthwise_cost,
-                                       .scratch = sums_scratch};
+static const co_kind grad = {.name = "depthwise gradient",
+                             .run = run_grad,
+                             .pack = pack,
+                             .cost = cost,
+                             .scratch = grad_scratch};
+static const co_kind sums = {
+    .name = "depthwise weights' gradient", .run = run_sums, .cost = cost, .scratch = sums_scratch};

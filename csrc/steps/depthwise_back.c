@@ -102,7 +102,7 @@ static void run_sums(const co_job *job, const co_step *step, char *arena, ptrdif
     const ptrdiff_t item = job->plan->item_bytes, most = band_rows(s, item);
     const char *dy = co_locate(job, arena, step->in[0], first);
     const char *x = co_locate(job, arena, step->in[1], first);
-    char *sums = co_locate(job, arena, step->out[0], first), *band = arena + job->scratch;
+    char *made = co_locate(job, arena, step->out[0], first), *band = arena + job->scratch;
     co_window some = *s;
     some.w = co_window_wide(s);
     some.top = some.left = 0;
@@ -111,11 +111,11 @@ static void run_sums(const co_job *job, const co_step *step, char *arena, ptrdif
             some.oh = s->oh - from < most ? s->oh - from : most;
             some.h = co_window_high(s, some.oh);
             co_copy_band(job->plan->kernels, s, x, from * s->sh - s->top, some.h, some.w, band);
-            job->plan->kernels->depthwise_sums(&some, band, dy, sums, from > 0);
+            job->plan->kernels->depthwise_sums(&some, band, dy, made, from > 0);
             dy += some.oh * s->ow * s->c * item;
         }
         x += s->h * s->w * s->c * item;
-        sums += s->kh * s->kw * s->c * item;
+        made += s->kh * s->kw * s->c * item;
     }
 }
 

@@ -29,12 +29,10 @@ NAMES = [
 each_case = pytest.mark.parametrize(("name", "arguments", "twin"), CASES, ids=NAMES)
 
 
-def allowed(name, tier):
+def allowed(name):
     """Twice the half unit that rounding exp(x) once costs, and the same again where it is divided
-    and multiplied. Without fused multiply-adds gelu has half a unit more."""
-    if name == "exponential":
-        return 2
-    return 4.5 if name == "gelu" and tier == "baseline" else 4
+    and multiplied."""
+    return 2 if name == "exponential" else 4
 
 
 def floats(bits):

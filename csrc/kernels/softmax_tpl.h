@@ -8,8 +8,6 @@
 
 #include "activation_tpl.h"
 
-#define SOFTMAX_ROWS 2
-
 /* -inf in the lanes past the first n: exp takes them to 0. */
 CO_INLINE vreal softmax_load(const real *x, ptrdiff_t n) {
     if (n >= VL) return v_load(x);
@@ -49,42 +47,22 @@ CO_INLINE vreal softmax_max(ptrdiff_t n, const real *x) {
     return v_top_of(v_max(v_max(max[0], max[1]), v_max(max[2], max[3])), VL);
 }
 
-/* So many rows side by side, a constant: what one waits for at its ends, another works in. */
-CO_INLINE void softmax_rows(const int rows, ptrdiff_t n, const real *x, real *y) {
-    vreal max[SOFTMAX_ROWS], sum[SOFTMAX_ROWS], tail[SOFTMAX_ROWS];
+static void softmax_row(ptrdiff_t n, const real *x, real *y) {
+    const vreal max = softmax_max(n, x);
+    vreal sum = V(0), tail = V(0);
     ptrdiff_t i = 0;
-    CO_UNROLL
-    for (int r = 0; r < rows; r++) {
-        max[r] = softmax_max(n, x + r * n);
-        sum[r] = V(0);
-    }
     for (; i + VL <= n; i += VL) {
-        CO_UNROLL
-        for (int r = 0; r < rows; r++) {
-            const vreal e = v_exp_down(v_sub(v_load(x + r * n + i), max[r]));
-            v_store(y + r * n + i, e);
-            sum[r] = v_add(sum[r], e);
-        }
+        const vreal e = v_exp_down(v_sub(v_load(x + i), max));
+        v_store(y + i, e);
+        sum = v_add(sum, e);
     }
-    CO_UNROLL
-    for (int r = 0; r < rows; r++) {
-        if (i == n) break;
-        tail[r] = v_exp_down(v_sub(softmax_load(x + r * n + i, n - i), max[r]));
-        sum[r] = v_add(sum[r], tail[r]);
+    if (i < n) {
+        tail = v_exp_down(v_sub(softmax_load(x + i, n - i), max));
+        sum = v_add(sum, tail);
     }
-    CO_UNROLL
-    for (int r = 0; r < rows; r++) {
-        real *row = y + r * n;
-        const vreal scale = v_div(V(1), v_sum_of(sum[r], VL));
-        for (ptrdiff_t j = 0; j < i; j += VL) v_store(row + j, v_mul(v_load(row + j), scale));
-        if (i < n) v_store_tail(row + i, v_mul(tail[r], scale), n - i);
-    }
-}
-
-static void softmax_long(ptrdiff_t m, ptrdiff_t n, const real *x, real *y) {
-    for (; m >= SOFTMAX_ROWS; m -= SOFTMAX_ROWS, x += SOFTMAX_ROWS * n, y += SOFTMAX_ROWS * n)
-        softmax_rows(SOFTMAX_ROWS, n, x, y);
-    for (; m > 0; m--, x += n, y += n) softmax_rows(1, n, x, y);
+    const vreal scale = v_div(V(1), v_sum_of(sum, VL));
+    if (i < n) v_store_tail(y + i, v_mul(tail, scale), n - i);
+    for (i = 0; i + VL <= n; i += VL) v_store(y + i, v_mul(v_load(y + i), scale));
 }
 
 /* One logarithm serves as many rows as there are lanes; long rows would leave the cache. */
@@ -141,7 +119,7 @@ static void softmax(ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log) {
     if (log)
         log_softmax_rows(m, n, xr, yr);
     else
-        softmax_long(m, n, xr, yr);
+        for (ptrdiff_t i = 0; i < m; i++, xr += n, yr += n) softmax_row(n, xr, yr);
 }
 
 #endif

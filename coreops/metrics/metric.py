@@ -136,10 +136,13 @@ class Metric:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def inside(owner: Any, but: str = "") -> list[Metric]:
-    """Return the metrics in the attributes of an object, alone or in lists, tuples and dicts; but:
-    an attribute that is not looked at."""
-    held = leaves([value for name, value in vars(owner).items() if name != but])
+# What compile was given, which is no layer's own, and what names attributes a second time.
+_NOT_HELD = ("_compile_arguments", "_holders")
+
+
+def inside(owner: Any) -> list[Metric]:
+    """Return the metrics in the attributes of an object, alone or in lists, tuples and dicts."""
+    held = leaves([value for name, value in vars(owner).items() if name not in _NOT_HELD])
     return [item for item in held if isinstance(item, Metric)]
 
 

@@ -94,7 +94,7 @@ class Judge(Tried):
             self.optimizer.build(self.trainable_weights)
         self._built_for = self._compilation
         if self._compilation is not None:
-            found = [inside(one, but="_compile_arguments") for one in self._flatten_layers()]
+            found = [inside(one) for one in self._flatten_layers()]
             self._compilation.own = list(dict.fromkeys(metric for some in found for metric in some))
 
     def _hooked(

@@ -70,6 +70,10 @@ class Compiled:
         keys = [judged.loss_key for judged in with_loss]
         self._apart = dict(zip(told_apart(keys), with_loss, strict=True)) if len(keys) > 1 else {}
 
+    def with_loss(self) -> list[int]:
+        """Return which of the outputs have a loss."""
+        return [i for i, judged in enumerate(self.judged) if judged.user_loss is not None]
+
     def meet(self, y: Perhaps, y_pred: Arrays) -> None:
         """Look up losses and metrics, if that has not been done, for this batch."""
         if not self.resolved:

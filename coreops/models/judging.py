@@ -37,6 +37,7 @@ class Judge(Tried):
             caller, real,
             arrange=self._take_apart if self._is_tried else self._arrange,
             outputs=lambda x: self._outputs_of([one[:size] for one in x]),
+            judged=None if self._compilation is None else self._compilation.with_loss,
             **asked,
         )  # fmt: skip
 

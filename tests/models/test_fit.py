@@ -648,3 +648,17 @@ def test_labels_of_other_shapes_are_refused_everywhere(loss, method, shape):
         getattr(model, method)(np.ones((3, 3)), np.ones(shape))
     for weight, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
+
+
+def test_targets_of_those_outputs_alone_that_have_a_loss():
+    inputs = Input((3,))
+    model = Model(inputs, [Dense(units, name=f"d{units}")(inputs) for units in (1, 2, 3)])
+    x, y = np.ones((4, 3)), [np.ones((4, units)) for units in (1, 2, 3)]
+    model.compile("sgd", [None, "mse", None])
+    expected = model.evaluate(x, y, verbose=0)
+    assert model.evaluate(x, y[1], verbose=0) == expected
+    assert model.test_on_batch(x, [y[1]]) == expected
+    model.compile("sgd", {"d1": "mse", "d3": "mae"})
+    assert model.evaluate(x, [y[0], y[2]], verbose=0) == model.evaluate(x, y, verbose=0)
+    with pytest.raises(ValueError, match="for each of the outputs"):
+        model.evaluate(x, y[0], verbose=0)

@@ -38,12 +38,14 @@ __all__ = [
     "get_registered_object",
     "is_interactive_logging_enabled",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 
@@ -164,6 +166,24 @@ def pad_sequences(
             )
         row[length - count if padding == "pre" else 0 :][:count] = kept
     return made
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """Return a batch as `fit` takes it, as short as it can be; x alone is not wrapped."""
+    if y is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """Return `(x, y, sample_weight)` of a batch, None for what it does not have.
+
+    Raises:
+        ValueError: a tuple or a list of another length.
+    """
+    from ._train.arrays import unpack
+
+    return unpack(tuple(data) if isinstance(data, list) else data, "data")
 
 
 class PyDataset:

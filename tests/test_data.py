@@ -303,6 +303,18 @@ def test_normalised_labels_are_one_hot():
     np.testing.assert_array_equal(coreops.utils.to_categorical([0, 2], 3), np.eye(3)[[0, 2]])
 
 
+def test_batches_are_packed_and_unpacked():
+    x, y, weight = np.zeros((2, 1)), np.ones(2), np.ones(2)
+    for given in ((x,), (x, y), (x, y, weight)):
+        packed = utils.pack_x_y_sample_weight(*given)
+        assert utils.unpack_x_y_sample_weight(packed) == (*given, *[None] * (3 - len(given)))
+    assert utils.pack_x_y_sample_weight(x) is x
+    assert utils.pack_x_y_sample_weight([x, x]) == ([x, x],)
+    assert utils.unpack_x_y_sample_weight([x, y]) == (x, y, None)
+    with pytest.raises(ValueError, match="4 items"):
+        utils.unpack_x_y_sample_weight((x, y, weight, 1))
+
+
 def test_sequences_of_one_length():
     several = [[1], np.array([2, 3]), (4, 5, 6), []]
     np.testing.assert_array_equal(

@@ -261,7 +261,7 @@ def _one(value: Any, name: str) -> Any:
         return value
     if len(value) != 1:
         raise ValueError(f"compile: `{name}` must be one for each output. Received: {value!r}")
-    return value[0]
+    return _one(value[0], name)
 
 
 def _held(value: Any, names: list[str]) -> Any:

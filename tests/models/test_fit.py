@@ -105,7 +105,7 @@ def test_names_that_repeat_are_told_apart():
     assert list(logs) == ["loss", "mse", "mse_1", "weighted_mse", "weighted_mse_1"]
 
 
-@pytest.mark.parametrize("loss", ["mse", ["mse"], {"output": "mse"}])
+@pytest.mark.parametrize("loss", ["mse", ["mse"], [["mse"]], {"output": "mse"}])
 def test_one_loss_in_a_container(loss):
     model = linear(coreops, loss=loss, loss_weights=[2.0], metrics={"output": ["mse"]})
     loss, mse = model.evaluate(X, Y, verbose=0)

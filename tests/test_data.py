@@ -305,9 +305,9 @@ def test_normalised_labels_are_one_hot():
 
 def test_batches_are_packed_and_unpacked():
     x, y, weight = np.zeros((2, 1)), np.ones(2), np.ones(2)
-    for given in ((x,), (x, y), (x, y, weight)):
-        packed = utils.pack_x_y_sample_weight(*given)
-        assert utils.unpack_x_y_sample_weight(packed) == (*given, *[None] * (3 - len(given)))
+    for parts in ((x,), (x, y), (x, y, weight)):
+        packed = utils.pack_x_y_sample_weight(*parts)
+        assert utils.unpack_x_y_sample_weight(packed) == (*parts, *[None] * (3 - len(parts)))
     assert utils.pack_x_y_sample_weight(x) is x
     assert utils.pack_x_y_sample_weight([x, x]) == ([x, x],)
     assert utils.unpack_x_y_sample_weight([x, y]) == (x, y, None)

@@ -53,12 +53,12 @@ class Variable:
         "__weakref__",
         "_name",
         "_source",
+        "_trainable",
         "_value",
         "_version",
         "constraint",
         "path",
         "regularizer",
-        "trainable",
     )  # fmt: skip
     __array_priority__ = 500  # `ndarray + Variable` is ours to answer
 
@@ -98,7 +98,7 @@ class Variable:
             dtype = dtype or _default_dtype(value)
         self._name = name
         self.path = path or name
-        self.trainable = bool(trainable)
+        self._trainable = bool(trainable)
         self.regularizer = regularizer
         self.constraint = constraint
         self._version = 0
@@ -114,6 +114,16 @@ class Variable:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers may change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        _kernels.bump_epoch()
 
     @property
     def value(self) -> np.ndarray:

@@ -173,10 +173,11 @@ class Compiled:
         for key, judged in self._apart.items():
             logs[key] = judged.total / self._count if self._count else 0.0
         for judged in self.judged:
-            logs.update(judged.results())
+            if judged.named:
+                logs.update(judged.results())
         for metric in self.own:
             logs.update(results_of(metric, metric.name))
-        return dict(sorted(logs.items()))
+        return dict(sorted(logs.items())) if len(logs) > 1 else logs
 
     def reset(self) -> None:
         """Begin to count anew."""

@@ -25,8 +25,8 @@ class Copies(Workspace):
         super().__init__(dtype)
         self._copies: dict[int, tuple[Variable, np.ndarray, int]] = {}
 
-    def hold(self, variable: Variable) -> np.ndarray:
-        array = aligned(variable.shape, self.dtype)
+    def hold(self, variable: Variable, dtype: np.dtype | None = None) -> np.ndarray:
+        array = aligned(variable.shape, dtype or self.dtype)
         array[...] = variable.numpy()
         self._copies[id(variable)] = variable, array, variable.version
         return array
@@ -77,7 +77,7 @@ class TracedChain(Chain):
             part = self.part(index, known)
             one = self.forward(part, known)
             penalty = part.forward.mean_penalty()
-            part.forward.buffers.clear()  # the tape keeps what was in them
+            part.forward.forget()  # the tape keeps what was in them
             if penalty is not None:  # the gradients of penalties are added on the way back
                 self._layer._call_losses.append(penalty)
             losses = map(_tape.value_of, one.losses)

@@ -48,12 +48,12 @@ class Chain:
 
     # --- weights ------------------------------------------------------------------------------
 
-    def number(self, variable: Variable, *, vector: bool = False) -> int:
+    def number(self, variable: Variable, *, vector: bool = False, rows: int = -1) -> int:
         """Return the trainer's number of a variable; one that it does not know yet is held."""
         found = self._numbers.get(id(variable))
         if found is None:
             array = self.workspace.hold(variable)
-            found = self._numbers[id(variable)] = self.trainer.weight(array, vector)
+            found = self._numbers[id(variable)] = self.trainer.weight(array, vector, rows)
             if id(variable) in self._learning:
                 self.teach(variable, found)
         return found

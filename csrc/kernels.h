@@ -126,11 +126,12 @@ typedef struct co_planes {
      * on, padding being 0; and each added to its pixel. */                                        \
     KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
     KERNEL(col2im, void, (const co_window *s, ptrdiff_t channels, const void *columns, void *x))   \
-    /* Each channel's convolution with its own w[kh,kw,c], in the order of w, plus bias[c] (NULL   \
-     * for none), at least 0 if relu. Then the gradients of the image and of w. */                 \
+    /* act of each channel's convolution with its own w[kh,kw,c], in the order of w and without    \
+     * padding, plus bias[c] (NULL for none): `rows` rows of results from row `first` on, which y  \
+     * points to. Then the gradients of the image and of w. */                                     \
     KERNEL(depthwise, void,                                                                        \
            (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
-            const void *bias, void *y, int relu))                                                  \
+            const void *bias, void *y, const co_act *act))                                         \
     KERNEL(depthwise_grad, void, (const co_window *s, const void *dy, const void *w, void *dx))    \
     KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \
@@ -296,6 +297,11 @@ typedef struct co_planes {
     KERNEL(cell, void, (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))  \
     KERNEL(cell_reset, void,                                                                       \
            (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))              \
+    /* Steps of one row of an LSTM or a GRU with the products of its state by r, u by parts * u.   \
+     * recur_bytes: of r packed, 64-byte aligned; 0 where there is no such kernel for the cell. */ \
+    KERNEL(recur_bytes, ptrdiff_t, (ptrdiff_t u, const co_cell *what))                             \
+    KERNEL(recur_pack, void, (ptrdiff_t u, ptrdiff_t parts, const void *r, void *packed))          \
+    KERNEL(recur, void, (ptrdiff_t u, const co_cell *what, const co_recur *row))                   \
     /* y[i] = x[i] * factors[i] */                                                                 \
     KERNEL(cell_weigh, void, (ptrdiff_t n, const void *x, const void *factors, void *y))           \
     KERNEL(cell_back, void,                                                                        \

@@ -52,9 +52,17 @@ def init_arguments(layer: Layer) -> dict[str, Any]:
     args, kwargs = layer._init_args
     bound = signature(type(layer).__init__).bind(layer, *args, **kwargs)
     bound.apply_defaults()
-    arguments = dict(list(bound.arguments.items())[1:])
-    arguments.update(arguments.pop("kwargs", {}))
+    arguments: dict[str, Any] = {}
+    unnamed: tuple[Any, ...] = ()
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is kind.VAR_POSITIONAL:
+            unnamed = value
+        else:
+            arguments.update(value if kind is kind.VAR_KEYWORD else {name: value})
     try:
+        if unnamed:
+            raise TypeError(f"{len(unnamed)} without a name")
         if any(isinstance(v, (np.ndarray, KerasTensor)) for v in arguments.values()):
             raise TypeError("an array")
         return serialize_keras_object(arguments)

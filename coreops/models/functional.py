@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from .._symbolic import (
     map_structure,
     repack,
 )
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, Operation
+from ..layers.signatures import init_arguments
 from .model import Model
 from .structures import alone, check_tensors, flat_shapes, replayed, warn_of_keys
 from .topology import Topology, explore
@@ -39,6 +41,7 @@ class Functional(Model):
             alone, two layers of one name.
     """
 
+    _is_tried = False
     _topology: Topology
     _inputs_struct: Any
     _outputs_struct: Any
@@ -84,11 +87,16 @@ class Functional(Model):
     @property
     def layers(self) -> list[Layer]:
         """All layers, those of the inputs too, from the inputs to the outputs."""
-        return list(self._layers)
+        return [layer for layer in self._layers if not isinstance(layer, Operation)]
 
     @layers.setter
     def layers(self, _: Any) -> None:
         raise AttributeError("`layers` cannot be assigned.")
+
+    @property
+    def operations(self) -> list[Layer]:
+        """The layers, and between them the functions of `coreops.ops` and operators."""
+        return list(self._layers)
 
     @property
     def built(self) -> bool:
@@ -282,9 +290,20 @@ class Functional(Model):
 
     # --- configuration ----------------------------------------------------------------------
 
+    @classmethod
+    def _is_made_of_ends(cls) -> bool:
+        """Whether the class is made of inputs and outputs, so that its config is its graph; one
+        whose `__init__` makes these itself has the arguments of that."""
+        parameters = list(signature(cls.__init__).parameters.values())[1:]
+        kinds = {p.kind for p in parameters}
+        takes_all = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD} <= kinds
+        return takes_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]
+
     def get_config(self) -> dict[str, Any]:
         from .graph_config import config_of
 
+        if not self._is_made_of_ends():
+            return {**init_arguments(self), **super().get_config()}
         return config_of(self)
 
     def get_build_config(self) -> dict[str, Any] | None:
@@ -302,6 +321,8 @@ class Functional(Model):
         """
         from .graph_config import from_config
 
+        if not cls._is_made_of_ends():
+            return cls(**config)
         return from_config(cls, config, custom_objects)
 
     # --- copying ----------------------------------------------------------------------------

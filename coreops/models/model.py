@@ -33,8 +33,10 @@ class Model(Predictor):
 
     def __init__(self, *args: Any, precision: str | None = None, **kwargs: Any) -> None:
         if _is_functional(args, kwargs):
+            from .functional import Functional
+
             _make_functional(type(self))
-            self.__init__(*args, precision=precision, **kwargs)  # type: ignore[misc]
+            Functional.__init__(self, *args, precision=precision, **kwargs)  # type: ignore[arg-type]
             return
         if args:
             raise TypeError(

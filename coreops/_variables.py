@@ -17,6 +17,10 @@ class Traced(TypeError):
     """NumPy was asked to have an array that is being differentiated (see `coreops._tape`)."""
 
 
+class Blank(np.ndarray):
+    """An array that a Variable begins with as it is, without a copy: its values are to come."""
+
+
 class _Recorded(threading.local):
     """The variables of which this thread records every use, with the Tensor that each one is."""
 
@@ -103,7 +107,7 @@ class Variable:
         self.constraint = constraint
         self._version = 0
         self._source: Any = None  # the workspace that changes it, while it is trained
-        self._value = np.array(value, dtype=dtype, order="C")
+        self._value = value if type(value) is Blank else np.array(value, dtype=dtype, order="C")
         if shape is not None and self._value.shape != shape:
             raise ValueError(
                 f"Variable '{name}': expected an initial value of shape {shape}. "

@@ -50,12 +50,12 @@ class Chain:
 
     # --- weights ------------------------------------------------------------------------------
 
-    def number(self, variable: Variable, *, vector: bool = False) -> int:
+    def number(self, variable: Variable, *, vector: bool = False, rows: int = -1) -> int:
         """Return the trainer's number of a variable; one that it does not know yet is held."""
         found = self._numbers.get(id(variable))
         if found is None:
             array = self.workspace.hold(variable)
-            found = self._numbers[id(variable)] = self.trainer.weight(array, vector)
+            found = self._numbers[id(variable)] = self.trainer.weight(array, vector, rows)
             if id(variable) in self._learning:
                 self.teach(variable, found)
         return found
@@ -215,7 +215,7 @@ class Chain:
         for result in way.results:
             if isinstance(result.at, _plan.Ref):
                 x = before[result.at][0]
-                y = np.ascontiguousarray(x).reshape((len(x), *result.shape))
+                y = np.ascontiguousarray(x).reshape((*x.shape[:1], *result.shape))
             else:
                 y = made[result.at]
             if isinstance(result.mask, _plan.Ref):
@@ -251,7 +251,10 @@ class Chain:
                 one.__dict__["_call_losses"] = losses_before
         outputs = [y for y, _ in found]
         for ref, (y, mask) in zip(made.given, found, strict=True):
-            known[ref] = np.ascontiguousarray(_tape.value_of(y), self.workspace.dtype), mask
+            value = np.asarray(_tape.value_of(y), order="C")
+            if value.dtype.kind == "f":
+                value = value.astype(self.workspace.dtype, copy=False)
+            known[ref] = value, mask
         return passed._replace(
             entries=entries,
             outputs=outputs,

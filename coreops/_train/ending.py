@@ -164,6 +164,7 @@ class Ending:
                 continue
             if y is None:
                 raise ValueError("The loss needs targets: `y` is None.")
+            judged.loss.check_labels(y.shape, y_pred.shape)
             entry = _tape.trace(y_pred)
             if mask is not None:
                 entry._keras_mask = mask

@@ -157,11 +157,13 @@ def call_traced(
     remember(chains, key, made)
     chain: TracedChain = made[1]
     inputs = [*given, *(leaf for _, leaf in recorded)]
-    if len(found) > 1:
-        raise NotImplementedError(
-            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a "
-            "user's function is not supported."
-        )
-    (ref,) = chain.graph.outputs
-    y, mask = found[0]
-    return [(_tape.external(inputs, y, lambda dy: chain.vjp(passed, {ref: dy})), mask)]
+
+    def back(dys: list[np.ndarray]) -> list[Any]:
+        seeds: dict[_plan.Ref, Any] = {}
+        for ref, dy, (y, _) in zip(chain.graph.outputs, dys, found, strict=True):
+            if y.dtype.kind == "f":  # what comes out twice is one array
+                seeds[ref] = seeds[ref] + dy if ref in seeds else dy
+        return chain.vjp(passed, seeds)
+
+    outputs = _tape.externals(inputs, [y for y, _ in found], back)
+    return [(y, mask) for y, (_, mask) in zip(outputs, found, strict=True)]

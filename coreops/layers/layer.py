@@ -39,6 +39,8 @@ class Layer(Running, Quantizable):
     """
 
     integer_input = "keep"  # or "cast": what happens to inputs that are not floating
+    mixes_samples = False  # whether what it gives may depend on more than a sample of what it takes
+    takes_any = False  # its Python takes arrays of any type as they are
     _stateless = False  # built from the start
     _mask_policy: str | None = None  # None: the global one
     _precision: str | None = None  # of float32 products; None: the global one
@@ -204,7 +206,7 @@ class Layer(Running, Quantizable):
     ) -> tuple[Any, Any]:
         """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a
         list of positional arguments' and a dict of keywords'."""
-        from .probe import probe
+        from .probe import probe, undone
 
         def run(inputs: Any) -> Any:
             args, kwargs = inputs if apart else ((inputs,), {})
@@ -219,7 +221,8 @@ class Layer(Running, Quantizable):
                 "its own layers are built."
             )
         try:
-            return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
+            with undone(self):
+                return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
         finally:
             self._clear_losses()
 

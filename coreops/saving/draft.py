@@ -27,6 +27,7 @@ _BASE_OPTIONS = {"name", "trainable", "dtype", "activity_regularizer"}
 # Keys that some version of Keras 3 writes for what is not used: without effect when off.
 _OFF: tuple[Any, ...] = (None, False, {}, [])
 _LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
+_INNER = ("layer", "backward_layer")  # where wrappers keep layers
 
 
 class Draft:
@@ -159,7 +160,7 @@ class Drafter:
             return None
         try:
             layer = objects.deserialize_keras_object(
-                {**entry, "config": config, "build_config": None}, self.custom
+                {**entry, "config": config, "build_config": None}, self.custom, family="layers"
             )
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             self.problems.append(f"{title}: {shorten_text(error)}")
@@ -184,8 +185,9 @@ class Drafter:
             if own:
                 self.problems.append(f"{title}: option {key} holds a model")
             return
+        family = "layers" if key in _INNER else None
         try:
-            made = objects.deserialize_keras_object(value, self.custom)
+            made = objects.deserialize_keras_object(value, self.custom, family=family)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             self.problems.append(f"{title}: option {key}: {shorten_text(error)}")
             return

@@ -283,7 +283,7 @@ static void advance_some(const block *all, ptrdiff_t s, ptrdiff_t on) {
 /* Row i's result of step s, of those that are returned: h, or what stands for it. */
 static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on) {
     const co_rnn *how = &b->own->how;
-    const ptrdiff_t t = how->in_order ? co_rnn_time(b->own, s) : s;
+    const ptrdiff_t t = co_rnn_place(b->own, s);
     const size_t bytes = (size_t)(b->u * b->item);
     char *y = b->y + ((how->sequences ? (i * b->steps + t) : i) * how->width + how->at) * b->item;
     if (on)
@@ -291,12 +291,12 @@ static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on)
     else if (how->zeros || s == 0 || !how->sequences)
         memset(y, 0, bytes);
     else
-        memcpy(y, y + (how->in_order && how->backwards ? 1 : -1) * how->width * b->item, bytes);
+        memcpy(y, y + (how->turned ? 1 : -1) * how->width * b->item, bytes);
 }
 
 static void put_step(const block *b, ptrdiff_t s, co_rows h) {
     const co_rnn *how = &b->own->how;
-    const ptrdiff_t item = b->item, t = how->in_order ? co_rnn_time(b->own, s) : s;
+    const ptrdiff_t item = b->item, t = co_rnn_place(b->own, s);
     if (!b->mask) {
         b->kernels->copy_rows(b->m, b->u * item, h.at, h.ld * item,
                               b->y + (t * how->width + how->at) * item,

@@ -137,7 +137,8 @@ def is_known(shape: Sequence[int | None]) -> TypeGuard[Sequence[int]]:
 def map_structure(fn: Any, value: Any) -> Any:
     """Apply `fn` to the leaves of nested lists, tuples and dicts; None stays None."""
     if isinstance(value, dict):
-        return {key: map_structure(fn, value[key]) for key in in_order(value)}
+        made = {key: map_structure(fn, value[key]) for key in in_order(value)}
+        return {key: made[key] for key in value}
     if isinstance(value, (list, tuple)):
         return type(value)([map_structure(fn, item) for item in value])
     return None if value is None else fn(value)
@@ -150,6 +151,11 @@ def leaves(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
         return [leaf for item in value for leaf in leaves(item)]
     return [] if value is None else [value]
+
+
+def alone(items: list[Any]) -> Any:
+    """Return the only item, or all of them."""
+    return items[0] if len(items) == 1 else items
 
 
 def in_order(mapping: dict[Any, Any]) -> list[Any]:

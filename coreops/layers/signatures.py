@@ -43,6 +43,18 @@ def check_takes_one_input(layer: Layer) -> None:
         )
 
 
+def takes_inputs_and_outputs(cls: type[Layer]) -> bool:
+    """Whether a class of functional models is made as `Functional` is."""
+    from inspect import signature
+
+    parameters = list(signature(cls.__init__).parameters.values())[1:]
+    kinds = {p.kind.name for p in parameters}
+    return {"VAR_POSITIONAL", "VAR_KEYWORD"} <= kinds or [p.name for p in parameters][:2] == [
+        "inputs",
+        "outputs",
+    ]
+
+
 def init_arguments(layer: Layer) -> dict[str, Any]:
     """Return the arguments that a user's layer was made with, as plain values."""
     from inspect import signature
@@ -52,8 +64,18 @@ def init_arguments(layer: Layer) -> dict[str, Any]:
     args, kwargs = layer._init_args
     bound = signature(type(layer).__init__).bind(layer, *args, **kwargs)
     bound.apply_defaults()
-    arguments = dict(list(bound.arguments.items())[1:])
-    arguments.update(arguments.pop("kwargs", {}))
+    arguments: dict[str, Any] = {}
+    for parameter in list(bound.signature.parameters.values())[1:]:
+        value = bound.arguments[parameter.name]
+        if parameter.kind is parameter.VAR_KEYWORD:
+            arguments.update(value)
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
+            arguments[parameter.name] = value
+        elif value:
+            raise NotImplementedError(
+                f"Layer class {type(layer).__name__} was made with {len(value)} arguments without "
+                "a name: it should define `get_config()`."
+            )
     try:
         if any(isinstance(v, (np.ndarray, KerasTensor)) for v in arguments.values()):
             raise TypeError("an array")

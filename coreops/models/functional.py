@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from .. import _plan
 from .._symbolic import (
     KerasTensor,
     Shape,
+    alone,
     in_order,
     is_shape,
     leaves,
@@ -18,8 +18,9 @@ from .._symbolic import (
     repack,
 )
 from ..layers import InputLayer, Layer
+from ..layers.signatures import init_arguments, takes_inputs_and_outputs
 from .model import Model
-from .structures import alone, check_tensors, flat_shapes, replayed, warn_of_keys
+from .structures import check_tensors, flat_shapes, replayed, warn_of_keys
 from .topology import Topology, explore
 
 
@@ -204,7 +205,8 @@ class Functional(Model):
         """Return what was passed for the inputs, in their order.
 
         Raises:
-            ValueError: another number of arrays, or a dict without one.
+            ValueError: another number of arrays, a dict without one, or a list that does not say
+                which is which.
         """
         expected = self._inputs_struct
         names = self.input_names
@@ -215,7 +217,13 @@ class Functional(Model):
                     f"Model '{self.name}' expects inputs of the names {keys}. Received: {list(x)}"
                 )
             return leaves([x[key] for key in keys])
-        flat = leaves(x) if isinstance(x, (list, tuple)) else [x]
+        listed = isinstance(x, (list, tuple))
+        if listed and isinstance(expected, dict) and list(expected) != in_order(expected):
+            raise ValueError(
+                f"Model '{self.name}' takes a dict of inputs, {list(expected)}, for which no list "
+                f"can stand: their order is not that of their names. Received: a {type(x).__name__}"
+            )
+        flat = leaves(x) if listed else [x]
         if len(flat) != len(names):
             raise ValueError(
                 f"Model '{self.name}' expects {len(names)} input(s), {names}. Received: "
@@ -285,24 +293,12 @@ class Functional(Model):
     def get_config(self) -> dict[str, Any]:
         from .graph_config import config_of
 
-        return config_of(self)
+        if takes_inputs_and_outputs(type(self)):
+            return config_of(self)
+        return {**init_arguments(self), **super().get_config()}
 
     def get_build_config(self) -> dict[str, Any] | None:
         return None
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
-    ) -> Functional:
-        """Return a new model with the configuration that `get_config` gave; its weights are new.
-
-        Raises:
-            ValueError: the configuration describes no graph.
-            TypeError: it names an unknown class.
-        """
-        from .graph_config import from_config
-
-        return from_config(cls, config, custom_objects)
 
     # --- copying ----------------------------------------------------------------------------
 

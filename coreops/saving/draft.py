@@ -12,8 +12,10 @@ from typing import Any
 
 from .. import _dtypes
 from ..layers import Layer
+from ..layers.signatures import takes_inputs_and_outputs
 from ..models import Functional, Model, Sequential
 from ..models.graph_config import MAX_CALLS, Described, describe
+from ..models.model import is_graph
 from . import objects, registry
 from .errors import ModelFileError, shorten, shorten_text
 from .paths import ClassCounter
@@ -97,13 +99,14 @@ class Drafter:
             cls = Functional
         elif not _is_sequential(entry):
             cls = _layer_class(entry, self.custom)
-            if not _is_read_like(cls, Sequential) and not _is_read_like(cls, Functional):
+            graph = cls is not None and is_graph(entry["config"]) and takes_inputs_and_outputs(cls)
+            if not _is_read_like(cls, Model if graph else Sequential):
                 return self.leaf(entry, path)
         layers = entry["config"].get("layers")
         if not isinstance(layers, list):
             self.problems.append(f"{_title(entry)}: `layers` is not a list")
             return None
-        if issubclass(cls, Functional):
+        if not issubclass(cls, Sequential):
             described = self.graph(entry, layers)
             if described is None:
                 return None

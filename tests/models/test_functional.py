@@ -536,3 +536,122 @@ def test_cloned():
         warnings.simplefilter("error")
         again = coreops.models.model_from_json(model.to_json())
     assert again.get_config() == model.get_config()
+
+
+def test_inputs_and_outputs_of_its_layers():
+    model = residual(*OURS)
+    u = inputs_of(residual)
+    first = model.get_layer("sum")
+    assert [x.shape for x in first.input] == [(None, 6), (None, 6)]
+    both = Model(model.input, [first.output, model.output])
+    np.testing.assert_array_equal(both(u)[1], model(u))
+    end = Model(first.output, model.output)
+    np.testing.assert_array_equal(end(both(u)[0]), model(u))
+
+
+def test_tuples_of_outputs_stay_tuples():
+    x = coreops.Input((3,))
+    model = Model(x, (layers.Dense(1)(x), layers.Dense(2)(x)))
+    (u,) = data((2, 3))
+    assert type(model(u)) is tuple
+    assert type(type(model).from_config(model.get_config())(u)) is tuple
+
+
+@pytest.mark.parity
+def test_lists_for_inputs_of_a_dict(keras):
+    """A list stands for the inputs in the order of their names; where the dict has another one,
+    nobody can know which is meant."""
+    u, v = data((2, 3), (2, 3))
+    for Input, make, L in (OURS, keras_of(keras)):
+        a, b = Input((3,), name="a"), Input((3,), name="b")
+        y = L.Subtract()([a, b])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.testing.assert_array_equal(np.asarray(make({"a": a, "b": b}, y)([u, v])), u - v)
+        with pytest.raises(ValueError, match=r"[Ss]tructure|dict of inputs"):
+            make({"b": b, "a": a}, y)([u, v])
+
+
+class Tower(Model):
+    """Makes its graph itself."""
+
+    def __init__(self, units, **kwargs):
+        x = coreops.Input((3,))
+        super().__init__(inputs=x, outputs=layers.Dense(units)(x), **kwargs)
+        self.units = units
+
+
+class Named(Model):
+    """Is given its graph, and something more."""
+
+    def __init__(self, *args, label="none", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.label = label
+
+    def get_config(self):
+        return {**super().get_config(), "label": self.label}
+
+
+class Parts(Model):
+    """Has a call of its own."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.dense = layers.Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def named():
+    x = coreops.Input((3,))
+    return Named(x, layers.Dense(2)(x), label="some")
+
+
+@pytest.mark.parametrize("make", [lambda: Tower(4, name="t"), named, Parts])
+def test_classes_of_models_come_back_from_files(make, tmp_path):
+    pytest.importorskip("h5py")
+    model = make()
+    (u,) = data((2, 3))
+    y = model(u)
+    model.save(tmp_path / "m.keras")
+    custom = {cls.__name__: cls for cls in (Tower, Named, Parts)}
+    twin = coreops.saving.load_model(tmp_path / "m.keras", custom_objects=custom)
+    assert type(twin) is type(model)
+    np.testing.assert_array_equal(twin(u), y)
+    for name in ("units", "label"):
+        assert getattr(twin, name, None) == getattr(model, name, None)
+    again = type(model).from_config(model.get_config())
+    assert again.name == model.name
+
+
+def test_arguments_without_a_name_need_a_config():
+    class Plain(layers.Layer):
+        def __init__(self, *sizes):
+            super().__init__()
+
+        def call(self, x):
+            return x
+
+    with pytest.raises(NotImplementedError, match="get_config"):
+        Plain(3, 4).get_config()
+
+
+def test_a_config_with_layers_of_the_users():
+    class Own(layers.Dense):
+        pass
+
+    x = coreops.Input((3,))
+    config = Model(x, Own(2)(x)).get_config()
+    model = Model.from_config(config, custom_objects={"Own": Own})
+    assert isinstance(model, Functional)
+    assert isinstance(model.layers[1], Own)
+
+
+def test_nothing_in_a_structure_of_inputs(rng):
+    class Either(layers.Layer):
+        def call(self, x):
+            return x["a"] if x.get("b") is None else x["a"] + x["b"]
+
+    (u,) = data((2, 3))
+    np.testing.assert_array_equal(Either()({"a": u, "b": None}), u)

@@ -98,6 +98,7 @@ class Bidirectional(Layer):
         for layer in self._pair:
             if not layer.built:
                 layer.build(input_shape)
+        self.input_spec = self.forward_layer.input_spec
 
     def compute_output_shape(self, input_shape: Any, initial_state_shape: Any = None) -> Any:
         one, other = (layer.compute_output_shape(input_shape) for layer in self._pair)

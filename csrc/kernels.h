@@ -296,6 +296,11 @@ typedef struct co_planes {
     KERNEL(cell, void, (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))  \
     KERNEL(cell_reset, void,                                                                       \
            (ptrdiff_t m, ptrdiff_t u, const co_cell *what, const co_cell_step *step))              \
+    /* Steps of one row of an LSTM or a GRU with the products of its state by r, u by parts * u.   \
+     * recur_bytes: of r packed, 64-byte aligned; 0 where there is no such kernel for the cell. */ \
+    KERNEL(recur_bytes, ptrdiff_t, (ptrdiff_t u, const co_cell *what))                             \
+    KERNEL(recur_pack, void, (ptrdiff_t u, ptrdiff_t parts, const void *r, void *packed))          \
+    KERNEL(recur, void, (ptrdiff_t u, const co_cell *what, const co_recur *row))                   \
     /* y[i] = x[i] * factors[i] */                                                                 \
     KERNEL(cell_weigh, void, (ptrdiff_t n, const void *x, const void *factors, void *y))           \
     KERNEL(cell_back, void,                                                                        \

@@ -136,7 +136,7 @@ typedef struct co_weights {
     const void *data;       /* the caller's, until the plan is finished */
     void *copy;             /* owned, as what follows; NULL: not asked for */
     void *panels, *turned;  /* for gemm or qgemm, its transpose for gemm, */
-    void *dots;             /* for dots, */
+    void *dots, *recur;     /* for dots, for recur, */
     _Atomic(void *) packed; /* and for the plan's matmul, by the first run that uses it */
 } co_weights;
 
@@ -231,12 +231,13 @@ int co_plan_loss(co_plan *plan, int x, co_loss how, ptrdiff_t positions, ptrdiff
 int co_plan_more(co_plan *plan, ptrdiff_t size, int item_bytes);
 
 /* weights.c. The forms of weight w, made when they are first asked for, before the plan is
- * finished: row-major, in panels for gemm or qgemm, for dots, gemm's panels of the transpose. They
- * stay where they are. NULL: no memory. */
+ * finished: row-major, in panels for gemm or qgemm, for dots, gemm's panels of the transpose, for
+ * recur, so many bytes. They stay where they are. NULL: no memory. */
 const void *co_weight_data(co_plan *plan, int w);
 const void *co_weight_panels(co_plan *plan, int w);
 const void *co_weight_dots(co_plan *plan, int w);
 const void *co_weight_turned(co_plan *plan, int w);
+const void *co_weight_recur(co_plan *plan, int w, ptrdiff_t bytes);
 /* Whether there is a weight w of such items. */
 int co_is_weight(const co_plan *plan, int w, int item_bytes);
 /* Whether it is a vector of n reals, or -1: none. */

@@ -29,7 +29,9 @@ class Options(NamedTuple):
     seed: int = 0
     class_weight: Mapping[Any, float] | None = None
     arrange: Callable[[Any], list[Any]] | None = None  # what is passed as x as a list of inputs
-    outputs: Sequence[str] | None = None  # their names, of a model that has several
+    outputs: Callable[[list[np.ndarray]], Sequence[str] | None] | None = (
+        None  # names, of several; x: the inputs
+    )
 
 
 def holds_batches(x: Any) -> bool:
@@ -80,8 +82,9 @@ def cut(batch: Batch, begin: int, end: int) -> Batch:
 
 
 def unpack(data: Any, name: str) -> tuple[Any, Any, Any]:
-    """Return (x, y, sample_weight) of `(x,)`, `(x, y)`, `(x, y, sample_weight)` or x alone."""
-    if not isinstance(data, (tuple, list)) or not is_arrays(data):
+    """Return (x, y, sample_weight) of `(x,)`, `(x, y)`, `(x, y, sample_weight)` or x alone, which
+    may be a list of batches."""
+    if not isinstance(data, (tuple, list)) or (isinstance(data, list) and not is_arrays(data)):
         return data, None, None
     if 1 <= len(data) <= 3:
         x, y, sample_weight = [*data, None, None][:3]
@@ -141,9 +144,9 @@ def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:
         TypeError: an array that does not hold numbers.
     """
     caller = options.caller
-    names = list(options.outputs or ())
     given = options.arrange(x) if options.arrange else [_the_array(x, "x", caller)]
     arrays = [_read(one, "x", options) for one in given]
+    names = list((options.outputs and options.outputs(arrays)) or ())
     targets, weights = (
         None if value is None else [
             None if one is None else _read(one, name, options)

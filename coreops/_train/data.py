@@ -14,7 +14,7 @@ import numpy as np
 
 from .arrays import Batch, Options, is_arrays, read_batch
 
-_BATCH_SIZE = 32
+BATCH_SIZE = 32
 _BLOCK_BYTES = 1 << 17  # of shuffled rows: they are taken from there out of the cache
 
 
@@ -49,7 +49,7 @@ class ArraySource(Source):
             raise ValueError(f"{options.caller}: `x` holds no samples.")
         size = options.batch_size
         if not size:
-            size = math.ceil(count / options.steps) if options.steps else _BATCH_SIZE
+            size = math.ceil(count / options.steps) if options.steps else BATCH_SIZE
         self.batch_size = size = min(int(size), count)
         self.num_batches = -(-count // size)
         self._shuffle = options.shuffle

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,12 @@ class Judged:
         keyed = _keys(self.plain, self.weighted)
         self.named = {self.prefix + key: metric for key, metric in keyed}
         self._batchwise = [m for m in self.named.values() if not _is_per_sample(m)]
+
+    @property
+    def loss_key(self) -> str:
+        """What the loss is called where each output's is in the logs: by the output's name or, if
+        that has none, by its own."""
+        return f"{self.prefix or _name_of(self.user_loss) + '_'}loss"
 
     @property
     def names(self) -> list[str]:
@@ -189,6 +196,15 @@ def _keys(plain: list[Metric], weighted: list[Metric]) -> Iterator[tuple[str, Me
             repeats = used.get(name, 0)
             used[name] = repeats + 1
             yield (f"{name}_{repeats}" if repeats else name), metric
+
+
+def told_apart(keys: Iterable[str]) -> list[str]:
+    """Return the keys, with a number where one was there before."""
+    found: list[str] = []
+    for key in keys:
+        numbered = (f"{key}_{number}" for number in count(1))
+        found.append(key if key not in found else next(k for k in numbered if k not in found))
+    return found
 
 
 def _name_of(item: Any) -> str:

@@ -32,7 +32,7 @@ class TrainingStep:
 
     def __init__(self, model: Layer, compiled: Compiled) -> None:
         self.leaves = model.leaves()
-        self.graph = model._graph((0,), {})
+        self.graph = model._graph((model._form,), {})
         self.variables = model.trainable_variables
         self.masks: list[np.ndarray | None] = []
         self._mask_policy, self._compiled = model._mask_policy, compiled

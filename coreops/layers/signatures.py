@@ -44,15 +44,13 @@ def check_takes_one_input(layer: Layer) -> None:
 
 
 def takes_inputs_and_outputs(cls: type[Layer]) -> bool:
-    """Whether a class of functional models is made as `Functional` is."""
+    """Whether a class of models is made of inputs and outputs, so that its config is its graph; one
+    whose `__init__` makes these itself has the arguments of that."""
     from inspect import signature
 
     parameters = list(signature(cls.__init__).parameters.values())[1:]
-    kinds = {p.kind.name for p in parameters}
-    return {"VAR_POSITIONAL", "VAR_KEYWORD"} <= kinds or [p.name for p in parameters][:2] == [
-        "inputs",
-        "outputs",
-    ]
+    takes_all = {"VAR_POSITIONAL", "VAR_KEYWORD"} <= {p.kind.name for p in parameters}
+    return takes_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]
 
 
 def init_arguments(layer: Layer) -> dict[str, Any]:
@@ -65,18 +63,16 @@ def init_arguments(layer: Layer) -> dict[str, Any]:
     bound = signature(type(layer).__init__).bind(layer, *args, **kwargs)
     bound.apply_defaults()
     arguments: dict[str, Any] = {}
-    for parameter in list(bound.signature.parameters.values())[1:]:
-        value = bound.arguments[parameter.name]
-        if parameter.kind is parameter.VAR_KEYWORD:
-            arguments.update(value)
-        elif parameter.kind is not parameter.VAR_POSITIONAL:
-            arguments[parameter.name] = value
-        elif value:
-            raise NotImplementedError(
-                f"Layer class {type(layer).__name__} was made with {len(value)} arguments without "
-                "a name: it should define `get_config()`."
-            )
+    unnamed: tuple[Any, ...] = ()
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is kind.VAR_POSITIONAL:
+            unnamed = value
+        else:
+            arguments.update(value if kind is kind.VAR_KEYWORD else {name: value})
     try:
+        if unnamed:
+            raise TypeError(f"{len(unnamed)} without a name")
         if any(isinstance(v, (np.ndarray, KerasTensor)) for v in arguments.values()):
             raise TypeError("an array")
         return serialize_keras_object(arguments)

@@ -92,7 +92,9 @@ class Compilable(Layer):
                 "compile: `steps_per_execution` must be a positive int. "
                 f"Received: {steps_per_execution!r}"
             )
-        made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, self._output_keys)
+        made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        if self._knows_outputs:
+            made.expect(self._output_keys)
         if jit_compile == "auto":
             jit_compile = not run_eagerly
         self._compilation = made
@@ -111,6 +113,10 @@ class Compilable(Layer):
             "steps_per_execution": int(steps_per_execution),
             "jit_compile": self.jit_compile,
         }
+
+    @property
+    def _knows_outputs(self) -> bool:
+        return True
 
     @property
     def compiled(self) -> bool:

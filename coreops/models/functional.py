@@ -40,6 +40,7 @@ class Functional(Model):
             alone, two layers of one name.
     """
 
+    _is_tried = False
     _topology: Topology
     _inputs_struct: Any
     _outputs_struct: Any

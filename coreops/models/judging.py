@@ -9,11 +9,11 @@ import numpy as np
 
 from .. import _plan, random
 from .._train.arrays import Batch, Options, read_batch
-from .._train.data import ArraySource, open_source
+from .._train.data import BATCH_SIZE, ArraySource, open_source
 from .._train.feed import Feed
 from ..callbacks import CallbackList
 from ..callbacks.progress import check_verbose
-from .compiling import Compilable
+from .tried import Tried
 
 if TYPE_CHECKING:
     from .._train.compiled import Compiled
@@ -22,7 +22,7 @@ _MOST_ROWS = 4096  # that are judged at once: their losses stay in the cache
 _PIECE_NS = 20e6  # estimated work of one call into the kernels: an interrupt waits for it
 
 
-class Judge(Compilable):
+class Judge(Tried):
     """A compiled layer that can be built for data, and judged by it."""
 
     _built_for: Compiled | None = None  # of all that is compiled
@@ -31,7 +31,13 @@ class Judge(Compilable):
         """How the model wants its data: in float64, if any of its layers computes in that."""
         wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves() or [self])
         real = np.dtype("float64" if wide else "float32")
-        return Options(caller, real, arrange=self._arrange, outputs=self._output_keys, **asked)
+        size = asked.get("batch_size") or BATCH_SIZE
+        return Options(
+            caller, real,
+            arrange=self._take_apart if self._is_tried else self._arrange,
+            outputs=lambda x: self._outputs_of([one[:size] for one in x]),
+            **asked,
+        )  # fmt: skip
 
     _arrange: Any = None  # what is passed for the inputs of a model of several, as a list
 

@@ -16,6 +16,7 @@
 #include "normalize_tpl.h"
 #include "peak_tpl.h"
 #include "qgemm_tpl.h"
+#include "recur_tpl.h"
 #include "rows_tpl.h"
 #include "softmax_tpl.h"
 #include "sums_tpl.h"

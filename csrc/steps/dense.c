@@ -1,5 +1,6 @@
 /* dense.c - products by a weight: x as (positions, k) times w[k,n]. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../backward.h"
 #include "../execute.h"
@@ -120,6 +121,22 @@ static co_status prepare(const co_job *job, const co_step *step) {
     return by_matmul(job, step) ? co_pack_for_matmul(job, step->w[0]) : CO_OK;
 }
 
+/* Rows that are whole pages apart meet in one set of the first cache. Where they come from beyond
+ * the second, and enough columns pay for it, gemm reads copies that are a line further apart. */
+enum { PAGE = 4096, FAR = 512 * 1024, FEWEST_COLUMNS = 128 };
+
+static int moves_apart(const co_job *job, const co_step *step, ptrdiff_t rows, ptrdiff_t columns) {
+    const ptrdiff_t bytes = step->u.dense.k * job->plan->item_bytes;
+    return bytes % PAGE == 0 && rows * bytes >= FAR && columns >= FEWEST_COLUMNS;
+}
+
+/* Returns the copies' distance, in elements. */
+static ptrdiff_t move_apart(ptrdiff_t rows, ptrdiff_t k, ptrdiff_t item, const char *x, char *to) {
+    for (ptrdiff_t i = 0; i < rows; i++, x += k * item, to += k * item + CO_LINE)
+        memcpy(to, x, (size_t)(k * item));
+    return k + CO_LINE / item;
+}
+
 /* A step on a block, in pieces of `columns` columns, whole panels of its weights. */
 typedef struct co_dense {
     const co_job *job;
@@ -153,6 +170,9 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
                     packed + matmul->bytes(k, first), bias, y, n, act, scratch);
     } else if (step->u.dense.by_dots) {
         kernels->dots(block->m, n, k, block->x, k, w, bias, y, n, act);
+    } else if (moves_apart(job, step, block->m, columns)) {
+        const ptrdiff_t apart = move_apart(block->m, k, item, block->x, scratch);
+        kernels->gemm(block->m, columns, k, scratch, apart, w + first * k * item, bias, y, n, act);
     } else {
         kernels->gemm(block->m, columns, k, block->x, k, w + first * k * item, bias, y, n, act);
     }
@@ -202,7 +222,9 @@ static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
 static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
     const ptrdiff_t rows = units * (step->positions / job->plan->units);
     if (step->kind == &dense_int8) return job->plan->kernels->qgemm_scratch(rows, step->u.dense.k);
-    return by_matmul(job, step) ? job->plan->matmul->scratch(rows, step->u.dense.k) : 0;
+    if (by_matmul(job, step)) return job->plan->matmul->scratch(rows, step->u.dense.k);
+    if (!moves_apart(job, step, rows, step->u.dense.n)) return 0;
+    return rows * (step->u.dense.k * job->plan->item_bytes + CO_LINE);
 }
 
 /* Rows for the plan's matmul at once, and the grain of their number; 0 if gemm multiplies. */

@@ -26,6 +26,7 @@ typedef struct co_recurrent {
     ptrdiff_t gates, keeps, parts; /* keeps: of u, a row, with c0 */
     int apart;                     /* the operands of the products are not h0 itself */
     ptrdiff_t f;                   /* of the joined product's input; -1: none has joined */
+    const void *recur;             /* r as the kernel of that name takes it, or NULL */
 } co_recurrent;
 
 /* The columns [from, to) of gates that operand `part` makes. */
@@ -63,12 +64,29 @@ static inline ptrdiff_t co_rnn_room(ptrdiff_t *all, ptrdiff_t reals) {
     return at;
 }
 
-/* recurrent_run.c */
-void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                ptrdiff_t units);
+/* A worker's scratch, in reals: lines for each part. */
+typedef struct co_rnn_layout {
+    ptrdiff_t h, h1, c, r, r3, operands, z, none, some_h, some_c, some_x, all;
+} co_rnn_layout;
+
+/* Of a row of what comes in at a step: x, or its product. */
+static inline ptrdiff_t co_rnn_width(const co_recurrent *own) {
+    return own->f < 0 ? own->gates * own->how.u : own->f;
+}
+
+/* recurrent_room.c */
+co_rnn_layout co_rnn_lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int masked);
+/* The steps of time whose products of inputs are made at once. */
+ptrdiff_t co_rnn_piece(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item);
+/* Whether the products by a weight go by the plan's matmul: the rows of the whole call decide. */
+int co_rnn_by_matmul(const co_job *job, int w);
 co_status co_rnn_prepare(const co_job *job, const co_step *step);
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units);
 ptrdiff_t co_rnn_rows(const co_job *job, const co_step *step, ptrdiff_t *grain);
+
+/* recurrent_run.c */
+void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                ptrdiff_t units);
 
 /* recurrent_back.c */
 void co_rnn_back(co_backward *back, const co_step *step);

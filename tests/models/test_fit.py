@@ -15,7 +15,7 @@ from fit_scenarios import WEIGHTS, X, Y, linear, recorder
 import coreops
 from coreops._train.step import TrainingStep
 from coreops.layers import Dense, Input, Lambda
-from coreops.models import Sequential
+from coreops.models import Model, Sequential
 
 
 @pytest.fixture
@@ -500,3 +500,84 @@ def test_predict_can_be_stopped():
 
     model = Sequential([Input((3,)), Dense(1)])
     assert model.predict(X, batch_size=2, callbacks=[Stop()], verbose=0).shape == (4, 1)
+
+
+# --- models with a `call` in Python that take or give several arrays ---------------------------
+
+
+class Several(coreops.Model):
+    """What goes in and comes out are lists or dicts, as `form` says."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.form = form
+        self.one = Dense(2, kernel_initializer="ones")
+        self.two = Dense(3, kernel_initializer="ones")
+
+    def call(self, inputs):
+        a, b = inputs.values() if isinstance(inputs, dict) else inputs
+        made = self.one(a), self.two(b)
+        return dict(zip(("z", "b"), made, strict=True)) if self.form is dict else self.form(made)
+
+
+def in_form(form, *arrays, keys):
+    return dict(zip(keys, arrays, strict=True)) if form is dict else form(arrays)
+
+
+@pytest.mark.parametrize("form", [list, tuple, dict])
+@pytest.mark.parametrize("loss", ["mse", ["mse", "mae"]])
+def test_python_models_of_several_arrays_learn_as_graphs_do(form, loss, rng):
+    a, b = rng.normal(size=(2, 8, 4)).astype("float32")
+    y = rng.normal(size=(8, 2)), rng.normal(size=(8, 3))
+    own = Several(form)
+    x = in_form(form, a, b, keys=("p", "q"))
+    inputs = [Input((4,), name=name) for name in ("p", "q")]
+    outputs = [
+        Dense(units, kernel_initializer="ones", name=name)(one)
+        for units, name, one in zip((2, 3), ("z", "b"), inputs, strict=True)
+    ]
+    graph = Model(inputs, outputs)
+    graph_loss, targets = loss, in_form(form, *y, keys=("z", "b"))
+    if form is dict and loss != "mse":
+        loss = dict(zip(("z", "b"), loss, strict=True))
+    own.compile("sgd", loss, metrics=in_form(form, ["mae"], ["mse"], keys=("z", "b")))
+    graph.compile("sgd", graph_loss, metrics=[["mae"], ["mse"]])
+    kwargs = {"epochs": 2, "batch_size": 4, "shuffle": False, "verbose": 0}
+    logs = own.fit(x, targets, validation_data=(x, targets), **kwargs).history
+    expected = graph.fit([a, b], list(y), validation_data=([a, b], list(y)), **kwargs).history
+    np.testing.assert_allclose(logs["val_loss"], expected["val_loss"], rtol=1e-5)
+    assert len(logs) == len(expected)
+    if form is dict:
+        assert logs.keys() == expected.keys()
+    predicted = own.predict(x, verbose=0)
+    assert type(predicted) is (dict if form is dict else form)
+    parts = predicted.values() if form is dict else predicted
+    order = (1, 0) if form is dict else (0, 1)  # a dict's values come by key, sorted
+    for one, at in zip(parts, order, strict=True):
+        np.testing.assert_allclose(one, graph.predict([a, b], verbose=0)[at], rtol=1e-5)
+    found = own.train_on_batch(x, targets, return_dict=True)
+    again = graph.train_on_batch([a, b], list(y), return_dict=True)
+    np.testing.assert_allclose(found["loss"], again["loss"], rtol=1e-5)
+    assert len(own.evaluate(x, targets, verbose=0)) == len(own.metrics_names)
+
+
+def test_outputs_without_names_are_told_apart_by_their_losses():
+    model = Several(list)
+    model.compile("sgd", ["mse", "mse"], metrics=[["mae"], ["mae"]])
+    x, y = [np.ones((4, 4))] * 2, [np.ones((4, 2)), np.ones((4, 3))]
+    logs = model.evaluate(x, y, return_dict=True, verbose=0)
+    assert list(logs) == ["loss", "mae", "mae_1", "mse_loss", "mse_loss_1"]
+    assert logs["loss"] == pytest.approx(logs["mse_loss"] + logs["mse_loss_1"])
+
+
+def test_batches_of_several_arrays():
+    model = Several(dict)
+    model.compile("sgd", "mse")
+    x = {"p": np.ones((4, 4)), "q": np.ones((4, 4))}
+    y = {"z": np.ones((4, 2)), "b": np.ones((4, 3))}
+    logs = model.fit(((x, y) for _ in range(3)), verbose=0).history
+    assert list(logs) == ["b_loss", "loss", "z_loss"]
+    with pytest.raises(ValueError, match="keys"):
+        model.fit(x, {"z": y["z"], "other": y["b"]}, verbose=0)
+    with pytest.raises(ValueError, match="one for each output"):
+        model.compile("sgd", {"z": ["mse", "mae"], "b": "mse"})

@@ -221,8 +221,8 @@ static void advance_some(const block *all, ptrdiff_t s, ptrdiff_t on) {
 static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on) {
     const co_rnn *how = &b->own->how;
     const size_t bytes = (size_t)(b->u * b->item);
-    char *y = b->y + ((how->sequences ? (i * b->steps + co_rnn_place(b->own, s)) : i) * how->width + how->at) *
-                         b->item;
+    const ptrdiff_t t = co_rnn_place(b->own, s);
+    char *y = b->y + ((how->sequences ? (i * b->steps + t) : i) * how->width + how->at) * b->item;
     if (on)
         memcpy(y, h, bytes);
     else if (how->zeros || s == 0 || !how->sequences)

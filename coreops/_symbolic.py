@@ -137,8 +137,7 @@ def is_known(shape: Sequence[int | None]) -> TypeGuard[Sequence[int]]:
 def map_structure(fn: Any, value: Any) -> Any:
     """Apply `fn` to the leaves of nested lists, tuples and dicts; None stays None."""
     if isinstance(value, dict):
-        made = {key: map_structure(fn, value[key]) for key in in_order(value)}
-        return {key: made[key] for key in value}
+        return {key: map_structure(fn, value[key]) for key in in_order(value)}
     if isinstance(value, (list, tuple)):
         return type(value)([map_structure(fn, item) for item in value])
     return None if value is None else fn(value)

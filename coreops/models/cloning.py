@@ -99,7 +99,7 @@ class _Cloning:
             )
         first: list[Any] = [] if model._input_layer is None else [model._input_layer]
         if tensors is not None:
-            first = [x.node.layer for x in _given(tensors, 1, model.name)]
+            first = _given(tensors, 1, model.name)
         elif first:
             first = [InputLayer.from_config(first[0].get_config())]
         return Sequential([*first, *map(self.layer, model.layers)], name=model.name)

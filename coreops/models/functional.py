@@ -66,7 +66,10 @@ class Functional(Model):
         if any(x.node is None or x.node.inputs for x in flat_inputs):
             flat_inputs, flat_outputs = replayed(topology, flat_inputs, flat_outputs)
             topology = explore(flat_inputs, flat_outputs)
-        self._settle(topology, repack(inputs, flat_inputs), repack(outputs, flat_outputs))
+        made = repack(inputs, flat_inputs)
+        if isinstance(inputs, dict):
+            made = {key: made[key] for key in inputs}  # `_flat_inputs` looks at their order
+        self._settle(topology, made, repack(outputs, flat_outputs))
         if trainable is not None:  # the layers' own flags stay as they are
             self._trainable = bool(trainable)
 

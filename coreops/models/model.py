@@ -58,7 +58,8 @@ class Model(Predictor):
             from .functional import Functional
             from .graph_config import from_config
 
-            return from_config(Functional if cls is Model else cls, config, custom_objects)
+            made: Any = Functional if cls is Model else cls
+            return from_config(made, config, custom_objects)
         return cls(**config)
 
     @property

@@ -326,7 +326,7 @@ def _is_single(args: tuple[Any, ...]) -> bool:
 
 def _declared_input(layer: Layer) -> InputLayer | None:
     """Return an input such as a first layer says that it takes, None if it says nothing."""
-    inputs = getattr(layer, "inputs", ()) if isinstance(layer, Model) else ()
+    inputs: Any = getattr(layer, "inputs", ()) if isinstance(layer, Model) else ()
     if len(inputs) == 1:
         return InputLayer(batch_shape=inputs[0].shape, dtype=inputs[0].dtype)
     shape = layer._declared_shape

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._symbolic import KerasTensor, leaves, map_structure
 from ..layers import InputLayer
+from ..layers.signatures import takes_inputs_and_outputs
 
 if TYPE_CHECKING:
     from ..layers import Layer
@@ -97,6 +98,12 @@ class Described(NamedTuple):
     inputs: Any
     outputs: Any
     dropped: frozenset[str]  # layers that do nothing but make masks
+
+
+def is_graph(cls: type | None, config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is that of a functional model, of which the class can be made."""
+    there = {"layers", "input_layers", "output_layers"} <= config.keys()
+    return there and cls is not None and takes_inputs_and_outputs(cls)
 
 
 def describe(config: Mapping[str, Any]) -> Described:

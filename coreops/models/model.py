@@ -11,7 +11,6 @@ from .. import _kernels, _plan
 from .._symbolic import leaves
 from ..layers import InputLayer, Layer
 from ..layers.quantizing import is_wanted
-from ..layers.signatures import takes_inputs_and_outputs
 from .predicting import Predictor
 
 
@@ -54,9 +53,10 @@ class Model(Predictor):
             ValueError: the configuration is one of a graph, and describes none.
             TypeError: it names an unknown class, or `__init__` does not take it.
         """
-        if is_graph(config) and takes_inputs_and_outputs(cls):
+        from .graph_config import from_config, is_graph
+
+        if is_graph(cls, config):
             from .functional import Functional
-            from .graph_config import from_config
 
             made: Any = Functional if cls is Model else cls
             return from_config(made, config, custom_objects)
@@ -268,11 +268,6 @@ class Model(Predictor):
                 layer_range=layer_range,
             )
         )
-
-
-def is_graph(config: Mapping[str, Any]) -> bool:
-    """Whether a configuration is that of a functional model."""
-    return {"layers", "input_layers", "output_layers"} <= config.keys()
 
 
 def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -12,10 +12,8 @@ from typing import Any
 
 from .. import _dtypes
 from ..layers import Layer, Operation
-from ..layers.signatures import takes_inputs_and_outputs
 from ..models import Functional, Model, Sequential
-from ..models.graph_config import MAX_CALLS, Described, describe, is_operation
-from ..models.model import is_graph
+from ..models.graph_config import MAX_CALLS, Described, describe, is_graph, is_operation
 from . import objects, registry
 from .errors import ModelFileError, shorten, shorten_text
 from .paths import ClassCounter
@@ -29,7 +27,6 @@ _BASE_OPTIONS = {"name", "trainable", "dtype", "activity_regularizer"}
 # Keys that some version of Keras 3 writes for what is not used: without effect when off.
 _OFF: tuple[Any, ...] = (None, False, {}, [])
 _LAMBDA_FUNCTIONS = ("function", "output_shape", "mask")
-_INNER = ("layer", "backward_layer")  # where wrappers keep layers
 
 
 class Draft:
@@ -99,8 +96,7 @@ class Drafter:
             cls = Functional
         elif not _is_sequential(entry):
             cls = _layer_class(entry, self.custom)
-            graph = cls is not None and is_graph(entry["config"]) and takes_inputs_and_outputs(cls)
-            if not _is_read_like(cls, Model if graph else Sequential):
+            if not _is_read_like(cls, Model if is_graph(cls, entry["config"]) else Sequential):
                 return self.leaf(entry, path)
         layers = entry["config"].get("layers")
         if not isinstance(layers, list):
@@ -192,7 +188,7 @@ class Drafter:
             if own:
                 self.problems.append(f"{title}: option {key} holds a model")
             return
-        family = "layers" if key in _INNER else None
+        family = "layers" if key.endswith("layer") else None  # of a wrapper
         try:
             made = objects.deserialize_keras_object(value, self.custom, family=family)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:

@@ -85,6 +85,7 @@ def recurrent(
         ends=ends,
     )
     if run.states is not None:
+        flow.states += run.states
         flow.batch = len(run.states[0])
         flow.batch_reason = f"Layer '{flow.layer}', which is stateful,"
     y, h, c = made if ends else (made, -1, -1)

@@ -206,7 +206,7 @@ class Layer(Running, Quantizable):
     ) -> tuple[Any, Any]:
         """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a
         list of positional arguments' and a dict of keywords'."""
-        from .probe import probe
+        from .probe import probe, undone
 
         def run(inputs: Any) -> Any:
             args, kwargs = inputs if apart else ((inputs,), {})
@@ -221,7 +221,8 @@ class Layer(Running, Quantizable):
                 "its own layers are built."
             )
         try:
-            return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
+            with undone(self):
+                return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
         finally:
             self._clear_losses()
 

@@ -52,12 +52,13 @@ void co_rnn_back(co_backward *back, const co_step *step) {
         const int dr = out[GRAD_DR] >= 0 ? out[GRAD_DR] : dz;
         const int x = own->apart ? step->out[RNN_OPERANDS] : step->out[RNN_BEFORE];
         const ptrdiff_t positions = steps * own->parts;
-        const int kept = co_back_keep(back, dr, gates, positions, 1);
-        co_back_use(back, step->w[RNN_R], co_back_keep(back, x, u, positions, 0), kept);
+        const int kept = co_back_keep(back, dr, gates, positions, CO_KEEP_PANELS);
+        co_back_use(back, step->w[RNN_R], co_back_keep(back, x, u, positions, CO_KEEP_TURNED),
+                    kept);
     }
     if (out[GRAD_SUMS] >= 0)
         co_back_use(back, step->w[RNN_BIASES], -1,
-                    co_back_keep(back, out[GRAD_SUMS], 2 * gates, steps, 1));
+                    co_back_keep(back, out[GRAD_SUMS], 2 * gates, steps, CO_KEEP_PANELS));
 }
 
 static co_status pack(co_plan *plan, co_step *step) {

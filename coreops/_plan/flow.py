@@ -44,6 +44,7 @@ class Flow:
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
+        self.states: list[np.ndarray] = []  # which a run begins with, and leaves its own in
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
         # The plan's numbers of weights, by what these are, which has to live until they are packed.
         self._numbers: dict[Any, tuple[int, Any]] = {}

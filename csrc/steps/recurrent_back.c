@@ -111,7 +111,7 @@ static co_rows rows(const block *b, const void *at, ptrdiff_t ld, ptrdiff_t offs
 /* The gradient of step s's result becomes a part of dh, or waits where the mask skips the step. */
 static void take(const block *b, ptrdiff_t s) {
     const co_rnn *how = &b->own->how;
-    const ptrdiff_t time = co_rnn_time(b->own, s), t = how->in_order ? time : s, u = b->u;
+    const ptrdiff_t time = co_rnn_time(b->own, s), t = co_rnn_place(b->own, s), u = b->u;
     const ptrdiff_t row = how->sequences ? b->steps * how->width : how->width;
     const ptrdiff_t from = (how->sequences ? t * how->width : 0) + how->at;
     const int given = b->dy && (how->sequences || s == b->steps - 1);

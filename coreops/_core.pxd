@@ -136,7 +136,7 @@ cdef extern from "coreops.h" nogil:
     ctypedef struct co_rnn:
         co_cell cell
         ptrdiff_t u, steps
-        int sequences, backwards, in_order, zeros
+        int sequences, backwards, turned, zeros
         ptrdiff_t width, at
         void *h
         void *c

@@ -385,7 +385,7 @@ def plan_recurrent(
     *,
     sequences: bool = False,
     backwards: bool = False,
-    in_order: bool = False,
+    turned: bool = False,
     zeros: bool = False,
     mask: int = -1,
     h0: int = -1,

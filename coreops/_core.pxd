@@ -1,7 +1,7 @@
 """The C core as Cython sees it: csrc/dispatch.h, parallel.h, coreops.h and update.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 
 
 cdef extern from "update.h" nogil:
@@ -136,7 +136,7 @@ cdef extern from "coreops.h" nogil:
     ctypedef struct co_rnn:
         co_cell cell
         ptrdiff_t u, steps
-        int sequences, backwards, in_order, zeros
+        int sequences, backwards, turned, zeros
         ptrdiff_t width, at
         void *h
         void *c
@@ -187,6 +187,7 @@ cdef extern from "train.h" nogil:
     co_status co_trainer_learn(co_trainer *, const co_rule *, int)
     double co_trainer_penalty(const co_trainer *)
     double co_weighted_sum(int, ptrdiff_t, const void *, const void *)
+    int co_labels(int, ptrdiff_t, const void *, ptrdiff_t, int32_t *)
     void co_plan_train(co_plan *, co_trainer *)
     int co_plan_learning(co_plan *, int)
     co_status co_plan_penalty(co_plan *, int, double, double)
@@ -207,3 +208,18 @@ cdef extern from "channels.h" nogil:
     co_status co_channel_sums(const co_channels *, double *, double *, int)
     void co_channel_affine(const co_channels *, const void *, const void *, void *, int)
     void co_channel_grad(const co_channels *, const void *, const void *, const void *, void *, int)
+    ctypedef struct co_moments:
+        double epsilon, fuzz
+        double *mean
+        double *variance
+        double *scale
+        double *factor
+        double *sums
+        double *products
+        void *center
+        void *a
+        void *b
+        void *c
+    co_status co_batch_norm(co_channels *, co_moments *, const void *, const void *, void *, int)
+    co_status co_batch_norm_back(co_channels *, co_moments *, void *, void *, void *, int)
+    void co_batch_norm_move(const co_channels *, const co_moments *, void *, void *, double)

@@ -102,7 +102,7 @@ def plan_embedding(
 def plan_gauss(plan: Plan, x: int, deviation: float, times: bool = False) -> int: ...
 def plan_mean_over(plan: Plan, x: int, count: int, m: int, n: int, mask: int = -1) -> int: ...
 def plan_max_over(plan: Plan, x: int, count: int, m: int, n: int) -> int: ...
-def bump_epoch() -> None: ...
+def bump_epoch() -> int: ...
 def epoch() -> int: ...
 def enter_scope() -> None: ...
 def leave_scope() -> None: ...
@@ -238,7 +238,7 @@ class Trainer:
     @property
     def dtype(self) -> np.dtype: ...
     def __new__(cls, dtype: Any) -> Self: ...
-    def weight(self, w: np.ndarray, vector: bool = False) -> int: ...
+    def weight(self, w: np.ndarray, vector: bool = False, rows: int = -1) -> int: ...
     def teach(
         self,
         w: int,
@@ -273,17 +273,100 @@ class TrainingPlan(Plan):
     def learn_from(self, y: int) -> None: ...
     def want(self, x: int) -> None: ...
     def back(self) -> None: ...
-    def train(
+
+@disjoint_base
+class Run:
+    batch: int
+    def __init__(
         self,
-        x: np.ndarray,
+        plan: TrainingPlan,
+        batch: int,
         y: np.ndarray,
-        streams: Sequence[tuple[int, int]] = (),
         penalty: np.ndarray | None = None,
         mask: np.ndarray | None = None,
-        more: list[np.ndarray] = ...,
     ) -> None: ...
+    def put(self, at: int, array: np.ndarray) -> None: ...
+    def run(self, streams: list[tuple[int, int]]) -> None: ...
+    def outcome(
+        self,
+        values: list[np.ndarray | None],
+        weights: list[np.ndarray | None],
+        factors: list[float],
+        losses: list[float],
+    ) -> float: ...
 
-def weighted_sum(x: np.ndarray, weight: np.ndarray) -> float: ...
+@disjoint_base
+class Place:
+    def __init__(self, run: Run, at: int, like: np.ndarray, classes: int = 0) -> None: ...
+
+@disjoint_base
+class Step: ...
+
+@disjoint_base
+class Draws:
+    def __init__(self, generators: list[Any]) -> None: ...
+
+@disjoint_base
+class RunStep(Step):
+    def __init__(
+        self,
+        run: Run,
+        kept: list[tuple[int, np.ndarray]],
+        draws: Draws,
+        first: bool,
+        counts: bool,
+    ) -> None: ...
+    def ends(self, ending: tuple[Any, ...]) -> None: ...
+
+@disjoint_base
+class NormStep(Step):
+    def __init__(self, norm: BatchNorm, arrays: tuple[Any, ...], back: bool) -> None: ...
+
+@disjoint_base
+class SumStep(Step):
+    def __init__(self, x: np.ndarray | None, y: np.ndarray | None, total: np.ndarray) -> None: ...
+
+@disjoint_base
+class Lesson:
+    def __init__(
+        self, steps: list[Step], inputs: list[list[Place]], targets: list[Place | None]
+    ) -> None: ...
+    def take(self, x: Any, y: Any) -> list[Any] | None: ...
+    def run(self) -> float: ...
+
+@disjoint_base
+class BatchNorm:
+    mean: np.ndarray
+    variance: np.ndarray
+    def __init__(
+        self, shape: tuple[int, ...], dtype: Any, epsilon: float, fuzz: float = 0.0
+    ) -> None: ...
+    def forward(
+        self,
+        x: np.ndarray,
+        mask: np.ndarray | None,
+        gamma: np.ndarray | None,
+        beta: np.ndarray | None,
+        y: np.ndarray,
+    ) -> None: ...
+    def back(
+        self,
+        dy: np.ndarray,
+        dx: np.ndarray,
+        dgamma: np.ndarray | None = None,
+        dbeta: np.ndarray | None = None,
+    ) -> None: ...
+    def let_go(self) -> None: ...
+    def move(self, mean: np.ndarray, variance: np.ndarray, keep: float) -> None: ...
+
+@disjoint_base
+class Update:
+    rule: Rule
+    seen: int
+    def __init__(self, trainer: Trainer, rule: Rule, steps: np.ndarray, learnt: Any) -> None: ...
+    def is_current(self) -> bool: ...
+    def step(self, rate: float, moves: Sequence[Any] = ()) -> None: ...
+
 def plan_conv(
     plan: Plan, x: int, window: tuple[int, ...], groups: int, w: int, bias: int = -1
 ) -> int: ...
@@ -302,7 +385,7 @@ def plan_recurrent(
     *,
     sequences: bool = False,
     backwards: bool = False,
-    in_order: bool = False,
+    turned: bool = False,
     zeros: bool = False,
     mask: int = -1,
     h0: int = -1,

@@ -47,6 +47,16 @@ typedef struct co_cell_step {
     co_rows z, r, r3, c0, c1, h0, h1, keep;
 } co_cell_step;
 
+/* Some steps of one row: h[0] is its state, and the others are in h[1] and h[0] by turns; y, if it
+ * is there, gets each too, and z and y are rows of steps. r is as recur_pack left it, bias its
+ * product's or NULL, c is changed. */
+typedef struct co_recur {
+    ptrdiff_t steps;
+    co_rows z, y;
+    const void *r, *bias;
+    void *h[2], *c;
+} co_recur;
+
 /* The way back of a step: from dh, of h1, and for LSTM dc, of c1.
  *   dz    the gradient of z
  *   dr    that of what was added to z, where it differs (GRU: in its third part)

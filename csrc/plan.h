@@ -136,7 +136,7 @@ typedef struct co_weights {
     const void *data;       /* the caller's, until the plan is finished */
     void *copy;             /* owned, as what follows; NULL: not asked for */
     void *panels, *turned;  /* for gemm or qgemm, its transpose for gemm, */
-    void *dots;             /* for dots, */
+    void *dots, *recur;     /* for dots, for recur, */
     _Atomic(void *) packed; /* and for the plan's matmul, by the first run that uses it */
 } co_weights;
 
@@ -215,6 +215,8 @@ int co_depthwise_takes_act(co_step *before, const co_step *act);
 int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
 int co_conv_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
 int co_depthwise_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+/* Lets a convolution channel by channel make the product of its results that gemm would. */
+int co_depthwise_takes_product(co_plan *plan, co_step *before, const co_step *dense);
 /* The weights of a product with n columns and its bias (-1: none) that the affine step follows are
  * replaced by new ones that do both. Returns whether they were. */
 int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int *bias);
@@ -231,12 +233,13 @@ int co_plan_loss(co_plan *plan, int x, co_loss how, ptrdiff_t positions, ptrdiff
 int co_plan_more(co_plan *plan, ptrdiff_t size, int item_bytes);
 
 /* weights.c. The forms of weight w, made when they are first asked for, before the plan is
- * finished: row-major, in panels for gemm or qgemm, for dots, gemm's panels of the transpose. They
- * stay where they are. NULL: no memory. */
+ * finished: row-major, in panels for gemm or qgemm, for dots, gemm's panels of the transpose, for
+ * recur, so many bytes. They stay where they are. NULL: no memory. */
 const void *co_weight_data(co_plan *plan, int w);
 const void *co_weight_panels(co_plan *plan, int w);
 const void *co_weight_dots(co_plan *plan, int w);
 const void *co_weight_turned(co_plan *plan, int w);
+const void *co_weight_recur(co_plan *plan, int w, ptrdiff_t bytes);
 /* Whether there is a weight w of such items. */
 int co_is_weight(const co_plan *plan, int w, int item_bytes);
 /* Whether it is a vector of n reals, or -1: none. */
@@ -254,8 +257,9 @@ void co_weights_free(co_plan *plan);
 co_status co_layout(co_plan *plan);
 
 /* trainer.c. What a step leaves for the gradients of weights: a row of n for each position of each
- * sample, either transposed, (n, rows), or in gemm's panels. */
-int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int panels);
+ * sample, transposed, (n, rows), or in gemm's panels, or as it is. */
+enum { CO_KEEP_TURNED, CO_KEEP_PANELS, CO_KEEP_ROWS };
+int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int layout);
 /* Room for the rows of a batch, which come next. */
 co_status co_trainer_room(co_trainer *trainer, int kept, ptrdiff_t batch);
 void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
@@ -263,6 +267,11 @@ void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdi
 /* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results; or by
  * number, x are those of its rows that the results were. */
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number);
+/* Its gradient is summed in chunks, as trainer.h says. */
+typedef struct co_chunked co_chunked;
+co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how);
+/* Another number whenever a weight may have changed. */
+uint64_t co_trainer_version(const co_trainer *trainer);
 int co_trainer_learns(const co_trainer *trainer, int w);
 ptrdiff_t co_trainer_size(const co_trainer *trainer, int w, ptrdiff_t *k);
 /* Its panels, those of its transpose, or the weight itself. NULL: no memory. */

@@ -116,6 +116,15 @@ const void *co_weight_turned(co_plan *plan, int w) {
     return weight->turned;
 }
 
+const void *co_weight_recur(co_plan *plan, int w, ptrdiff_t bytes) {
+    co_weights *weight = &plan->weights[w];
+    if (weight->recur) return weight->recur;
+    weight->recur = lines(bytes);
+    if (weight->recur)
+        plan->kernels->recur_pack(weight->k, weight->n / weight->k, weight->data, weight->recur);
+    return weight->recur;
+}
+
 int co_weight_learns(const co_plan *plan, int w) {
     return w >= 0 && plan->trainer && co_trainer_learns(plan->trainer, plan->weights[w].number);
 }
@@ -130,6 +139,7 @@ void co_weights_free(co_plan *plan) {
         free(plan->weights[w].panels);
         free(plan->weights[w].turned);
         free(plan->weights[w].dots);
+        free(plan->weights[w].recur);
         free(atomic_load(&plan->weights[w].packed));
     }
     free(plan->weights);

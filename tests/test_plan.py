@@ -131,6 +131,21 @@ def test_the_bits_do_not_depend_on_the_batch(isa, rng, batch_invariant):
         assert np.array_equal(plan.run(x[row : row + 1])[0], y[row : row + 1])
 
 
+def test_rows_that_are_pages_apart(isa, rng, threads, batch_invariant):
+    """A large batch of them is copied to where they are not."""
+    kernel = rng.normal(size=(1024, 150)).astype(np.float32)
+    x = rng.normal(size=(150, 1024)).astype(np.float32)
+    plan = _kernels.Plan("float32", (1024,))
+    plan.finish(plan.dense(0, 1, *numbers(plan, kernel, None)), (150,))
+    y = plan.run(x)[0]
+    assert np.all(np.abs(y - reference.dense(x, kernel)) <= dot_bound(x, kernel, np.float32))
+    for row in (0, 77, 149):
+        assert np.array_equal(plan.run(x[row : row + 1])[0], y[row : row + 1])
+    for count in (1, 2, 3, 8):
+        threads(count)
+        assert np.array_equal(plan.run(x)[0], y)
+
+
 def test_dropout_does_not_depend_on_threads(rng, threads):
     plan = _kernels.Plan("float32", (37, 11))
     plan.finish(plan.dropout(0, 0.5, (37, 11), (37, 11), False), (37, 11))

@@ -104,7 +104,8 @@ def test_masks(isa, rng, kind, pattern):
         for how in [
             {},
             {"backwards": True},
-            {"backwards": True, "in_order": True},
+            {"turned": True},
+            {"backwards": True, "turned": True},
             {"zeros": True},
             {"apart": True},
         ]:
@@ -138,13 +139,14 @@ def test_both_ways_to_activate_agree(isa, dtype, rng, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bits_do_not_depend_on_the_batch(isa, dtype, rng, kind, batch_invariant):
-    x, kernel, r, biases = data(rng, kind, dtype, 97, 11, 7, 19)
+@pytest.mark.parametrize("u", [19, 70])  # a row's weights stay in L1, or do not
+def test_bits_do_not_depend_on_the_batch(isa, dtype, rng, kind, u, batch_invariant):
+    x, kernel, r, biases = data(rng, kind, dtype, 97, 11, 7, u)
     mask = mask_of("holes", 97, 11, rng)
-    for apart in (False, True):
-        whole = run(kind, x, kernel, r, biases=biases, mask=mask, apart=apart)
+    for how in ({}, {"apart": True}, {"backwards": True}, {"sequences": False}):
+        whole = run(kind, x, kernel, r, biases=biases, mask=mask, **how)
         for rows in (slice(0, 1), slice(3, 5), slice(40, 46), slice(20, 60)):
-            part = run(kind, x[rows], kernel, r, biases=biases, mask=mask[rows], apart=apart)
+            part = run(kind, x[rows], kernel, r, biases=biases, mask=mask[rows], **how)
             np.testing.assert_array_equal(part, whole[rows])
 
 

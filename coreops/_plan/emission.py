@@ -12,7 +12,7 @@ from .. import _kernels, config
 from .._symbolic import leaves, map_structure
 from .flow import Flow
 from .graph import Call, Graph, Ref
-from .values import Item, Kind, Seam, Value
+from .values import Item, Kind, Normalized, Seam, Value
 
 if TYPE_CHECKING:
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         name: str
         integer_input: str
         activity_regularizer: Callable | None
+        mixes_samples: bool
+        takes_any: bool
 
         @property
         def compute_dtype(self) -> str: ...
@@ -48,6 +50,7 @@ class Emitted(NamedTuple):
     training: bool
     layer: Any  # that the seam belongs to
     next: int
+    whole: Normalized | None = None  # what the seam is, if it can be done without Python
 
 
 def emit_calls(
@@ -70,11 +73,14 @@ def emit_calls(
     training = flow.training
     values: dict[Ref, Value] = {}
     stop = len(graph.calls) if stop is None else stop
+    first = index
     while index < stop:
         call = graph.calls[index]
         dtypes = {ref: values[ref].dtype if ref in values else kinds[ref][1] for ref in call.inputs}
         if not mixed and not _fits(call, dtypes, values, flow.plan.dtype):
             break
+        if call.layer.mixes_samples and index > first:
+            break  # it takes arrays of several numbers of rows
         for ref in call.inputs:
             if ref not in values:
                 values[ref] = flow.take(ref, kinds[ref])
@@ -87,8 +93,9 @@ def emit_calls(
             one = isinstance(made.x, Value)
             taken = _entered([made.x] if isinstance(made.x, Value) else made.x, values)
             return Emitted(
-                values, made.fn, not one, taken, call.outputs, flow.training, call.layer, index
-            )
+                values, made.fn, not one, taken, call.outputs, flow.training, call.layer, index,
+                made.whole,
+            )  # fmt: skip
         results = [made] if isinstance(made, Value) else list(made)
         values.update(zip(call.outputs, results, strict=True))
     flow.training = training
@@ -171,7 +178,7 @@ def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:
 
 def observed(layer: Leaf, made: Any, flow: Flow) -> Seam:
     """The activity penalty of the layer's output, added to its losses when the output is there."""
-    x, fn = made if isinstance(made, Seam) else (made, None)
+    x, fn = (made.x, made.fn) if isinstance(made, Seam) else (made, None)
 
     def observe(array: Any, mask: Any) -> Any:
         result = array if fn is None else fn(array, mask)

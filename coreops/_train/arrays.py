@@ -29,7 +29,9 @@ class Options(NamedTuple):
     seed: int = 0
     class_weight: Mapping[Any, float] | None = None
     arrange: Callable[[Any], list[Any]] | None = None  # what is passed as x as a list of inputs
-    outputs: Sequence[str] | None = None  # their names, of a model that has several
+    # Of a model of several outputs: their names, for such inputs; and which of them have a loss.
+    outputs: Callable[[list[np.ndarray]], Sequence[str] | None] | None = None
+    judged: Callable[[], Sequence[int]] | None = None
 
 
 def holds_batches(x: Any) -> bool:
@@ -72,16 +74,19 @@ def split(
 
 def cut(batch: Batch, begin: int, end: int) -> Batch:
     """Return some samples of a batch."""
-    x, y, weight = (
-        None if arrays is None else [None if a is None else a[begin:end] for a in arrays]
-        for arrays in batch
-    )
-    return x, y, weight  # type: ignore[return-value]  # x is there
+    x, y, weight = batch
+    rows = slice(begin, end)
+    return [a[rows] for a in x], _rows_of(y, rows), _rows_of(weight, rows)
+
+
+def _rows_of(arrays: Targets, rows: slice) -> Targets:
+    return None if arrays is None else [None if a is None else a[rows] for a in arrays]
 
 
 def unpack(data: Any, name: str) -> tuple[Any, Any, Any]:
-    """Return (x, y, sample_weight) of `(x,)`, `(x, y)`, `(x, y, sample_weight)` or x alone."""
-    if not isinstance(data, (tuple, list)) or not is_arrays(data):
+    """Return (x, y, sample_weight) of `(x,)`, `(x, y)`, `(x, y, sample_weight)` or x alone, which
+    may be a list of batches."""
+    if not isinstance(data, (tuple, list)) or (isinstance(data, list) and not is_arrays(data)):
         return data, None, None
     if 1 <= len(data) <= 3:
         x, y, sample_weight = [*data, None, None][:3]
@@ -141,13 +146,13 @@ def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:
         TypeError: an array that does not hold numbers.
     """
     caller = options.caller
-    names = list(options.outputs or ())
     given = options.arrange(x) if options.arrange else [_the_array(x, "x", caller)]
     arrays = [_read(one, "x", options) for one in given]
+    names = list((options.outputs and options.outputs(arrays)) or ())
     targets, weights = (
         None if value is None else [
             None if one is None else _read(one, name, options)
-            for one in _for_outputs(value, name, names, caller)
+            for one in _for_outputs(value, name, names, options)
         ]
         for name, value in (("y", y), ("sample_weight", weight))
     )  # fmt: skip
@@ -170,8 +175,10 @@ def _weights_of_classes(y: Targets, weights: Targets, options: Options) -> np.nd
     return class_weights(y[0], options.class_weight, caller).astype(options.real)
 
 
-def _for_outputs(value: Any, name: str, names: list[str], caller: str) -> list[Any]:
-    """Return what was passed for each output; None where nothing was."""
+def _for_outputs(value: Any, name: str, names: list[str], options: Options) -> list[Any]:
+    """Return what was passed for each output; None where nothing was. There may be targets for
+    those alone that have a loss."""
+    caller = options.caller
     if not names:
         return [_the_array(value, name, caller)]
     if isinstance(value, dict):
@@ -185,13 +192,17 @@ def _for_outputs(value: Any, name: str, names: list[str], caller: str) -> list[A
         return [only(value)]
     if name == "sample_weight" and getattr(value, "ndim", 0) > 0:  # for all of them
         return [value] * len(names)
+    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    judged = options.judged() if options.judged and name == "y" else ()
+    if len(given) == len(judged) < len(names):
+        items = iter(given)
+        return [next(items) if i in judged else None for i in range(len(names))]
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
-        count = len(value) if isinstance(value, (list, tuple)) else 1
         raise ValueError(
             f"{caller}: `{name}` must be a list or a dict with an array for each of the outputs "
-            f"{names}. Received: {count} of them"
+            f"{names}. Received: {len(given)} of them"
         )
-    return list(value)
+    return given
 
 
 def _the_array(value: Any, name: str, caller: str) -> Any:

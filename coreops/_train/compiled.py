@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import metrics, optimizers
 from ..metrics import Metric
-from .judged import Judged
+from .judged import Judged, results_of, told_apart
 
 Arrays = Sequence[np.ndarray]
 Perhaps = Sequence[np.ndarray | None] | None
@@ -18,50 +18,61 @@ Perhaps = Sequence[np.ndarray | None] | None
 class Compiled:
     """The arguments of one `compile`, and the state of the losses and metrics.
 
-    outputs: the names of the outputs of a model that has several; None for one.
-
     Raises:
-        ValueError: an unknown optimizer, arguments that do not fit the outputs.
+        ValueError: an unknown optimizer.
     """
 
     def __init__(
-        self,
-        optimizer: Any,
-        loss: Any,
-        loss_weights: Any,
-        user: Any,
-        weighted: Any,
-        outputs: Sequence[str] | None = None,
+        self, optimizer: Any, loss: Any, loss_weights: Any, user: Any, weighted: Any
     ) -> None:
         self.optimizer = optimizers.get(optimizer)
+        self._arguments = loss, loss_weights, user, weighted
+        self.has_loss = loss is not None
+        self.judged: list[Judged] = []
+        self.resolved = False
+        self._apart: dict[str, Judged] = {}  # whose losses are in the logs, by the key there
+        self.own: list[Metric] = []  # of the model's layers, which update them themselves
+        self._tracker = metrics.Mean(name="loss")
+        self._total = 0.0  # of the loss, over samples
+        self._count = 0
+        self._waiting: list[Any] | None = None  # of another process, until the metrics are known
+
+    def expect(self, outputs: Sequence[str] | None) -> None:
+        """Say for which outputs this is. outputs: the names of those of a model that has several,
+        empty for those without one; None for one.
+
+        Raises:
+            ValueError: arguments that do not fit them.
+        """
         names = list(outputs or ())
+        loss, loss_weights, user, weighted = self._arguments
         found = zip(
             _each(loss, "loss", names, shared=True),
             _each(loss_weights, "loss_weights", names),
-            _each(user, "metrics", names, listed=True),
-            _each(weighted, "weighted_metrics", names, listed=True),
+            _each(user, "metrics", names),
+            _each(weighted, "weighted_metrics", names),
             names or [""],
             strict=True,
         )
         self.judged = [
             Judged(
-                one,
-                _number(weight),
+                _one(one, "loss"),
+                _number(_one(weight, "loss_weights")),
                 _listed(_held(plain, names), "metrics"),
                 _listed(_held(other, names), "weighted_metrics"),
-                f"{name}_" if len(names) > 1 else "",
+                f"{name}_" if name and len(names) > 1 else "",
             )
             for one, weight, plain, other, name in found
         ]
-        self.has_loss = any(judged.user_loss is not None for judged in self.judged)
-        self.resolved = False
-        # Keras names the loss of each output where more than one has a loss.
         with_loss = [judged for judged in self.judged if judged.user_loss is not None]
-        self._apart = with_loss if len(with_loss) > 1 else []
-        self._tracker = metrics.Mean(name="loss")
-        self._total = 0.0  # of the loss, over samples
-        self._count = 0
-        self._waiting: list[Any] | None = None  # of another process, until the metrics are known
+        self.has_loss = bool(with_loss)
+        # Keras names the loss of each output where more than one has a loss.
+        keys = [judged.loss_key for judged in with_loss]
+        self._apart = dict(zip(told_apart(keys), with_loss, strict=True)) if len(keys) > 1 else {}
+
+    def with_loss(self) -> list[int]:
+        """Return which of the outputs have a loss."""
+        return [i for i, judged in enumerate(self.judged) if judged.user_loss is not None]
 
     def meet(self, y: Perhaps, y_pred: Arrays) -> None:
         """Look up losses and metrics, if that has not been done, for this batch."""
@@ -77,6 +88,8 @@ class Compiled:
         Raises:
             ValueError: an unknown loss or metric, another number of targets than of outputs.
         """
+        if not self.judged:
+            self.expect([""] * len(pred_shapes))
         if not len(y_shapes) == len(pred_shapes) == len(self.judged):
             raise ValueError(
                 f"The model gives {len(pred_shapes)} outputs, and was compiled for "
@@ -84,6 +97,9 @@ class Compiled:
             )
         for judged, y_shape, pred_shape in zip(self.judged, y_shapes, pred_shapes, strict=True):
             judged.resolve(y_shape, pred_shape)
+        keys = iter(told_apart(key for judged in self.judged for key in judged.named))
+        for judged in self.judged:
+            judged.named = {next(keys): metric for metric in judged.named.values()}
         self.resolved = True
         if self._waiting is not None:
             self.count_on(self._waiting)
@@ -98,14 +114,14 @@ class Compiled:
         if self._count:
             self._tracker.update_state(self._total / self._count, sample_weight=self._count)
         found = [[*judged.plain, *judged.weighted] for judged in self.judged]
-        return [self._tracker, *(metric for some in found for metric in some)]
+        return [self._tracker, *(metric for some in found for metric in some), *self.own]
 
     @property
     def names(self) -> list[str]:
         """The keys of the logs, in the order of compile."""
-        losses = [f"{judged.prefix}loss" for judged in self._apart]
         found = [judged.named if self.resolved else judged.names for judged in self.judged]
-        return ["loss", *losses, *(name for names in found for name in names)]
+        own = [metric.name for metric in self.own]
+        return ["loss", *self._apart, *(name for names in found for name in names), *own]
 
     def data_loss(self, y: Perhaps, y_pred: Arrays, weight: Perhaps) -> tuple[float, list[float]]:
         """Return the loss of a batch, weighed, without penalties; and those of the outputs.
@@ -154,18 +170,22 @@ class Compiled:
     def results(self) -> dict[str, float]:
         """Return the losses and the metrics of what was counted, in the order of their names."""
         logs: dict[str, Any] = {"loss": self._total / self._count if self._count else 0.0}
-        for judged in self._apart:
-            mean = judged.total / self._count if self._count else 0.0
-            logs[f"{judged.prefix}loss"] = mean
+        for key, judged in self._apart.items():
+            logs[key] = judged.total / self._count if self._count else 0.0
         for judged in self.judged:
-            logs.update(judged.results())
-        return dict(sorted(logs.items()))
+            if judged.named:
+                logs.update(judged.results())
+        for metric in self.own:
+            logs.update(results_of(metric, metric.name))
+        return dict(sorted(logs.items())) if len(logs) > 1 else logs
 
     def reset(self) -> None:
         """Begin to count anew."""
         self._total, self._count = 0.0, 0
         for judged in self.judged:
             judged.reset()
+        for metric in self.own:
+            metric.reset_state()
 
     def counted(self) -> list[Any]:
         """Return how far the counting is, as plain lists and numbers."""
@@ -186,8 +206,8 @@ class Compiled:
             self._waiting = counted
 
     def _variables(self) -> list[Any]:
-        metrics = (metric for judged in self.judged for metric in judged.named.values())
-        return [variable for metric in metrics for variable in metric.variables]
+        metrics = [metric for judged in self.judged for metric in judged.named.values()]
+        return [variable for metric in [*metrics, *self.own] for variable in metric.variables]
 
     def in_order(self, logs: dict[str, float]) -> Any:
         """Return the values in the order of compile: a list, or the loss if it is alone."""
@@ -198,16 +218,13 @@ class Compiled:
         return values + [logs[name] for name in logs if name not in known]
 
 
-def _each(
-    value: Any, what: str, names: list[str], *, shared: bool = False, listed: bool = False
-) -> list[Any]:
+def _each(value: Any, what: str, names: list[str], *, shared: bool = False) -> list[Any]:
     """Return what an argument of `compile` says for each output.
 
-    shared: one that is no list or dict is for all of them. listed: for the one output of a model,
-    it is a list.
+    shared: one that is no list or dict is for all of them.
     """
     if len(names) < 2:
-        return [value if listed else _one(value, what)]
+        return [value]
     described = isinstance(value, dict) and {"class_name", "config"} <= value.keys()
     if value is None or not isinstance(value, (list, tuple, dict)) or described:
         if value is not None and not shared:
@@ -238,16 +255,14 @@ def _number(weight: Any) -> float:
 
 
 def _one(value: Any, name: str) -> Any:
-    """The loss of a model of one output, taken out of its list or dict."""
+    """What one output has, taken out of its list or dict."""
     if isinstance(value, dict) and not {"class_name", "config"} <= value.keys():
         value = list(value.values())
     if not isinstance(value, (list, tuple)):
         return value
     if len(value) != 1:
-        raise ValueError(
-            f"compile: `{name}` must be one: the model has one output. Received: {value!r}"
-        )
-    return value[0]
+        raise ValueError(f"compile: `{name}` must be one for each output. Received: {value!r}")
+    return _one(value[0], name)
 
 
 def _held(value: Any, names: list[str]) -> Any:

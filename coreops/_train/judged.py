@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,12 @@ class Judged:
         self._batchwise = [m for m in self.named.values() if not _is_per_sample(m)]
 
     @property
+    def loss_key(self) -> str:
+        """What the loss is called where each output's is in the logs: by the output's name or, if
+        that has none, by its own."""
+        return f"{self.prefix or _name_of(self.user_loss) + '_'}loss"
+
+    @property
     def names(self) -> list[str]:
         """The keys of the metrics before they are known."""
         items = [*self._user_metrics, *self._user_weighted]
@@ -71,6 +78,7 @@ class Judged:
             return 0.0
         if y is None:
             raise ValueError("The loss needs targets: `y` is None.")
+        self.loss.check_labels(y.shape, y_pred.shape)
         return float(self.loss(y, y_pred, weight))
 
     def is_mean_over_samples(self) -> bool:
@@ -110,11 +118,7 @@ class Judged:
         """Yield the keys and the values of the metrics."""
         self.flush()
         for key, metric in self.named.items():
-            result = metric.result()
-            if isinstance(result, dict):
-                yield from ((self.prefix + name, plain_value(v)) for name, v in result.items())
-            else:
-                yield key, plain_value(result)
+            yield from results_of(metric, key, self.prefix)
 
     def reset(self) -> None:
         """Begin to count anew."""
@@ -191,6 +195,15 @@ def _keys(plain: list[Metric], weighted: list[Metric]) -> Iterator[tuple[str, Me
             yield (f"{name}_{repeats}" if repeats else name), metric
 
 
+def told_apart(keys: Iterable[str]) -> list[str]:
+    """Return the keys, with a number where one was there before."""
+    found: list[str] = []
+    for key in keys:
+        numbered = (f"{key}_{number}" for number in count(1))
+        found.append(key if key not in found else next(k for k in numbered if k not in found))
+    return found
+
+
 def _name_of(item: Any) -> str:
     return item if isinstance(item, str) else losses.name_of(item)
 
@@ -204,6 +217,15 @@ def _is_per_sample(metric: Metric) -> bool:
     if function is None:
         return True
     return isinstance(function, FunctionType) and function.__module__.startswith(f"{package}.")
+
+
+def results_of(metric: Metric, key: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield a metric's results for the logs: one by its key, several by their own names."""
+    result = metric.result()
+    if isinstance(result, dict):
+        yield from ((prefix + name, plain_value(value)) for name, value in result.items())
+    else:
+        yield key, plain_value(result)
 
 
 def plain_value(value: Any) -> Any:

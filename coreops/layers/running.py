@@ -26,6 +26,7 @@ class Running(LayerState):
     ] = ()  # arrays that a layer without a Python `call` takes by name
     _wraps_output = False  # what comes out is in a dict, though it be one array
     _output_count = 1  # arrays that a call gives, where no symbolic one told
+    _form: Any = 0  # of the inputs of a model: a list or dict of zeros, if they are several
     _attach = staticmethod(_plan.KerasArray.attach)  # of the fast path
 
     def leaves(self) -> list[Any]:
@@ -87,10 +88,12 @@ class Running(LayerState):
         self,
         training: bool,
         observe: bool = True,
-        args: tuple[Any, ...] = (0,),
+        args: tuple[Any, ...] | None = None,
         kwargs: dict[str, Any] | None = None,
     ) -> _plan.Program:
-        """Return the compiled form of the layer as it is now, for calls with such arguments."""
+        """Return the compiled form of the layer as it is now, for calls with such arguments; by
+        default one that has the form of the data."""
+        args = (self._form,) if args is None else args
         parts = self.leaves()
         stamp = [(leaf, leaf._revision) for leaf in parts]
         key = training, observe, self._likeness(args, kwargs)

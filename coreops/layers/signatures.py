@@ -43,6 +43,16 @@ def check_takes_one_input(layer: Layer) -> None:
         )
 
 
+def takes_inputs_and_outputs(cls: type[Layer]) -> bool:
+    """Whether a class of models is made of inputs and outputs, so that its config is its graph; one
+    whose `__init__` makes these itself has the arguments of that."""
+    from inspect import signature
+
+    parameters = list(signature(cls.__init__).parameters.values())[1:]
+    takes_all = {"VAR_POSITIONAL", "VAR_KEYWORD"} <= {p.kind.name for p in parameters}
+    return takes_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]
+
+
 def init_arguments(layer: Layer) -> dict[str, Any]:
     """Return the arguments that a user's layer was made with, as plain values."""
     from inspect import signature
@@ -52,9 +62,17 @@ def init_arguments(layer: Layer) -> dict[str, Any]:
     args, kwargs = layer._init_args
     bound = signature(type(layer).__init__).bind(layer, *args, **kwargs)
     bound.apply_defaults()
-    arguments = dict(list(bound.arguments.items())[1:])
-    arguments.update(arguments.pop("kwargs", {}))
+    arguments: dict[str, Any] = {}
+    unnamed: tuple[Any, ...] = ()
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is kind.VAR_POSITIONAL:
+            unnamed = value
+        else:
+            arguments.update(value if kind is kind.VAR_KEYWORD else {name: value})
     try:
+        if unnamed:
+            raise TypeError(f"{len(unnamed)} without a name")
         if any(isinstance(v, (np.ndarray, KerasTensor)) for v in arguments.values()):
             raise TypeError("an array")
         return serialize_keras_object(arguments)

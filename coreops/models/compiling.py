@@ -92,7 +92,9 @@ class Compilable(Layer):
                 "compile: `steps_per_execution` must be a positive int. "
                 f"Received: {steps_per_execution!r}"
             )
-        made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, self._output_keys)
+        made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        if self._knows_outputs:
+            made.expect(self._output_keys)
         if jit_compile == "auto":
             jit_compile = not run_eagerly
         self._compilation = made
@@ -113,6 +115,10 @@ class Compilable(Layer):
         }
 
     @property
+    def _knows_outputs(self) -> bool:
+        return True
+
+    @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
         return self._compilation is not None
@@ -131,6 +137,10 @@ class Compilable(Layer):
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns, in its order."""
         return self._compilation.names if self._compilation is not None else []
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the loss and the metrics of what was counted since they began, by name."""
+        return self._compilation.results() if self._compilation is not None else {}
 
     def reset_metrics(self) -> None:
         """Let the metrics begin anew."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,17 @@ from .. import _plan
 from .._symbolic import (
     KerasTensor,
     Shape,
+    alone,
     in_order,
     is_shape,
     leaves,
     map_structure,
     repack,
 )
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, Operation
+from ..layers.signatures import init_arguments, takes_inputs_and_outputs
 from .model import Model
-from .structures import alone, check_tensors, flat_shapes, replayed, warn_of_keys
+from .structures import check_tensors, flat_shapes, replayed, warn_of_keys
 from .topology import Topology, explore
 
 
@@ -39,6 +40,7 @@ class Functional(Model):
             alone, two layers of one name.
     """
 
+    _is_tried = False
     _topology: Topology
     _inputs_struct: Any
     _outputs_struct: Any
@@ -64,7 +66,10 @@ class Functional(Model):
         if any(x.node is None or x.node.inputs for x in flat_inputs):
             flat_inputs, flat_outputs = replayed(topology, flat_inputs, flat_outputs)
             topology = explore(flat_inputs, flat_outputs)
-        self._settle(topology, repack(inputs, flat_inputs), repack(outputs, flat_outputs))
+        made = repack(inputs, flat_inputs)
+        if isinstance(inputs, dict):
+            made = {key: made[key] for key in inputs}  # `_flat_inputs` looks at their order
+        self._settle(topology, made, repack(outputs, flat_outputs))
         if trainable is not None:  # the layers' own flags stay as they are
             self._trainable = bool(trainable)
 
@@ -84,11 +89,16 @@ class Functional(Model):
     @property
     def layers(self) -> list[Layer]:
         """All layers, those of the inputs too, from the inputs to the outputs."""
-        return list(self._layers)
+        return [layer for layer in self._layers if not isinstance(layer, Operation)]
 
     @layers.setter
     def layers(self, _: Any) -> None:
         raise AttributeError("`layers` cannot be assigned.")
+
+    @property
+    def operations(self) -> list[Layer]:
+        """The layers, and between them the functions of `coreops.ops` and operators."""
+        return list(self._layers)
 
     @property
     def built(self) -> bool:
@@ -204,7 +214,8 @@ class Functional(Model):
         """Return what was passed for the inputs, in their order.
 
         Raises:
-            ValueError: another number of arrays, or a dict without one.
+            ValueError: another number of arrays, a dict without one, or a list that does not say
+                which is which.
         """
         expected = self._inputs_struct
         names = self.input_names
@@ -215,7 +226,13 @@ class Functional(Model):
                     f"Model '{self.name}' expects inputs of the names {keys}. Received: {list(x)}"
                 )
             return leaves([x[key] for key in keys])
-        flat = leaves(x) if isinstance(x, (list, tuple)) else [x]
+        listed = isinstance(x, (list, tuple))
+        if listed and isinstance(expected, dict) and list(expected) != in_order(expected):
+            raise ValueError(
+                f"Model '{self.name}' takes a dict of inputs, {list(expected)}, for which no list "
+                f"can stand: their order is not that of their names. Received: a {type(x).__name__}"
+            )
+        flat = leaves(x) if listed else [x]
         if len(flat) != len(names):
             raise ValueError(
                 f"Model '{self.name}' expects {len(names)} input(s), {names}. Received: "
@@ -285,24 +302,12 @@ class Functional(Model):
     def get_config(self) -> dict[str, Any]:
         from .graph_config import config_of
 
-        return config_of(self)
+        if takes_inputs_and_outputs(type(self)):
+            return config_of(self)
+        return {**init_arguments(self), **super().get_config()}
 
     def get_build_config(self) -> dict[str, Any] | None:
         return None
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
-    ) -> Functional:
-        """Return a new model with the configuration that `get_config` gave; its weights are new.
-
-        Raises:
-            ValueError: the configuration describes no graph.
-            TypeError: it names an unknown class.
-        """
-        from .graph_config import from_config
-
-        return from_config(cls, config, custom_objects)
 
     # --- copying ----------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ class Predictor(Trainer):
             direct = self._direct(x, _CHUNK_NS)
             if direct is not None:
                 return direct
-        arrays = self._read_inputs(x)
+        arrays = self._read_inputs(x, batch_size)
         if any(array.ndim == 0 for array in arrays):
             raise ValueError(f"Model '{self.name}': expected a batch of samples. Received: {x!r}")
         if len({len(array) for array in arrays}) > 1:
@@ -71,13 +71,16 @@ class Predictor(Trainer):
             progress.close()
         return self._packed(result)
 
-    def _read_inputs(self, x: Any) -> list[np.ndarray]:
+    def _read_inputs(self, x: Any, batch_size: int | None = None) -> list[np.ndarray]:
         """Return what was passed for the inputs as arrays, in order."""
         flat = self._flat_inputs(self._only_input(x))
-        return [_plan.as_array(one, f"the input of model '{self.name}'") for one in flat]
+        arrays = [_plan.as_array(one, f"the input of model '{self.name}'") for one in flat]
+        if self._is_tried and all(array.ndim for array in arrays):
+            self._try([array[:batch_size] for array in arrays])
+        return arrays
 
     def _flat_inputs(self, x: Any) -> list[Any]:
-        return [x]
+        return self._take_apart(x) if self._is_tried else [x]
 
     def _predict(
         self, arrays: list[np.ndarray], batch_size: int, progress: Progress
@@ -137,14 +140,14 @@ class Predictor(Trainer):
             return _plan.as_array(x, f"the input of model '{self.name}'")
         return x
 
-    def _fit_input(self, source: InputLayer, array: np.ndarray) -> np.ndarray:
+    def _fit_input(self, source: InputLayer, array: np.ndarray, sizes: bool = True) -> np.ndarray:
         """Give an array an input layer's rank and dtype.
 
         Raises:
             ValueError: the sample shape does not fit.
             TypeError: complex numbers for an input of others.
         """
-        shape = source.fit(array.shape, self.name)
+        shape = source.fit(array.shape, self.name, sizes)
         kind = np.dtype(source.compute_dtype if "float" in source.dtype else source.dtype)
         if array.dtype.kind == "c" and kind.kind != "c":
             raise TypeError(f"Model '{self.name}' takes {kind}. Received: {array.dtype}")

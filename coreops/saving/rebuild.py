@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from .._symbolic import KerasTensor, as_shape
-from ..models import Model
-from ..models.graph_config import connect
+from .._variables import Blank
+from ..models import Functional, Model
+from ..models.graph_config import connect, options_of
 from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
@@ -62,7 +63,8 @@ def _assemble(draft: Draft) -> Model:
     name = draft.config.get("name")
     if draft.described is not None:
         layers = dict(zip(draft.names, parts, strict=True))
-        graph: Any = connect(draft.cls, draft.described, layers, name, _check_outputs)
+        options = options_of(draft.config) if draft.cls is not Functional else {}
+        graph: Any = connect(draft.cls, draft.described, layers, name, _check_outputs, **options)
         graph._mask_policy = "warn"  # as where it comes from
         if draft.config.get("trainable", True) is False:
             graph._trainable = False
@@ -144,4 +146,5 @@ def _weight_maker(layer: Any, pool: Pool) -> Any:
 
 
 def _blank(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-    return np.broadcast_to(np.zeros((), dtype), shape)
+    """One zero, as large as it is asked to be: the values come from the file."""
+    return np.broadcast_to(np.zeros((), dtype), shape).view(Blank)

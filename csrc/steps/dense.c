@@ -1,5 +1,6 @@
 /* dense.c - products by a weight: x as (positions, k) times w[k,n]. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../backward.h"
 #include "../execute.h"
@@ -84,8 +85,16 @@ int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *step) {
            co_affine_fold(plan, step, before->u.dense.n, &before->w[0], &before->w[1]);
 }
 
+/* Whether it is gemm that multiplies, whatever the batch. */
+static int by_gemm(const co_plan *plan, const co_step *step) {
+    const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
+    return !step->u.dense.turned && !plan->kernels->dots_suit(k, n) &&
+           !(plan->matmul && plan->matmul->suits(k, n));
+}
+
 static int join(co_plan *plan, co_step *before, const co_step *step) {
     co_step joined = *step;
+    if (by_gemm(plan, step) && co_depthwise_takes_product(plan, before, step)) return 1;
     if (!co_affine_fold_before(plan, before, &joined.w[0], &joined.w[1])) return 0;
     joined.in[0] = before->in[0];
     before->kind->release(before);
@@ -118,6 +127,22 @@ co_status co_pack_for_matmul(const co_job *job, int w) {
 
 static co_status prepare(const co_job *job, const co_step *step) {
     return by_matmul(job, step) ? co_pack_for_matmul(job, step->w[0]) : CO_OK;
+}
+
+/* Rows that are whole pages apart meet in one set of the first cache. Where they come from beyond
+ * the second, and enough columns pay for it, gemm reads copies that are a line further apart. */
+enum { PAGE = 4096, FAR = 512 * 1024, FEWEST_COLUMNS = 128 };
+
+static int moves_apart(const co_job *job, const co_step *step, ptrdiff_t rows, ptrdiff_t columns) {
+    const ptrdiff_t bytes = step->u.dense.k * job->plan->item_bytes;
+    return bytes % PAGE == 0 && rows * bytes >= FAR && columns >= FEWEST_COLUMNS;
+}
+
+/* Returns the copies' distance, in elements. */
+static ptrdiff_t move_apart(ptrdiff_t rows, ptrdiff_t k, ptrdiff_t item, const char *x, char *to) {
+    for (ptrdiff_t i = 0; i < rows; i++, x += k * item, to += k * item + CO_LINE)
+        memcpy(to, x, (size_t)(k * item));
+    return k + CO_LINE / item;
 }
 
 /* A step on a block, in pieces of `columns` columns, whole panels of its weights. */
@@ -153,6 +178,9 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
                     packed + matmul->bytes(k, first), bias, y, n, act, scratch);
     } else if (step->u.dense.by_dots) {
         kernels->dots(block->m, n, k, block->x, k, w, bias, y, n, act);
+    } else if (moves_apart(job, step, block->m, columns)) {
+        const ptrdiff_t apart = move_apart(block->m, k, item, block->x, scratch);
+        kernels->gemm(block->m, columns, k, scratch, apart, w + first * k * item, bias, y, n, act);
     } else {
         kernels->gemm(block->m, columns, k, block->x, k, w + first * k * item, bias, y, n, act);
     }
@@ -202,7 +230,9 @@ static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
 static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
     const ptrdiff_t rows = units * (step->positions / job->plan->units);
     if (step->kind == &dense_int8) return job->plan->kernels->qgemm_scratch(rows, step->u.dense.k);
-    return by_matmul(job, step) ? job->plan->matmul->scratch(rows, step->u.dense.k) : 0;
+    if (by_matmul(job, step)) return job->plan->matmul->scratch(rows, step->u.dense.k);
+    if (!moves_apart(job, step, rows, step->u.dense.n)) return 0;
+    return rows * (step->u.dense.k * job->plan->item_bytes + CO_LINE);
 }
 
 /* Rows for the plan's matmul at once, and the grain of their number; 0 if gemm multiplies. */
@@ -214,15 +244,35 @@ static ptrdiff_t rows_at_once(const co_job *job, const co_step *step, ptrdiff_t 
 
 /* ------------------------------------------------------------------------------ learning */
 
+/* From so many positions of a sample on, such as pixels, the gradient of its weight is summed
+ * sample by sample: that takes neither transposes nor panels. */
+enum { CO_MANY_POSITIONS = 64 };
+
 static void back(co_backward *back, const co_step *step) {
     const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
     const int dy = back->gradient[step->out[0]], w = step->w[0], bias = step->w[1];
     const int learns_w = co_weight_learns(back->plan, w);
     const int learns_bias = co_weight_learns(back->plan, bias);
     if (learns_w || learns_bias) {
-        const int kept = co_back_keep(back, dy, n, step->positions, 1);
-        if (learns_w)
-            co_back_use(back, w, co_back_keep(back, step->in[0], k, step->positions, 0), kept);
+        const int many = step->positions >= CO_MANY_POSITIONS && k && n;
+        const int kept =
+            co_back_keep(back, dy, n, step->positions, many ? CO_KEEP_ROWS : CO_KEEP_PANELS);
+        const co_window pixels = {.h = 1,
+                                  .w = step->positions,
+                                  .c = k,
+                                  .kh = 1,
+                                  .kw = 1,
+                                  .sh = 1,
+                                  .sw = 1,
+                                  .dh = 1,
+                                  .dw = 1,
+                                  .oh = 1,
+                                  .ow = step->positions};
+        if (learns_w && many)
+            co_back_sum_windows(back, w, step->in[0], kept, &pixels, n, 1, 1);
+        else if (learns_w)
+            co_back_use(back, w,
+                        co_back_keep(back, step->in[0], k, step->positions, CO_KEEP_TURNED), kept);
         if (learns_bias) co_back_use(back, bias, -1, kept);
     }
     if (!back->moves[step->in[0]]) return;

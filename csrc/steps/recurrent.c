@@ -98,6 +98,12 @@ static int join(co_plan *plan, co_step *before, const co_step *step) {
 }
 
 static co_status pack(co_plan *plan, co_step *step) {
+    co_recurrent *own = step->u.own;
+    const ptrdiff_t recur = plan->kernels->recur_bytes(own->how.u, &own->how.cell);
+    if (recur && !own->apart && !plan->trainer) {
+        own->recur = co_weight_recur(plan, step->w[RNN_R], recur);
+        if (!own->recur) return CO_NO_MEMORY;
+    }
     for (int i = 0; i < CO_MOST_WEIGHTS; i++) {
         if (step->w[i] < 0) continue;
         const int is_matrix = i == RNN_R || i == RNN_KERNEL;

@@ -26,6 +26,7 @@ typedef struct co_recurrent {
     ptrdiff_t gates, keeps, parts; /* keeps: of u, a row, with c0 */
     int apart;                     /* the operands of the products are not h0 itself */
     ptrdiff_t f;                   /* of the joined product's input; -1: none has joined */
+    const void *recur;             /* r as the kernel of that name takes it, or NULL */
 } co_recurrent;
 
 /* The columns [from, to) of gates that operand `part` makes. */
@@ -40,6 +41,11 @@ static inline void co_rnn_part(const co_recurrent *own, ptrdiff_t part, ptrdiff_
 /* The time of step s. */
 static inline ptrdiff_t co_rnn_time(const co_recurrent *own, ptrdiff_t s) {
     return own->how.backwards ? own->how.steps - 1 - s : s;
+}
+
+/* Where its result goes, among those of all steps. */
+static inline ptrdiff_t co_rnn_place(const co_recurrent *own, ptrdiff_t s) {
+    return own->how.turned ? own->how.steps - 1 - s : s;
 }
 
 static inline co_rows co_rnn_at(const void *at, ptrdiff_t item, ptrdiff_t ld, ptrdiff_t offset) {
@@ -58,12 +64,29 @@ static inline ptrdiff_t co_rnn_room(ptrdiff_t *all, ptrdiff_t reals) {
     return at;
 }
 
-/* recurrent_run.c */
-void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                ptrdiff_t units);
+/* A worker's scratch, in reals: lines for each part. */
+typedef struct co_rnn_layout {
+    ptrdiff_t h, h1, c, r, r3, operands, z, none, some_h, some_c, some_x, all;
+} co_rnn_layout;
+
+/* Of a row of what comes in at a step: x, or its product. */
+static inline ptrdiff_t co_rnn_width(const co_recurrent *own) {
+    return own->f < 0 ? own->gates * own->how.u : own->f;
+}
+
+/* recurrent_room.c */
+co_rnn_layout co_rnn_lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int masked);
+/* The steps of time whose products of inputs are made at once. */
+ptrdiff_t co_rnn_piece(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item);
+/* Whether the products by a weight go by the plan's matmul: the rows of the whole call decide. */
+int co_rnn_by_matmul(const co_job *job, int w);
 co_status co_rnn_prepare(const co_job *job, const co_step *step);
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units);
 ptrdiff_t co_rnn_rows(const co_job *job, const co_step *step, ptrdiff_t *grain);
+
+/* recurrent_run.c */
+void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                ptrdiff_t units);
 
 /* recurrent_back.c */
 void co_rnn_back(co_backward *back, const co_step *step);

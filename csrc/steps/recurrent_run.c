@@ -4,79 +4,6 @@
 
 #include <string.h>
 
-/* Rows of the weights of a step of time are read once for each of these: as many as keep gates and
- * states in L2, and fill the tiles of gemm. The call's rows are shared out evenly. */
-ptrdiff_t co_rnn_rows(const co_job *job, const co_step *step, ptrdiff_t *grain) {
-    (void)step, (void)grain;
-    const ptrdiff_t mr = job->plan->kernels->gemm_mr, most = (42 + mr - 1) / mr * mr;
-    const ptrdiff_t chunks = (job->units + most - 1) / most;
-    return chunks ? (job->units + chunks - 1) / chunks : most;
-}
-
-/* A few rows make their products of several steps of time at once, which fill tiles as rows do. */
-enum { FEW_ROWS = 6, PIECE_BYTES = 32 * 1024 };
-
-static ptrdiff_t piece_of(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item) {
-    if (own->f < 0 || m > FEW_ROWS) return 1;
-    const ptrdiff_t fitting = PIECE_BYTES / (m * own->gates * own->how.u * item);
-    const ptrdiff_t steps = fitting > 8 ? fitting : 8;
-    return steps < own->how.steps ? steps : own->how.steps;
-}
-
-/* A worker's scratch, in reals: lines for each part. */
-typedef struct layout {
-    ptrdiff_t h, c, r, r3, operands, z, none, some_h, some_c, some_x, all;
-} layout;
-
-/* Of a row of what comes in at a step: x, or its product. */
-static ptrdiff_t width_of(const co_recurrent *own) {
-    return own->f < 0 ? own->gates * own->how.u : own->f;
-}
-
-static layout lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int masked) {
-    const ptrdiff_t u = own->how.u, gates = own->gates * u;
-    layout lay = {0};
-    lay.h = co_rnn_room(&lay.all, m * u);
-    lay.c = co_rnn_room(&lay.all, m * u);
-    lay.r = co_rnn_room(&lay.all, m * gates);
-    lay.r3 = co_rnn_room(&lay.all, own->how.cell.kind == CO_GRU_BEFORE ? m * gates : 0);
-    lay.operands = co_rnn_room(&lay.all, own->apart ? m * own->parts * u : 0);
-    lay.none = co_rnn_room(&lay.all, gates);
-    lay.z = co_rnn_room(&lay.all, piece_of(own, m, item) * m * gates);
-    lay.some_h = co_rnn_room(&lay.all, masked ? m * u : 0);
-    lay.some_c = co_rnn_room(&lay.all, masked ? m * u : 0);
-    lay.some_x = co_rnn_room(&lay.all, masked ? m * width_of(own) : 0);
-    return lay;
-}
-
-/* Whether the products by a weight go by the plan's matmul: the rows of the whole call decide. */
-static int by_matmul(const co_job *job, int w) {
-    const co_matmul *matmul = job->plan->matmul;
-    return matmul && w >= 0 && !(job->flags & CO_BATCH_INVARIANT) && job->units >= matmul->rows &&
-           matmul->suits(job->plan->weights[w].k, job->plan->weights[w].n);
-}
-
-co_status co_rnn_prepare(const co_job *job, const co_step *step) {
-    co_status status = CO_OK;
-    for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R)
-        if (status == CO_OK && by_matmul(job, step->w[w]))
-            status = co_pack_for_matmul(job, step->w[w]);
-    return status;
-}
-
-ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
-    const co_recurrent *own = step->u.own;
-    const ptrdiff_t item = job->plan->item_bytes;
-    ptrdiff_t most = 0;
-    for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R) {
-        if (!by_matmul(job, step->w[w])) continue;
-        const ptrdiff_t rows = units > FEW_ROWS ? units : piece_of(own, units, item);
-        const ptrdiff_t bytes = job->plan->matmul->scratch(rows, job->plan->weights[step->w[w]].k);
-        if (bytes > most) most = bytes;
-    }
-    return lay_out(own, units, item, step->in[RNN_MASK] >= 0).all * item + most;
-}
-
 /* A block of m rows while time goes by. */
 typedef struct block {
     const co_job *job;
@@ -87,7 +14,8 @@ typedef struct block {
     ptrdiff_t x_row, x_step;            /* distances in x: of rows, of steps of time */
     const char *x, *factors, *none;
     const uint8_t *mask;
-    char *y, *keep, *before, *operands, *h, *c, *r, *r3, *z, *h_end, *c_end;
+    char *y, *keep, *before, *operands, *c, *r, *r3, *z, *h_end, *c_end;
+    char *h, *h1;                   /* the state, and room for the next */
     char *some_h, *some_c, *some_x; /* of the rows that a step does not skip */
     char *work;                     /* of the plan's matmul */
     ptrdiff_t piece, from;          /* steps whose products are in z, from this one on */
@@ -109,7 +37,7 @@ static void product(const block *b, int which, ptrdiff_t m, ptrdiff_t first, ptr
     const co_matmul *matmul = b->job->plan->matmul;
     if (bias) bias += first * b->item;
     char *out = (char *)c.at + first * b->item;
-    if (by_matmul(b->job, w)) {
+    if (co_rnn_by_matmul(b->job, w)) {
         const char *packed = atomic_load(&b->job->plan->weights[w].packed);
         matmul->run(b->kernels, m, n - first, k, a.at, a.ld, panels,
                     packed + matmul->bytes(k, first), bias, out, c.ld, &linear, b->work);
@@ -120,8 +48,8 @@ static void product(const block *b, int which, ptrdiff_t m, ptrdiff_t first, ptr
 
 /* Columns [from, to) of the product by r, and whatever else is in their first panel. */
 static void multiply(const block *b, co_rows a, ptrdiff_t from, ptrdiff_t to, char *out) {
-    const ptrdiff_t nr =
-        by_matmul(b->job, b->step->w[RNN_R]) ? b->job->plan->matmul->nr : b->kernels->gemm_nr;
+    const ptrdiff_t nr = co_rnn_by_matmul(b->job, b->step->w[RNN_R]) ? b->job->plan->matmul->nr
+                                                                     : b->kernels->gemm_nr;
     const char *bias = b->step->form[RNN_BIASES];
     if (bias) bias += b->gates * b->item;
     product(b, RNN_R, b->m, from / nr * nr, to, a, bias, rows(b, out, b->gates, 0));
@@ -226,9 +154,9 @@ static void states(const block *b, co_cell_step *at, ptrdiff_t s) {
                                : rows(b, b->c_end, u, 0);
         return;
     }
-    at->h1 = rows(b, b->h, u, 0);
+    at->h1 = rows(b, b->h1, u, 0);
     at->c1 = rows(b, b->c, u, 0);
-    at->h0 = b->started ? at->h1 : rows(b, b->none, 0, 0);
+    at->h0 = b->started ? rows(b, b->h, u, 0) : rows(b, b->none, 0, 0);
     at->c0 = b->started ? at->c1 : at->h0;
 }
 
@@ -244,15 +172,24 @@ static ptrdiff_t count_on(const block *b, ptrdiff_t s) {
     return count;
 }
 
+/* The next state has become the state. */
+static void turn(block *b) {
+    char *h = b->h;
+    b->h = b->h1;
+    b->h1 = h;
+}
+
 static void advance(block *b, co_cell_step *now, ptrdiff_t s, ptrdiff_t last) {
     now->z = inputs(b, s, last);
     products(b, now, co_rnn_time(b->own, s));
     b->kernels->cell(b->m, b->u, &b->own->how.cell, now);
+    b->started = 1;
+    if (!b->keep) turn(b);
 }
 
 /* The same for those rows alone, `on` of them, that the mask does not skip. */
 static void advance_some(const block *all, ptrdiff_t s, ptrdiff_t on) {
-    const ptrdiff_t t = co_rnn_time(all->own, s), n = width_of(all->own);
+    const ptrdiff_t t = co_rnn_time(all->own, s), n = co_rnn_width(all->own);
     const size_t state = (size_t)(all->u * all->item), row = (size_t)(n * all->item);
     block b = *all;
     co_cell_step now = {0};
@@ -283,23 +220,23 @@ static void advance_some(const block *all, ptrdiff_t s, ptrdiff_t on) {
 /* Row i's result of step s, of those that are returned: h, or what stands for it. */
 static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on) {
     const co_rnn *how = &b->own->how;
-    const ptrdiff_t t = how->in_order ? co_rnn_time(b->own, s) : s;
     const size_t bytes = (size_t)(b->u * b->item);
+    const ptrdiff_t t = co_rnn_place(b->own, s);
     char *y = b->y + ((how->sequences ? (i * b->steps + t) : i) * how->width + how->at) * b->item;
     if (on)
         memcpy(y, h, bytes);
     else if (how->zeros || s == 0 || !how->sequences)
         memset(y, 0, bytes);
     else
-        memcpy(y, y + (how->in_order && how->backwards ? 1 : -1) * how->width * b->item, bytes);
+        memcpy(y, y + (how->turned ? 1 : -1) * how->width * b->item, bytes);
 }
 
 static void put_step(const block *b, ptrdiff_t s, co_rows h) {
     const co_rnn *how = &b->own->how;
-    const ptrdiff_t item = b->item, t = how->in_order ? co_rnn_time(b->own, s) : s;
+    const ptrdiff_t item = b->item;
     if (!b->mask) {
         b->kernels->copy_rows(b->m, b->u * item, h.at, h.ld * item,
-                              b->y + (t * how->width + how->at) * item,
+                              b->y + (co_rnn_place(b->own, s) * how->width + how->at) * item,
                               b->steps * how->width * item, 0);
         return;
     }
@@ -329,12 +266,32 @@ static void begin(const block *b, const char *from, co_rows to) {
     }
 }
 
+/* Steps of a single row from s on, as long as none is skipped and their inputs are there: how many.
+ */
+static ptrdiff_t advance_row(block *b, ptrdiff_t s, ptrdiff_t last) {
+    const co_rnn *how = &b->own->how;
+    const ptrdiff_t sign = how->backwards ? -1 : 1, y_sign = how->turned ? -1 : 1;
+    const char *bias = b->step->form[RNN_BIASES];
+    co_rows z = inputs(b, s, last);
+    ptrdiff_t most = b->own->f >= 0 ? b->from + b->piece - s : bias ? 1 : last + 1 - s;
+    if (most > last + 1 - s) most = last + 1 - s;
+    co_recur row = {.steps = 1, .r = b->own->recur, .h = {b->h, b->h1}, .c = b->c};
+    while (row.steps < most && is_on(b, 0, s + row.steps)) row.steps++;
+    row.z = (co_rows){z.at, sign * (b->own->f < 0 ? b->x_step : b->gates)};
+    if (bias) row.bias = bias + b->gates * b->item;
+    if (how->sequences)
+        row.y = rows(b, b->y, y_sign * how->width, co_rnn_place(b->own, s) * how->width + how->at);
+    b->kernels->recur(b->u, &how->cell, &row);
+    if (row.steps % 2) turn(b);
+    return row.steps;
+}
+
 void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                 ptrdiff_t units) {
     const co_recurrent *own = step->u.own;
     const co_rnn *how = &own->how;
     const ptrdiff_t item = job->plan->item_bytes, u = how->u;
-    const layout lay = lay_out(own, units, item, step->in[RNN_MASK] >= 0);
+    const co_rnn_layout lay = co_rnn_lay_out(own, units, item, step->in[RNN_MASK] >= 0);
     char *at = arena + job->scratch;
     block b = {.job = job,
                .step = step,
@@ -346,8 +303,8 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .steps = how->steps,
                .item = item,
                .x = co_locate(job, arena, step->in[RNN_X], first),
-               .x_row = how->steps * width_of(own),
-               .x_step = width_of(own),
+               .x_row = how->steps * co_rnn_width(own),
+               .x_step = co_rnn_width(own),
                .mask = (const uint8_t *)co_rnn_value(job, arena, step->in[RNN_MASK], first),
                .factors = co_rnn_value(job, arena, step->in[RNN_FACTORS], first),
                .y = co_locate(job, arena, step->out[RNN_Y], first),
@@ -357,6 +314,7 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .h_end = co_rnn_value(job, arena, step->out[RNN_H], first),
                .c_end = co_rnn_value(job, arena, step->out[RNN_C], first),
                .h = at + lay.h * item,
+               .h1 = at + lay.h1 * item,
                .c = at + lay.c * item,
                .r = at + lay.r * item,
                .r3 = at + lay.r3 * item,
@@ -366,7 +324,7 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .some_c = at + lay.some_c * item,
                .some_x = at + lay.some_x * item,
                .work = at + lay.all * item,
-               .piece = piece_of(own, units, item)};
+               .piece = co_rnn_piece(own, units, item)};
     if (!b.operands) b.operands = at + lay.operands * item;
     memset(at + lay.none * item, 0, (size_t)(b.gates * item));
     b.from = -b.piece;
@@ -384,6 +342,7 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
         begin(&b, h, to.h0);
         if (lstm) begin(&b, c, to.c0);
     }
+    const int by_row = own->recur && units == 1 && !co_rnn_by_matmul(job, step->w[RNN_R]);
     ptrdiff_t last = how->steps - 1;
     while (!b.keep && last >= 0 && !count_on(&b, last)) last--;
     for (ptrdiff_t s = 0; s < how->steps; s++) {
@@ -391,13 +350,17 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
         co_cell_step now = {.mask = on < b.m ? b.mask + co_rnn_time(own, s) : NULL,
                             .ldmask = how->steps};
         states(&b, &now, s);
+        if (on && by_row && b.started) {
+            s += advance_row(&b, s, last) - 1;
+            continue;
+        }
         if (on && on < b.m && leaves_out) {
             advance_some(&b, s, on);
         } else if (on || b.keep) {
             advance(&b, &now, s, last);
-            b.started = 1;
         }
-        if (how->sequences) put_step(&b, s, b.started ? now.h1 : now.h0);
+        if (how->sequences)
+            put_step(&b, s, b.keep ? now.h1 : b.started ? rows(&b, b.h, u, 0) : now.h0);
     }
     const char *h_end = b.keep ? b.h_end : b.h, *c_end = b.keep ? b.c_end : b.c;
     if (!b.started) {

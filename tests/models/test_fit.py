@@ -15,7 +15,7 @@ from fit_scenarios import WEIGHTS, X, Y, linear, recorder
 import coreops
 from coreops._train.step import TrainingStep
 from coreops.layers import Dense, Input, Lambda
-from coreops.models import Sequential
+from coreops.models import Model, Sequential
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_names_that_repeat_are_told_apart():
     assert list(logs) == ["loss", "mse", "mse_1", "weighted_mse", "weighted_mse_1"]
 
 
-@pytest.mark.parametrize("loss", ["mse", ["mse"], {"output": "mse"}])
+@pytest.mark.parametrize("loss", ["mse", ["mse"], [["mse"]], {"output": "mse"}])
 def test_one_loss_in_a_container(loss):
     model = linear(coreops, loss=loss, loss_weights=[2.0], metrics={"output": ["mse"]})
     loss, mse = model.evaluate(X, Y, verbose=0)
@@ -206,11 +206,11 @@ def test_every_sample_comes_once_per_epoch(monkeypatch, shuffle):
 
     real = TrainingStep.__call__
 
-    def step(self, x, y, sample_weight=None):
+    def step(self, x, y, sample_weight=None, **given):
         assert x[0].flags.c_contiguous
         rows = x[0][:, 0].tolist(), y[0][:, 0].tolist(), sample_weight[0]
         seen.extend(zip(*rows, strict=True))
-        return real(self, x, y, sample_weight)
+        return real(self, x, y, sample_weight, **given)
 
     monkeypatch.setattr(TrainingStep, "__call__", step)
     linear(coreops).fit(
@@ -500,3 +500,165 @@ def test_predict_can_be_stopped():
 
     model = Sequential([Input((3,)), Dense(1)])
     assert model.predict(X, batch_size=2, callbacks=[Stop()], verbose=0).shape == (4, 1)
+
+
+def test_hooks_around_several_steps_of_predict():
+    seen = []
+
+    class Seen(coreops.callbacks.Callback):
+        def on_predict_batch_begin(self, batch, logs=None):
+            seen.append(batch)
+
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append((batch, logs["outputs"].shape))
+
+    model = Sequential([Input((3,)), Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=2)
+    x = np.ones((5, 3))
+    assert model.predict(x, batch_size=2, callbacks=[Seen()], verbose=0).shape == (5, 1)
+    assert seen == [0, (1, (4, 1)), 2, (3, (1, 1))]
+
+
+# --- models with a `call` in Python that take or give several arrays ---------------------------
+
+
+class Several(coreops.Model):
+    """What goes in and comes out are lists or dicts, as `form` says."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.form = form
+        self.one = Dense(2, kernel_initializer="ones")
+        self.two = Dense(3, kernel_initializer="ones")
+
+    def call(self, inputs):
+        a, b = inputs.values() if isinstance(inputs, dict) else inputs
+        made = self.one(a), self.two(b)
+        return dict(zip(("z", "b"), made, strict=True)) if self.form is dict else self.form(made)
+
+
+def in_form(form, *arrays, keys):
+    return dict(zip(keys, arrays, strict=True)) if form is dict else form(arrays)
+
+
+@pytest.mark.parametrize("form", [list, tuple, dict])
+@pytest.mark.parametrize("loss", ["mse", ["mse", "mae"]])
+def test_python_models_of_several_arrays_learn_as_graphs_do(form, loss, rng):
+    a, b = rng.normal(size=(2, 8, 4)).astype("float32")
+    y = rng.normal(size=(8, 2)), rng.normal(size=(8, 3))
+    own = Several(form)
+    x = in_form(form, a, b, keys=("p", "q"))
+    inputs = [Input((4,), name=name) for name in ("p", "q")]
+    outputs = [
+        Dense(units, kernel_initializer="ones", name=name)(one)
+        for units, name, one in zip((2, 3), ("z", "b"), inputs, strict=True)
+    ]
+    graph = Model(inputs, outputs)
+    graph_loss, targets = loss, in_form(form, *y, keys=("z", "b"))
+    if form is dict and loss != "mse":
+        loss = dict(zip(("z", "b"), loss, strict=True))
+    own.compile("sgd", loss, metrics=in_form(form, ["mae"], ["mse"], keys=("z", "b")))
+    graph.compile("sgd", graph_loss, metrics=[["mae"], ["mse"]])
+    kwargs = {"epochs": 2, "batch_size": 4, "shuffle": False, "verbose": 0}
+    logs = own.fit(x, targets, validation_data=(x, targets), **kwargs).history
+    expected = graph.fit([a, b], list(y), validation_data=([a, b], list(y)), **kwargs).history
+    np.testing.assert_allclose(logs["val_loss"], expected["val_loss"], rtol=1e-5)
+    assert len(logs) == len(expected)
+    if form is dict:
+        assert logs.keys() == expected.keys()
+    predicted = own.predict(x, verbose=0)
+    assert type(predicted) is (dict if form is dict else form)
+    parts = predicted.values() if form is dict else predicted
+    order = (1, 0) if form is dict else (0, 1)  # a dict's values come by key, sorted
+    for one, at in zip(parts, order, strict=True):
+        np.testing.assert_allclose(one, graph.predict([a, b], verbose=0)[at], rtol=1e-5)
+    found = own.train_on_batch(x, targets, return_dict=True)
+    again = graph.train_on_batch([a, b], list(y), return_dict=True)
+    np.testing.assert_allclose(found["loss"], again["loss"], rtol=1e-5)
+    assert len(own.evaluate(x, targets, verbose=0)) == len(own.metrics_names)
+
+
+def test_outputs_without_names_are_told_apart_by_their_losses():
+    model = Several(list)
+    model.compile("sgd", ["mse", "mse"], metrics=[["mae"], ["mae"]])
+    x, y = [np.ones((4, 4))] * 2, [np.ones((4, 2)), np.ones((4, 3))]
+    logs = model.evaluate(x, y, return_dict=True, verbose=0)
+    assert list(logs) == ["loss", "mae", "mae_1", "mse_loss", "mse_loss_1"]
+    assert logs["loss"] == pytest.approx(logs["mse_loss"] + logs["mse_loss_1"])
+
+
+def test_batches_of_several_arrays():
+    model = Several(dict)
+    model.compile("sgd", "mse")
+    x = {"p": np.ones((4, 4)), "q": np.ones((4, 4))}
+    y = {"z": np.ones((4, 2)), "b": np.ones((4, 3))}
+    logs = model.fit(((x, y) for _ in range(3)), verbose=0).history
+    assert list(logs) == ["b_loss", "loss", "z_loss"]
+    with pytest.raises(ValueError, match="keys"):
+        model.fit(x, {"z": y["z"], "other": y["b"]}, verbose=0)
+    with pytest.raises(ValueError, match="one for each output"):
+        model.compile("sgd", {"z": ["mse", "mae"], "b": "mse"})
+
+
+# --- metrics that layers hold --------------------------------------------------------------------
+
+
+class Watched(coreops.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = Dense(1, kernel_initializer="ones", use_bias=False)
+        self.size = coreops.metrics.Mean(name="size")
+        self.more = {"list": [coreops.metrics.Sum(name="total")]}
+
+    def call(self, x):
+        y = self.inner(x)
+        self.size.update_state(y)
+        self.more["list"][0].update_state(coreops.ops.abs(y))
+        return y
+
+
+def test_metrics_that_layers_update_are_in_the_logs():
+    model = Watched()
+    own = coreops.metrics.MeanAbsoluteError(name="mae")
+    model.compile(coreops.optimizers.SGD(0.0), "mse", metrics=[own])
+    x = np.arange(8.0).reshape(4, 2)
+    sums = x.sum(1)
+    logs = model.fit(x, np.zeros(4), epochs=2, batch_size=2, verbose=0).history
+    assert list(logs) == ["loss", "mae", "size", "total"]
+    np.testing.assert_allclose(logs["size"], [sums.mean()] * 2)  # each epoch begins anew
+    np.testing.assert_allclose(logs["total"], [sums.sum()] * 2)
+    assert [metric.name for metric in model.metrics] == ["loss", "mae", "size", "total"]
+    assert model.metrics_names == ["loss", "mae", "size", "total"]
+    found = model.evaluate(x[:2], np.zeros(2), return_dict=True, verbose=0)
+    assert found["total"] == pytest.approx(sums[:2].sum())
+    assert model.get_metrics_result() == found
+    model.reset_metrics()
+    assert model.get_metrics_result()["size"] == 0
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber", "kl_divergence", "hinge", "dice"])
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+@pytest.mark.parametrize("shape", [(3, 1), (3, 2), (3, 3, 1, 1)])
+def test_labels_of_other_shapes_are_refused_everywhere(loss, method, shape):
+    """Also those that would broadcast: nobody means that."""
+    model = Sequential([Input((3,)), Dense(3)])
+    model.compile("sgd", loss)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"labels of the predictions' shape \(3, 3\)"):
+        getattr(model, method)(np.ones((3, 3)), np.ones(shape))
+    for weight, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_targets_of_those_outputs_alone_that_have_a_loss():
+    inputs = Input((3,))
+    model = Model(inputs, [Dense(units, name=f"d{units}")(inputs) for units in (1, 2, 3)])
+    x, y = np.ones((4, 3)), [np.ones((4, units)) for units in (1, 2, 3)]
+    model.compile("sgd", [None, "mse", None])
+    expected = model.evaluate(x, y, verbose=0)
+    assert model.evaluate(x, y[1], verbose=0) == expected
+    assert model.test_on_batch(x, [y[1]]) == expected
+    model.compile("sgd", {"d1": "mse", "d3": "mae"})
+    assert model.evaluate(x, [y[0], y[2]], verbose=0) == model.evaluate(x, y, verbose=0)
+    with pytest.raises(ValueError, match="for each of the outputs"):
+        model.evaluate(x, y[0], verbose=0)

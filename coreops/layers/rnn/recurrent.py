@@ -11,7 +11,7 @@ from ... import _plan, _tape, activations, constraints, initializers, regularize
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
-from .arguments import arranged, as_list, recorded, values_of
+from .arguments import arranged, as_list, values_of
 from .cells import RecurrentCell
 from .state import State
 
@@ -155,9 +155,6 @@ class Recurrent(Layer):
     def _arranged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return arranged(args)
 
-    def _call(self, *args: Any, **kwargs: Any) -> Any:
-        return recorded(self, args, kwargs) or super()._call(*args, **kwargs)
-
     @property
     def _output_count(self) -> int:  # type: ignore[override]
         return 1 + self.cell.states if self.return_state else 1
@@ -207,7 +204,7 @@ class Recurrent(Layer):
         x: _plan.Value,
         given: Sequence[_plan.Value] = (),
         place: _plan.Place | None = None,
-        in_order: bool = False,
+        turned: bool = False,
     ) -> list[_plan.Value]:
         """Add the layer's steps to a plan, which has them.
 
@@ -216,7 +213,7 @@ class Recurrent(Layer):
             x: the input.
             given: the states to begin with; none for zeros, or the layer's own.
             place: where the result goes, if that is a part of one.
-            in_order: the result is in the order of time, even if the layer goes backwards.
+            turned: the steps of the result are turned round.
 
         Returns:
             The result, and with `return_state` the last states.
@@ -235,7 +232,7 @@ class Recurrent(Layer):
         run = _plan.Run(
             self.return_sequences,
             self.go_backwards,
-            in_order,
+            turned,
             self.zero_output_for_mask,
             self._carried(flow) if self.stateful and not given else None,
         )

@@ -94,10 +94,12 @@ static int cut(co_job *job, int threads) {
         /* The units of the thread that has most: the last chunk, if it has one more than others. */
         ptrdiff_t most = (chunks + team - 1) / team * job->block;
         if (chunks % team == 1) most -= chunks * job->block - job->units;
-        /* Less than half a tile takes as long as that. Columns, where it comes to the same: each
-         * core then has its own part of the weights. */
-        if (most < plan->kernels->gemm_mr / 2) most = plan->kernels->gemm_mr / 2;
-        const double rows_ns = ns * (double)most / (double)job->units + CO_REGION_NS;
+        /* Less than half a tile takes as long as that. Where chunks do not fill one, columns if it
+         * comes to the same: each core then has its own part of the weights. */
+        const ptrdiff_t mr = plan->kernels->gemm_mr;
+        if (most < mr / 2) most = mr / 2;
+        double rows_ns = ns * (double)most / (double)job->units;
+        if (job->block < mr) rows_ns += CO_REGION_NS;
         const double parts_ns = by_parts(job, wanted);
         if (parts_ns < ns && parts_ns <= rows_ns) {
             job->block = job->units;

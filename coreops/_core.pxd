@@ -1,7 +1,7 @@
 """The C core as Cython sees it: csrc/dispatch.h, parallel.h, coreops.h and update.h."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 
 
 cdef extern from "update.h" nogil:
@@ -187,6 +187,7 @@ cdef extern from "train.h" nogil:
     co_status co_trainer_learn(co_trainer *, const co_rule *, int)
     double co_trainer_penalty(const co_trainer *)
     double co_weighted_sum(int, ptrdiff_t, const void *, const void *)
+    int co_labels(int, ptrdiff_t, const void *, ptrdiff_t, int32_t *)
     void co_plan_train(co_plan *, co_trainer *)
     int co_plan_learning(co_plan *, int)
     co_status co_plan_penalty(co_plan *, int, double, double)

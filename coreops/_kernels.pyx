@@ -6,8 +6,8 @@ cimport cython
 from libc.math cimport HUGE_VAL
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
 
 cimport numpy as cnp
 
@@ -39,10 +39,10 @@ cdef extern from *:
        Python raise it at once, and none of the counts may be lost. */
     static atomic_ullong co_changes = 1;
     #define co_epoch() ((uint64_t)atomic_load(&co_changes))
-    #define co_bump_epoch() ((void)atomic_fetch_add(&co_changes, 1))
+    #define co_bump_epoch() ((uint64_t)atomic_fetch_add(&co_changes, 1))
     """
     uint64_t co_epoch()
-    void co_bump_epoch()
+    uint64_t co_bump_epoch()
     int CO_ACT_COUNT
     const char *co_activation_names[]
     const char *co_rule_names[]
@@ -66,6 +66,7 @@ include "_bridge/gradients.pxi"
 include "_bridge/normalize.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
+include "_bridge/lesson.pxi"
 
 co_dispatch_init()
 co_parallel_init()

@@ -13,10 +13,15 @@ from ._names import auto_name
 Shape = tuple[int | None, ...]
 
 
+class Symbolic(TypeError):
+    """The values of a symbolic tensor were asked for."""
+
+
 class KerasTensor:
     """What `Input()` returns: a shape, a dtype and a name, but no values.
 
-    Calling a layer on one builds the layer and gives the symbolic output.
+    Calling a layer on one builds the layer and gives the symbolic output; operators, indexing and
+    the functions of `coreops.ops` give symbolic tensors too (see `layers.operations`).
 
     Args:
         shape: tuple of ints and None (unknown), batch axis first.
@@ -53,21 +58,13 @@ class KerasTensor:
         return len(self.shape)
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        raise TypeError(
-            f"{self!r} is symbolic: it has a shape and a dtype, but no values. Call a layer on "
-            "it; a `Lambda` layer takes any function."
+        raise Symbolic(
+            f"{self!r} is symbolic: it has a shape and a dtype, but no values. Operators, layers "
+            "and functions of `coreops.ops` take it; a `Lambda` layer takes any other function."
         )
 
-    def _refuse(self, *args: Any) -> Any:
-        raise TypeError(
-            f"{self!r} is symbolic: operators are not defined for it. Between symbolic tensors "
-            "there are the layers Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate "
-            "and Dot; for anything else call a `Lambda` layer on it."
-        )
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
-    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _refuse
-    __neg__ = __abs__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} is symbolic: it cannot be iterated over.")
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self!r} is symbolic: it has no truth value.")
@@ -77,6 +74,18 @@ class KerasTensor:
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+class _Operations:
+    """What `coreops.layers.operations` puts here: how a function is called on symbolic tensors."""
+
+    @staticmethod
+    def call(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Return the symbolic result, or NotImplemented where such a call has no place."""
+        return NotImplemented
+
+
+symbolic = _Operations()
 
 
 class KerasHistory(NamedTuple):

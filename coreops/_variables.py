@@ -17,6 +17,10 @@ class Traced(TypeError):
     """NumPy was asked to have an array that is being differentiated (see `coreops._tape`)."""
 
 
+class Blank(np.ndarray):
+    """An array that a Variable begins with as it is, without a copy: its values are to come."""
+
+
 class _Recorded(threading.local):
     """The variables of which this thread records every use, with the Tensor that each one is."""
 
@@ -53,12 +57,12 @@ class Variable:
         "__weakref__",
         "_name",
         "_source",
+        "_trainable",
         "_value",
         "_version",
         "constraint",
         "path",
         "regularizer",
-        "trainable",
     )  # fmt: skip
     __array_priority__ = 500  # `ndarray + Variable` is ours to answer
 
@@ -98,12 +102,12 @@ class Variable:
             dtype = dtype or _default_dtype(value)
         self._name = name
         self.path = path or name
-        self.trainable = bool(trainable)
+        self._trainable = bool(trainable)
         self.regularizer = regularizer
         self.constraint = constraint
         self._version = 0
         self._source: Any = None  # the workspace that changes it, while it is trained
-        self._value = np.array(value, dtype=dtype, order="C")
+        self._value = value if type(value) is Blank else np.array(value, dtype=dtype, order="C")
         if shape is not None and self._value.shape != shape:
             raise ValueError(
                 f"Variable '{name}': expected an initial value of shape {shape}. "
@@ -114,6 +118,16 @@ class Variable:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers may change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        _kernels.bump_epoch()
 
     @property
     def value(self) -> np.ndarray:

@@ -126,11 +126,12 @@ typedef struct co_planes {
      * on, padding being 0; and each added to its pixel. */                                        \
     KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
     KERNEL(col2im, void, (const co_window *s, ptrdiff_t channels, const void *columns, void *x))   \
-    /* Each channel's convolution with its own w[kh,kw,c], in the order of w, plus bias[c] (NULL   \
-     * for none), at least 0 if relu. Then the gradients of the image and of w. */                 \
+    /* act of each channel's convolution with its own w[kh,kw,c], in the order of w and without    \
+     * padding, plus bias[c] (NULL for none): `rows` rows of results from row `first` on, which y  \
+     * points to. Then the gradients of the image and of w. */                                     \
     KERNEL(depthwise, void,                                                                        \
            (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
-            const void *bias, void *y, int relu))                                                  \
+            const void *bias, void *y, const co_act *act))                                         \
     KERNEL(depthwise_grad, void, (const co_window *s, const void *dy, const void *w, void *dx))    \
     KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \

@@ -261,12 +261,3 @@ double co_trainer_penalty(const co_trainer *trainer) {
     }
     return penalty;
 }
-
-double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w) {
-    const float *xf = x, *wf = w;
-    const double *xd = x, *wd = w;
-    double sum = 0;
-    for (ptrdiff_t i = 0; i < n; i++)
-        sum += real_bits == 32 ? (double)wf[i] * xf[i] : wd[i] * xd[i];
-    return sum;
-}

@@ -215,6 +215,8 @@ int co_depthwise_takes_act(co_step *before, const co_step *act);
 int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
 int co_conv_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
 int co_depthwise_takes_affine(co_plan *plan, co_step *before, const co_step *affine);
+/* Lets a convolution channel by channel make the product of its results that gemm would. */
+int co_depthwise_takes_product(co_plan *plan, co_step *before, const co_step *dense);
 /* The weights of a product with n columns and its bias (-1: none) that the affine step follows are
  * replaced by new ones that do both. Returns whether they were. */
 int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int *bias);

@@ -64,8 +64,12 @@ co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads
 
 /* l1 sum |w| + l2 sum w^2 over all weights that learn. */
 double co_trainer_penalty(const co_trainer *trainer);
-/* The sum of w[i] x[i], of float or double as real_bits says, in double and in order. */
+/* The sum of w[i] x[i], of float or double as real_bits says, in double and in order. w may be NULL
+ * for ones. */
 double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w);
+/* Whether n labels, integers of 4 or 8 bytes, are all from 0 to classes - 1. Those of 8 bytes go to
+ * y as 4. */
+int co_labels(int bytes, ptrdiff_t n, const void *labels, ptrdiff_t classes, int32_t *y);
 
 /* The plan may have the trainer's weights and the steps below. To be called before any step. */
 void co_plan_train(co_plan *plan, co_trainer *trainer);

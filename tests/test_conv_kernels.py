@@ -138,21 +138,114 @@ def test_tiles_leave_what_is_not_finite_in_its_place(isa, dtype, rng, special):
     assert np.all(np.abs(y[away] - exact[away]) <= allowed[away])
 
 
+def depthwise(x, w, kernel, bias=None, act=None):
+    def build(plan):
+        b = -1 if bias is None else plan.weight(bias)
+        y = _kernels.plan_depthwise(plan, 0, w, plan.weight(kernel, vector=True), b)
+        return y if act is None else plan.act(y, act)
+
+    return made(build, x, w, w[2])
+
+
 @each_window
 def test_depthwise(isa, dtype, rng, w):
     x, kernel, bias = draw(rng, dtype, w, w[2])
     kernel = np.ascontiguousarray(kernel[:, :, 0])
-
-    def build(plan, act=None):
-        weights = plan.weight(kernel, vector=True), plan.weight(bias)
-        y = _kernels.plan_depthwise(plan, 0, w, *weights)
-        return y if act is None else plan.act(y, act)
-
-    y = made(build, x, w, w[2])
+    y = depthwise(x, w, kernel, bias)
     exact = reference.depthwise(x, w, kernel, bias)
     size = reference.depthwise(np.abs(x), w, np.abs(kernel), np.abs(bias))
     assert np.all(np.abs(y - exact) <= (kernel[..., 0].size + 2) * np.finfo(dtype).eps * size)
-    assert np.array_equal(made(lambda plan: build(plan, "relu"), x, w, w[2]), np.maximum(y, 0))
+    assert np.array_equal(depthwise(x, w, kernel, bias, "relu"), np.maximum(y, 0))
+    np.testing.assert_allclose(
+        depthwise(x, w, kernel, bias, "tanh"), np.tanh(y), rtol=8 * np.finfo(dtype).eps
+    )
+
+
+@pytest.mark.parametrize("c", [1, 4, 8, 16, 19, 48])
+@pytest.mark.parametrize("k", [(3, 1), (3, 2), (5, 1)], ids=str)
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_depthwise_in_tiles(isa, dtype, rng, c, k, stride):
+    """Rows of all lengths around those of tiles, whose ends reach over the image."""
+    size, apart = k
+    for wide in range(1, 22):
+        around = (size - 1) * apart // 2
+        w = window(4, wide, c, (size,) * 2, (1, stride), (1, apart), ((1, 2), (around, around)))
+        x, kernel, bias = draw(rng, dtype, w, c)
+        kernel = np.ascontiguousarray(kernel[:, :, 0])
+        y = depthwise(x, w, kernel, bias)
+        large = reference.depthwise(np.abs(x), w, np.abs(kernel), np.abs(bias))
+        allowed = (kernel[..., 0].size + 2) * np.finfo(dtype).eps * large
+        assert np.all(np.abs(y - reference.depthwise(x, w, kernel, bias)) <= allowed)
+        assert np.array_equal(depthwise(x, w, kernel, bias, "relu"), np.maximum(y, 0))
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, -0.0, 5e-324])
+def test_depthwise_keeps_what_is_special_in_its_place(isa, dtype, rng, special):
+    w = window(7, 21, 17)
+    x, kernel, _ = draw(rng, dtype, w, 17)
+    kernel = np.ascontiguousarray(kernel[:, :, 0])
+    plain = depthwise(x, w, kernel)
+    x[1, 3, 9, 4] = special
+    with np.errstate(all="ignore"):
+        y, exact = depthwise(x, w, kernel), reference.depthwise(x, w, kernel)
+    near = np.zeros(y.shape, bool)
+    near[1, 2:5, 8:11, 4] = True
+    assert np.array_equal(y[~near], plain[~near])
+    np.testing.assert_allclose(y[near], exact[near], rtol=1e-4, atol=1e-5)
+    # padding counts for nothing, whatever the weight
+    kernel[0, :, 2] = kernel[:, 0, 2] = np.inf
+    y = depthwise(np.ones_like(x), w, kernel)
+    assert np.all(np.isfinite(y[:, 0, 0]))
+    assert np.all(np.isinf(y[:, 1:, :, 2]))
+
+
+def product(x, kernel, bias, act):
+    """The rows of x times a kernel."""
+
+    def build(plan):
+        y = plan.dense(0, x.shape[1], plan.weight(kernel), plan.weight(bias))
+        return plan.act(y, act)
+
+    return run(x.dtype, x, build, (x.shape[1], kernel.shape[1]))
+
+
+SEPARABLE = [
+    (window(32, 30, 24), 40),
+    (window(9, 9, 64, s=(2, 2), pad=((0, 1), (0, 1))), 33),
+    (window(3, 3, 96, pad=NONE), 64),
+    (window(5, 40, 7, d=(1, 2), pad=((1, 1), (2, 2))), 5),
+    (window(1, 50, 20, k=(1, 5), pad=((0, 0), (2, 2))), 64),
+]
+
+
+def separable(x, w, kernel, bias, across, shift, acts):
+    def build(plan):
+        weights = plan.weight(kernel, vector=True), plan.weight(bias)
+        y = plan.act(_kernels.plan_depthwise(plan, 0, w, *weights), acts[0])
+        y = plan.dense(y, w[-2] * w[-1], plan.weight(across), plan.weight(shift))
+        return plan.act(y, acts[1])
+
+    return made(build, x, w, across.shape[1])
+
+
+@pytest.mark.parametrize(("w", "n"), SEPARABLE, ids=lambda v: str(v) if np.isscalar(v) else "")
+@pytest.mark.parametrize("acts", [("relu", "relu"), ("linear", "tanh"), ("silu", "linear")])
+def test_a_product_behind_a_depthwise_convolution(isa, dtype, rng, w, n, acts):
+    """The two in one step make the bits that they make one after the other, for any threads."""
+    x = rng.normal(size=(5, *w[:3])).astype(dtype)
+    kernel = rng.normal(size=w[3:5] + w[2:3]).astype(dtype)
+    bias, shift = rng.normal(size=w[2]).astype(dtype), rng.normal(size=n).astype(dtype)
+    across = rng.normal(size=(w[2], n)).astype(dtype)
+    deep = depthwise(x, w, kernel, bias, acts[0]).reshape(5, -1, w[2])
+    expected = product(deep, across, shift, acts[1]).reshape(5, *w[-2:], n)
+    for threads in (1, 2, 3, 8):
+        _kernels.set_num_threads(threads)
+        try:
+            for batch in (5, 1):
+                y = separable(x[:batch], w, kernel, bias, across, shift, acts)
+                assert np.array_equal(y, expected[:batch])
+        finally:
+            _kernels.set_num_threads(1)
 
 
 @each_window

@@ -12,7 +12,7 @@ from coreops.saving import load_model
 from coreops.saving.errors import ModelFileError
 
 FILES = Path(__file__).parent / "data" / "functional_files"
-CASES = ["residual", "siamese", "encoder", "words", "image"]
+CASES = ["residual", "siamese", "encoder", "words", "image", "operators", "attention"]
 
 
 def flat(outputs):
@@ -61,8 +61,9 @@ def test_each_is_one_plan(name, h5py):  # noqa: F811
     model(recorded(name)[0])
     segments = model._program(training=False).segments()
     seams = [segment for segment in segments if segment.seam is not None]
-    assert not seams or name == "encoder"  # TimeDistributed may be Python's
-    assert len(segments) == 1 or name == "encoder"
+    seamed = name in ("encoder", "attention")  # TimeDistributed may be Python's
+    assert not seams or seamed
+    assert len(segments) == 1 or seamed
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' NumPy backend
@@ -206,12 +207,34 @@ HOSTILE = {
         functional(source(), entry("Warp", "w", tensor("x")), entry("Bend", "y", tensor("w"))),
         "Warp(.|\n)*Bend",
     ),
-    "an operation on data": (
+    "an operation that may take any memory": (
         functional(
             source(),
-            {**entry("Sin", "y", tensor("x")), "module": "keras.src.ops.numpy"},
+            {**entry("Outer", "y", tensor("x")), "module": "keras.src.ops.numpy"},
         ),
         "'y'",
+    ),
+    "an operation that is none": (
+        functional(
+            source(),
+            {**entry("Dense", "y", tensor("x")), "module": "keras.src.ops.numpy"},
+        ),
+        "'y'",
+    ),
+    "an option that no operation has": (
+        functional(
+            source(),
+            {**entry("Mean", "y", tensor("x"), code="x"), "module": "keras.src.ops.numpy"},
+        ),
+        "unknown option code",
+    ),
+    "an operation that makes much": (
+        functional(
+            source("x", (None, 1 << 14, 1 << 14)),
+            {**entry("Tile", "y", tensor("x"), repeats=[1, 1 << 14, 1]),
+             "module": "keras.src.ops.numpy"},
+        ),
+        "more than",
     ),
 }  # fmt: skip
 

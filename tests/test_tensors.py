@@ -6,12 +6,14 @@ import pickle
 import struct
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 from keras_cases import FILES, refuse
 
 import coreops
+from coreops import layers
 from coreops.saving import load_model, load_weights
 from coreops.saving.errors import ModelFileError
 
@@ -80,6 +82,19 @@ def test_weights_stay_in_the_file(model, x, tmp_path):
     twin.compile("sgd", "mse")
     twin.fit(x, np.ones((6, 3)), verbose=0)
     assert not np.array_equal(twin(x), model(x))
+
+
+def test_loading_takes_no_memory_for_weights(tmp_path):
+    big = coreops.Sequential([coreops.Input((1024,)), *(layers.Dense(1024) for _ in range(3))])
+    big.save(tmp_path / "m.safetensors")
+    load_model(tmp_path / "m.safetensors")
+    tracemalloc.start()
+    again = load_model(tmp_path / "m.safetensors")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20  # of 12
+    for one, other in zip(again.weights, big.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
 def test_needs_no_other_package(model, x, tmp_path):

@@ -1,8 +1,9 @@
 # The fast path: calls that go from Python to a plan without any of our bytecode.
 
 def bump_epoch():
-    """Says that a weight, somewhere, or the tier has changed: every fast path looks again."""
-    co_bump_epoch()
+    """Says that a weight, somewhere, or the tier has changed: every fast path looks again. Returns what
+    the count was before."""
+    return co_bump_epoch()
 
 
 def epoch():

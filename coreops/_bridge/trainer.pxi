@@ -12,6 +12,7 @@ cdef class Trainer:
     cdef list _alive  # the arrays that the C side points to
     cdef list _shapes
     cdef dict _taught  # by number: g and the slots
+    cdef Rule _fits  # which was checked against them
 
     def __cinit__(self, dtype):
         self.dtype = np.dtype(dtype)
@@ -73,6 +74,7 @@ cdef class Trainer:
             lesson.norm = co_norm(norm[0], norm[1], norm[2], norm[3])
             lesson.norms = shape[0]
         self._taught[w] = (g, *slots)
+        self._fits = None
         co_trainer_teach(self._c, w, &lesson)
 
     def finish(self):
@@ -91,6 +93,17 @@ cdef class Trainer:
 
         Raises ValueError for a weight that has not the slots that the rule takes."""
         cdef const co_rule *how = NULL if rule is None else &rule._c
+        if rule is None or rule is not self._fits:
+            self._check(rule)
+            self._fits = rule
+        cdef int threads = _threads
+        cdef co_status status
+        with nogil:
+            status = co_trainer_learn(self._c, how, threads)
+        if status != CO_OK:
+            raise MemoryError("no memory for the scratch of an update")
+
+    cdef int _check(self, Rule rule) except -1:
         cdef Py_ssize_t count = 0 if rule is None else rule.slots
         for g, *slots in self._taught.values():
             if rule is not None and len(slots) != count:
@@ -99,12 +112,7 @@ cdef class Trainer:
                                  "built, make a new one")
             if g is None and (rule is None or rule._c.norm < HUGE_VAL):
                 raise ValueError("internal error: a weight without an array for its gradient")
-        cdef int threads = _threads
-        cdef co_status status
-        with nogil:
-            status = co_trainer_learn(self._c, how, threads)
-        if status != CO_OK:
-            raise MemoryError("no memory for the scratch of an update")
+        return 0
 
     def penalty(self):
         """The penalties of all weights that learn: l1 sum |w| + l2 sum w^2."""
@@ -165,60 +173,3 @@ cdef class TrainingPlan(Plan):
         """The way back from all that the plan learns from. Only `finish` comes after."""
         self._building(True)
         self._check(co_plan_back(self._c))
-
-    cdef void *_operand(self, object a, object dtype, ptrdiff_t size, bint written) except? NULL:
-        if (not isinstance(a, cnp.ndarray) or a.dtype != dtype
-                or cnp.PyArray_SIZE(<cnp.ndarray>a) != size
-                or not (cnp.PyArray_ISCARRAY(<cnp.ndarray>a) if written
-                        else cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>a))):
-            raise ValueError(f"internal error: expected {size} contiguous elements of {dtype}, "
-                             f"received {getattr(a, 'dtype', type(a))} of shape "
-                             f"{getattr(a, 'shape', '')}")
-        return cnp.PyArray_DATA(<cnp.ndarray>a)
-
-    def train(self, cnp.ndarray x not None, y, streams=(), penalty=None, mask=None, list more=[]):
-        """A run: forward, and back if the plan learns.
-
-        x: C-contiguous (batch, *in_shape); y: where the result goes. penalty: where each sample's
-        penalties go. mask: where the result's mask goes, if it has one. more: the further inputs and
-        results, and what `learn`, `learn_from` and `want` speak of, all in the order in which the plan
-        was told. Raises ValueError for arrays that do not fit, MemoryError.
-        """
-        cdef co_stream *pairs = NULL
-        cdef int i
-        if not self._ready or not self._fits(x, self._in_rank, self._in_dims):
-            raise ValueError(f"internal error: a plan for {self.dtype} of {self.in_shape} received "
-                             f"{x.dtype} of {np.shape(x)}")
-        if len(more) != len(self._more):
-            raise ValueError(f"internal error: {len(self._more)} further arrays expected")
-        cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
-        cdef void **buffers = <void **>malloc((CO_BUFFERS + len(more)) * sizeof(void *))
-        if buffers == NULL:
-            raise MemoryError("no memory for a run")
-        try:
-            for i in range(CO_BUFFERS):
-                buffers[i] = NULL
-            buffers[CO_BUFFER_X] = cnp.PyArray_DATA(x)
-            buffers[CO_BUFFER_Y] = self._operand(y, self.dtype, batch * _product(self.out_shape), True)
-            if self.masked:
-                buffers[CO_BUFFER_MASK] = self._operand(mask, np.dtype(np.bool_),
-                                                        batch * _product(self._mask_shape), True)
-            if self._penalties:
-                buffers[CO_BUFFER_PENALTY] = self._operand(penalty, self.dtype,
-                                                           batch * self._penalties, True)
-            for i, (written, dtype, shape) in enumerate(self._more):
-                buffers[CO_BUFFERS + i] = self._operand(more[i], dtype, batch * _product(shape), written)
-            pairs = _pairs(self, streams)
-            self._run(batch, buffers, pairs)
-        finally:
-            free(pairs)
-            free(buffers)
-
-
-def weighted_sum(cnp.ndarray x not None, cnp.ndarray weight not None):
-    """The sum of weight * x, two contiguous arrays of the same reals, in double and in order."""
-    if (x.dtype != weight.dtype or x.dtype not in (np.float32, np.float64) or x.size != weight.size
-            or not cnp.PyArray_IS_C_CONTIGUOUS(x) or not cnp.PyArray_IS_C_CONTIGUOUS(weight)):
-        raise ValueError("weighted_sum: expected contiguous arrays of one size and real type")
-    return co_weighted_sum(8 * x.dtype.itemsize, x.size, cnp.PyArray_DATA(x),
-                           cnp.PyArray_DATA(weight))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import config
+from .._symbolic import Symbolic
 from .._variables import Traced
 
 # DLPack's numbers of the devices whose memory the CPU reads: kDLCPU, kDLCUDAHost, kDLROCMHost.
@@ -69,7 +70,7 @@ def _convert(x: Any, what: str) -> np.ndarray:
         return np.from_dlpack(x)
     try:
         return np.asarray(x)
-    except Traced:
+    except (Traced, Symbolic):
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise type(error)(
@@ -80,7 +81,7 @@ def _convert(x: Any, what: str) -> np.ndarray:
 def _from_python(x: Any, what: str) -> np.ndarray:
     try:
         array = np.asarray(x)
-    except Traced:
+    except (Traced, Symbolic):
         raise
     except (TypeError, ValueError) as error:
         raise ValueError(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         name: str
         integer_input: str
         activity_regularizer: Callable | None
+        mixes_samples: bool
+        takes_any: bool
 
         @property
         def compute_dtype(self) -> str: ...
@@ -70,11 +72,14 @@ def emit_calls(
     training = flow.training
     values: dict[Ref, Value] = {}
     stop = len(graph.calls) if stop is None else stop
+    first = index
     while index < stop:
         call = graph.calls[index]
         dtypes = {ref: values[ref].dtype if ref in values else kinds[ref][1] for ref in call.inputs}
         if not mixed and not _fits(call, dtypes, values, flow.plan.dtype):
             break
+        if call.layer.mixes_samples and index > first:
+            break  # it takes arrays of several numbers of rows
         for ref in call.inputs:
             if ref not in values:
                 values[ref] = flow.take(ref, kinds[ref])

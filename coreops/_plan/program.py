@@ -185,7 +185,7 @@ class Program:
         for ref, at, shape, mask, _ in segment.results:
             if isinstance(at, Ref):
                 x = before[at][0]
-                y = np.ascontiguousarray(x).reshape((len(x), *shape))
+                y = np.ascontiguousarray(x).reshape((*x.shape[:1], *shape))
             else:
                 y = made[at]
             known[ref] = y, before[mask][1] if isinstance(mask, Ref) else _at(made, mask)
@@ -226,14 +226,17 @@ class Program:
         dtype = plan_dtype(first, [kinds[ref][1] for ref in first.inputs])
         shape = kinds[first.inputs[0]][0]
         flow = Flow(shape, dtype, training=self._training, precision=precision)
-        flow.rows = len(known[first.inputs[0]][0])
+        flow.rows = len(np.atleast_1d(known[first.inputs[0]][0]))
         made = emit_calls(
             self._graph, index, kinds, flow, self._mask_policy, observed if self._observe else None
         )
         wanted = dict.fromkeys([*self._live[made.next], *made.taken])
+        final = set(self._graph.outputs)
+        if made.layer is None or not made.layer.takes_any:
+            final.update(made.taken)  # in the type that the layer computes in
         plan, results = flow.finish_all(
             {ref: made.values[ref] for ref in wanted if ref in made.values and ref not in kinds},
-            {*self._graph.outputs, *made.taken},
+            final,
         )
         return Segment(
             flow, plan, results,

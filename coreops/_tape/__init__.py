@@ -13,6 +13,7 @@ from .recording import recording as recording
 from .tensor import Tensor as Tensor
 from .tensor import Traced as Traced
 from .tensor import external as external
+from .tensor import externals as externals
 from .tensor import gradients as gradients
 from .tensor import trace as trace
 from .tensor import value_of as value_of

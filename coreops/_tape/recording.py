@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from .._symbolic import Symbolic, symbolic
 from .._variables import Variable, recorded_variables
 from .rules import CONSTANT, RULES, SEQUENCES, Each
 from .tensor import Node, Tensor, Traced, trace
@@ -18,7 +19,8 @@ _Op = TypeVar("_Op", bound=Callable)
 
 
 def recorded(function: _Op) -> _Op:
-    """Decorate an op: applied to a Tensor or a recorded Variable, it is recorded by its name."""
+    """Decorate an op: applied to a Tensor or a recorded Variable, it is recorded by its name;
+    between symbolic tensors it is a call of their graph."""
 
     @functools.wraps(function)
     def op(*args: Any, **kwargs: Any) -> Any:
@@ -27,6 +29,11 @@ def recorded(function: _Op) -> _Op:
         except Traced:
             if not _is_traced((*args, *kwargs.values())):  # what was is out of reach, as in a dict
                 raise
+        except Symbolic:
+            made = symbolic.call(function, args, kwargs)
+            if made is NotImplemented:
+                raise
+            return made
         return record(function, function.__name__, args, kwargs)
 
     return cast(_Op, op)

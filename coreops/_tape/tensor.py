@@ -145,16 +145,23 @@ def external(inputs: Sequence[Any], value: Any, vjp: Callable) -> Any:
 
     Returns a Tensor; the plain value if no input is one.
     """
+    return externals(inputs, [value], lambda dys: vjp(dys[0]))[0]
+
+
+def externals(inputs: Sequence[Any], values: Sequence[Any], vjp: Callable) -> list[Any]:
+    """The same for a step with several results; vjp takes the list of their gradients. Results that
+    are no floats stay plain."""
     traced = [i for i, x in enumerate(inputs) if type(x) is Tensor]
     if not traced:
-        return value
-    value = np.asarray(value)
+        return list(values)
+    values = [np.asarray(value) for value in values]
 
     def back(dys: list[np.ndarray]) -> list[Any]:
-        found = vjp(dys[0])
+        found = vjp(dys)
         return [found[i] for i in traced]
 
-    return Tensor(value, Node([inputs[i] for i in traced], (value,), back))
+    node = Node([inputs[i] for i in traced], values, back)
+    return [Tensor(y, node, i) if y.dtype.kind == "f" else y for i, y in enumerate(values)]
 
 
 def gradients(outputs: Sequence[Any], seeds: Sequence[Any], leaves: Sequence[Tensor]) -> list:

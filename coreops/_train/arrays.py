@@ -74,11 +74,13 @@ def split(
 
 def cut(batch: Batch, begin: int, end: int) -> Batch:
     """Return some samples of a batch."""
-    x, y, weight = (
-        None if arrays is None else [None if a is None else a[begin:end] for a in arrays]
-        for arrays in batch
-    )
-    return x, y, weight  # type: ignore[return-value]  # x is there
+    x, y, weight = batch
+    rows = slice(begin, end)
+    return [a[rows] for a in x], _rows_of(y, rows), _rows_of(weight, rows)
+
+
+def _rows_of(arrays: Targets, rows: slice) -> Targets:
+    return None if arrays is None else [None if a is None else a[rows] for a in arrays]
 
 
 def unpack(data: Any, name: str) -> tuple[Any, Any, Any]:

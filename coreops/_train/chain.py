@@ -79,10 +79,12 @@ class Chain:
                 for number in self._numbers.values():
                     self.trainer.pack(number)
 
-    def learnt(self) -> None:
-        """Say that the trainer has changed its weights, and packed them."""
-        self.workspace.touched()
-        self._packed = self.workspace.pushes, self.workspace.updates
+    def learnt(self) -> int:
+        """Say that the trainer has changed and packed its weights; return what the epoch was."""
+        before = self.workspace.touched()
+        if self._packed is not None:  # what was assigned meanwhile will still be seen
+            self._packed = self._packed[0], self.workspace.updates
+        return before
 
     # --- compiling ----------------------------------------------------------------------------
 
@@ -129,7 +131,7 @@ class Chain:
             y = next(iter(made.values.values()))._replace(mask=None)
             flow.finish(y, masked=False)
         self._packed = None
-        return Way(flow, results, y, {})
+        return Way(flow, results, y, {}, {})
 
     def way_back(self, part: Part, gradients: frozenset[_plan.Ref]) -> Way:
         """Return a part's plan that learns from the gradients of what it gives."""
@@ -203,11 +205,14 @@ class Chain:
         for result in way.results:
             if isinstance(result.at, _plan.Ref):
                 x = before[result.at][0]
-                y = np.ascontiguousarray(x).reshape((len(x), *result.shape))
+                y = np.ascontiguousarray(x).reshape((*x.shape[:1], *result.shape))
             else:
                 y = made[result.at]
-            mask = before[result.mask][1] if isinstance(result.mask, _plan.Ref) else None
-            known[result.ref] = y, made.get(result.mask, mask)  # type: ignore[arg-type]
+            if isinstance(result.mask, _plan.Ref):
+                mask = before[result.mask][1]
+            else:
+                mask = None if result.mask is None else made[result.mask]
+            known[result.ref] = y, mask
 
     def _through(self, passed: Passed, known: Known) -> Passed:
         """Run a part's seam on what it takes, recording."""
@@ -235,7 +240,10 @@ class Chain:
                 one.__dict__["_call_losses"] = losses_before
         outputs = [y for y, _ in found]
         for ref, (y, mask) in zip(made.given, found, strict=True):
-            known[ref] = np.ascontiguousarray(_tape.value_of(y), self.workspace.dtype), mask
+            value = np.asarray(_tape.value_of(y), order="C")
+            if value.dtype.kind == "f":
+                value = value.astype(self.workspace.dtype, copy=False)
+            known[ref] = value, mask
         return passed._replace(
             entries=entries,
             outputs=outputs,

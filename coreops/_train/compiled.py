@@ -167,8 +167,9 @@ class Compiled:
         for key, judged in self._apart.items():
             logs[key] = judged.total / self._count if self._count else 0.0
         for judged in self.judged:
-            logs.update(judged.results())
-        return dict(sorted(logs.items()))
+            if judged.named:
+                logs.update(judged.results())
+        return dict(sorted(logs.items())) if len(logs) > 1 else logs
 
     def reset(self) -> None:
         """Begin to count anew."""

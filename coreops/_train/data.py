@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Batch, Options, is_arrays, read_batch
+from .arrays import Batch, Options, cut, is_arrays, read_batch
 
 BATCH_SIZE = 32
 _BLOCK_BYTES = 1 << 17  # of shuffled rows: they are taken from there out of the cache
@@ -66,30 +66,29 @@ class ArraySource(Source):
     def batches(self, number: int, start: int) -> Iterator[Batch]:
         order = self._order(number)
         size, block = self.batch_size, self._block
-        arrays = self._arrays
+        batch = self._batch
         for first in range(start * size, self.count, block):
             length = min(block, self.count - first)
             if order is not None:
                 rows = order[first : first + length]
                 # mode="clip": the one that writes into `out` directly; no index is out of range.
-                arrays = [
+                batch = self._grouped([
                     a.take(rows, 0, out[:length], "clip")
                     for a, out in zip(self._arrays, self._buffers, strict=True)
-                ]
+                ])  # fmt: skip
                 first = 0
             for begin in range(first, first + length, size):
                 end = min(begin + size, first + length)
-                yield self._grouped([a[begin:end] for a in arrays])
+                yield cut(batch, begin, end)
 
     def pieces(self, size: int) -> Iterator[tuple[int, Batch]]:
         """Yield all samples in order, so many at a time; and how many batches that is by then."""
         for begin in range(0, self.count, size):
             end = min(begin + size, self.count)
-            done = -(-end // self.batch_size)
-            yield done, self._grouped([a[begin:end] for a in self._arrays])
+            yield -(-end // self.batch_size), cut(self._batch, begin, end)
 
     def _grouped(self, arrays: list[np.ndarray]) -> Batch:
-        """Return the arrays of a batch as inputs, targets and weights."""
+        """Return all arrays in a row as inputs, targets and weights."""
         items = iter(arrays)
         x, y, weight = (
             None if some is None else [None if a is None else next(items) for a in some]

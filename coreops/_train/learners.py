@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _tape, config
+from .. import _kernels, _tape, config
 from .._variables import Variable
 from ..constraints import NonNeg, _column_norms
 from ..regularizers import L1, L1L2, L2
@@ -29,13 +29,14 @@ class Learners:
         self.optimizer = optimizer
         self.gradients: dict[int, np.ndarray] = {}  # from Python, or for it
         optimizer._must_know(variables)
-        self.by_rule = optimizer._rule(0) is not None
+        self.by_rule = optimizer._its_rule() is not None
         self.apart = [v for v in variables if v.regularizer is not None]
         if self.by_rule:
             self.apart = [v for v in self.apart if not _is_l1l2(v.regularizer)]
         self.constrained = [v for v in variables if v.constraint is not None]
         if self.by_rule:
             self.constrained = [v for v in self.constrained if not _by_kernel(v)]
+            self.steps = workspace.hold(optimizer._iterations, np.dtype(np.int64))
 
     def gradient(self, variable: Variable) -> np.ndarray:
         """Return the array of a variable's gradient, which is made if there is none."""
@@ -96,6 +97,7 @@ class LearningChain(Chain):
         self._learners = learners
         self._given = {id(variable) for variable in learners.apart}
         self._asked = False  # for the gradients of all variables
+        self._update: _kernels.Update | None = None
         super().__init__(graph, learners.workspace, learners.variables, mask_policy)
         for variable in learners.apart:
             learners.gradient(variable)
@@ -103,6 +105,17 @@ class LearningChain(Chain):
     def teach(self, variable: Variable, number: int) -> None:
         lesson = self._learners.lesson(variable, id(variable) in self._given)
         self.trainer.teach(number, **lesson)
+
+    def update(self, rule: _kernels.Rule) -> _kernels.Update:
+        """Return what makes the optimizer's steps by a rule."""
+        if self._update is None or self._update.rule is not rule:
+            self._update = _kernels.Update(self.trainer, rule, self._learners.steps, self.learnt)
+        return self._update
+
+    @property
+    def is_whole_update(self) -> bool:
+        """Whether Python has no part in what is learnt: no gradient, no constraint."""
+        return not (self._given or self._learners.constrained)
 
     def _gives(self, variable: Variable) -> None:
         """From now on a part of the variable's gradient comes from Python."""

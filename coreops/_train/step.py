@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _kernels, _plan, _tape
-from .batch import Batch, Made, Targets, options, penalties, several
+from .. import _kernels, _plan
+from .batch import Batch, Made, Targets, penalties, several
+from .ending import Ending
 from .learners import Learners, LearningChain
-from .parts import Part, Passed, Reshaped, add_to, remember
+from .lesson import Lesson, Met
+from .parts import Passed, Reshaped, remember
 from .way import Known
 from .workspace import Workspace
 
@@ -39,12 +41,15 @@ class TrainingStep:
         self._inside = list(model._flatten_layers()), model.weights
         self._state = self._look()
         self._optimizer: Any = compiled.optimizer
+        for leaf in self.leaves:  # whose revision tells from now on that something has changed
+            leaf.__dict__["_compiled"] = True
         wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves)
         self._workspace = Workspace(np.dtype(np.float64 if wide else np.float32))
         self._learners: Learners | None = None
         self._chains: dict[Any, LearningChain] = {}
-        self._constant: dict[int, tuple[Any, np.ndarray]] = {}  # weights, by the output's number
-        self._kernels: dict[int, tuple[Any, Any]] = {}  # a loss, and what stands for it in a plan
+        self._ending = Ending(self.graph, compiled, self._workspace.dtype)
+        self._met: Met | None = None  # what the last step can be made into a lesson of
+        self._lesson: Lesson | None = None
         self._lock = threading.RLock()
 
     def is_current(self, compiled: Compiled) -> bool:
@@ -67,6 +72,7 @@ class TrainingStep:
         sample_weight: np.ndarray | Targets = None,
         *,
         update: bool = True,
+        given: tuple[Any, Any] | None = None,
     ) -> Made:
         """Train on one batch.
 
@@ -75,6 +81,8 @@ class TrainingStep:
             y: the labels of each output, or of the only one.
             sample_weight: None, or for each output None or a weight for each sample or position.
             update: False leaves the weights alone; their gradients are in `gradients()`.
+            given: inputs and targets as the user passed them, without weights, if the next step may
+                be one like this: `again`.
 
         Returns:
             The loss with all penalties, before the update, those of the outputs, and the
@@ -84,6 +92,7 @@ class TrainingStep:
             ValueError: labels, weights or inputs that do not fit; the weights are as before.
         """
         with self._lock:
+            self._met = self._lesson = None
             known: Known = {}
             real = self._workspace.dtype
             for ref, one in zip(self.graph.inputs, several(x), strict=True):
@@ -101,7 +110,56 @@ class TrainingStep:
                 chain = LearningChain(self.graph, learners, self._mask_policy)
                 made = self._finished(chain, known, batch, update)
             remember(self._chains, key, chain)
+            if given is not None:
+                self._prepare(key, *given)
+            self._met = None
             return made
+
+    def again(self, compiled: Compiled, x: Any, y: Any) -> tuple[Made, list[Any]] | None:
+        """Make a step like the last one, on arrays without weights as a user passes them. Returns
+        what a call does, and the targets; None if anything is not as it was then, and nothing
+        has been done."""
+        with self._lock:
+            lesson = self._lesson
+            if lesson is None or compiled is not self._compiled:
+                return None
+            current = lesson.update.is_current() or self._looks_the_same(lesson)
+            if not current or self._optimizer._made is not lesson.update.rule:
+                self._lesson = None
+                return None
+            targets = lesson.take(x, y)
+            if targets is None:
+                return None
+            try:
+                total = lesson.run()
+                self.masks = lesson.masks
+                if math.isfinite(total):
+                    self._advance(lesson.update, lesson.rate)
+                else:
+                    _warn_of(total)
+            except BaseException:  # nothing goes on from what a step left that did not end
+                self._chains.pop(lesson.key, None)
+                self._lesson = None
+                raise
+            return (total, lesson.losses, lesson.y_preds), targets
+
+    def _prepare(self, key: Any, x: Any, y: Any) -> None:
+        """Let the next step that is like the last one need no looking up."""
+        if self._met is not None and (rule := self._optimizer._its_rule()) is not None:
+            lesson = Lesson.of(self._met, self._met.chain.update(rule), x, y)
+            if lesson is not None and self._looks_the_same(lesson):
+                lesson.key, self._lesson = key, lesson
+
+    def _looks_the_same(self, lesson: Lesson) -> bool:
+        """Whether all that a lesson hangs on, but for values that learn, is as it was; these are
+        brought up to date."""
+        epoch = _kernels.epoch()  # what another thread changes after this is seen at the next step
+        if self._workspace.lost or self._state != self._look() or not lesson.looks_the_same():
+            return False
+        lesson.chain.refresh()
+        lesson.rate = self._optimizer._fixed_rate()
+        lesson.update.seen = epoch
+        return True
 
     def _finished(self, chain: LearningChain, known: Known, batch: Batch, update: bool) -> Made:
         """A step, and then what its layers have left to do, such as to move averages on."""
@@ -137,173 +195,49 @@ class TrainingStep:
             if index == chain.length:
                 break
         ended = part.made.seam is not None
-        kernels = None if ended else self._kernels_of(part, known, batch)
+        kernels = None if ended else self._ending.kernels(part, known, batch)
         if kernels is not None:
-            losses, y_preds = self._to_losses(chain, part, kernels, known, batch, gradients)
-            total += float(part.ways["losses"].mean_penalty() or 0)
+            end = self._ending.by_kernels(chain, part, kernels, known, batch, gradients)
         else:
             if not ended:
                 passed.append(one := chain.forward(part, known))
                 total += penalties(one)
-            losses, y_preds = self._by_tape(chain, known, batch, gradients)
+            end = self._ending.by_tape(chain, known, batch, gradients)
+        total += end.total
+        self.masks = end.masks
         for one in reversed(passed):
             chain.back(one, gradients)
-        judged = self._compiled.judged
-        total += sum(value * one.weight for value, one in zip(losses, judged, strict=True))
         total += chain.trainer.penalty() + chain.penalize()
         if math.isfinite(total):
             self._learn(chain, update)
+            self._met = None if passed or not chain.is_whole_update else end.met
         else:
-            warnings.warn(
-                f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as "
-                "they are.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return total, losses, y_preds
-
-    def _kernels_of(self, part: Part, known: Known, batch: Batch) -> list[Any] | None:
-        """Return the kernels of the losses, None for an output without a loss; or None if one has
-        no kernel, or the last part does not make all outputs."""
-        compiled = self._compiled
-        rows = len(known[self.graph.inputs[0]][0])
-        shapes = []
-        for ref in self.graph.outputs:
-            value = part.made.values.get(ref)
-            if value is None:
-                return None
-            shapes.append((rows, *value.shape))
-        targets = compiled.each(batch.y)
-        if not compiled.resolved:
-            compiled.resolve([() if y is None else y.shape for y in targets], shapes)
-        found: list[Any] = []
-        for i, (judged, y, shape) in enumerate(zip(compiled.judged, targets, shapes, strict=True)):
-            if judged.loss is None:
-                found.append(None)
-                continue
-            if y is None or len(shape) < 2 or not shape[-1]:
-                return None
-            if i not in self._kernels or self._kernels[i][0] is not judged.loss:
-                made = judged.loss.kernel()
-                self._kernels[i] = judged.loss, made and (made[0], options(made[1]))
-            if not self._kernels[i][1]:
-                return None
-            found.append(self._kernels[i][1])
-        return found if any(kernel is not None for kernel in found) else None
-
-    def _to_losses(
-        self,
-        chain: LearningChain,
-        part: Part,
-        kernels: list[Any],
-        known: Known,
-        batch: Batch,
-        gradients: dict[_plan.Ref, np.ndarray],
-    ) -> tuple[list[float], list[np.ndarray]]:
-        """The last part, its losses and its way back, in one run of one plan."""
-        outputs, compiled = self.graph.outputs, self._compiled
-        values = [part.made.values[ref] for ref in outputs]
-        streams = None
-        before = known
-        self.masks = [None] * len(outputs)
-        if any(value.mask is not None for value in values):
-            # the losses hang on the masks, which hang on the data
-            known = dict(before)
-            streams = chain.forward(part, known).streams
-            self.masks = [known[ref][1] for ref in outputs]
-        real = self._workspace.dtype
-        rows = len(before[part.forward.flow.inputs[0][0]][0])
-        way = chain.way_to_losses(part, kernels)
-        more: dict[Any, np.ndarray] = {}
-        factors: dict[int, Any] = {}
-        targets, weights = compiled.each(batch.y), compiled.each(batch.weight)
-        for i, (judged, value, kernel) in enumerate(
-            zip(compiled.judged, values, kernels, strict=True)
-        ):
-            if kernel is None:
-                continue
-            assert judged.loss is not None
-            shape = rows, *value.shape
-            target, factor = judged.loss.prepare(targets[i], shape, real, weights[i], self.masks[i])
-            positions = rows, value.size // max(value.shape[-1], 1)
-            more["target", i], factors[i] = target, factor
-            more["weight", i] = self._weights(i, factor * judged.weight, positions)
-            more["loss", i] = way.buffer(("loss", i), positions)
-        chain.refresh()
-        if streams is None:
-            streams = way.flow.streams(rows)
-        made = chain.run_back(way, before, streams, more, gradients)
-        after = dict(before)
-        chain.settle(way, after, before, made)
-        losses = [0.0] * len(outputs)
-        for i, factor in factors.items():
-            weight = compiled.judged[i].weight
-            if weight:
-                total = _kernels.weighted_sum(more["loss", i], more["weight", i])
-                losses[i] = total / weight
-            else:
-                losses[i] = float(np.sum(more["loss", i] * factor))
-        return losses, [after[ref][0] for ref in outputs]
-
-    def _weights(self, i: int, factor: Any, rows: tuple[int, int]) -> np.ndarray:
-        """Return the factor of each value of loss number i as an array."""
-        if isinstance(factor, np.ndarray):
-            return np.ascontiguousarray(factor, dtype=self._workspace.dtype)
-        key = factor, rows
-        if i not in self._constant or self._constant[i][0] != key:
-            self._constant[i] = key, np.full(rows, factor, self._workspace.dtype)
-        return self._constant[i][1]
-
-    def _by_tape(
-        self,
-        chain: LearningChain,
-        known: Known,
-        batch: Batch,
-        gradients: dict[_plan.Ref, np.ndarray],
-    ) -> tuple[list[float], list[np.ndarray]]:
-        """Losses that no kernel has."""
-        compiled = self._compiled
-        found = [known[ref] for ref in self.graph.outputs]
-        self.masks = [mask for _, mask in found]
-        compiled.meet(batch.y, [y_pred for y_pred, _ in found])
-        losses = []
-        for ref, (y_pred, mask), judged, y, weight in zip(
-            self.graph.outputs, found, compiled.judged, compiled.each(batch.y),
-            compiled.each(batch.weight), strict=True,
-        ):  # fmt: skip
-            if judged.loss is None:
-                losses.append(0.0)
-                if not compiled.has_loss:  # penalties of weights are learnt from on the way back
-                    gradients.setdefault(ref, np.zeros_like(y_pred))
-                continue
-            if y is None:
-                raise ValueError("The loss needs targets: `y` is None.")
-            entry = _tape.trace(y_pred)
-            if mask is not None:
-                entry._keras_mask = mask
-            loss = judged.loss(y, entry, weight)
-            (gradient,) = _tape.gradients([loss * judged.weight], [1], [entry])
-            add_to(gradients, ref, np.ascontiguousarray(gradient, self._workspace.dtype))
-            losses.append(float(_tape.value_of(loss)))
-        return losses, [y_pred for y_pred, _ in found]
+            _warn_of(total)
+        return total, end.losses, end.y_preds
 
     def _learn(self, chain: LearningChain, update: bool) -> None:
         optimizer, learners = self._optimizer, self._learners
         assert learners is not None
-        made = int(optimizer._iterations)
-        rule = optimizer._rule(made) if update and learners.by_rule else None
+        rule = optimizer._its_rule() if update and learners.by_rule else None
         if rule is None or rule.clips_norm[0]:
             chain.ask_gradients()
         if rule is not None:
-            with self._workspace.lock:
-                chain.trainer.learn(rule)
-                chain.learnt()
-            optimizer._advance(made + 1)
+            self._advance(chain.update(rule))
             learners.constrain()
             return
         chain.trainer.learn(None)
         if update:
             optimizer.apply([learners.gradient(v) for v in self.variables], self.variables)
+
+    def _advance(self, update: _kernels.Update, rate: float | None = None) -> None:
+        """Let the optimizer make a step by its rule. rate: None: it is asked for."""
+        optimizer, learners = self._optimizer, self._learners
+        assert learners is not None
+        made = int(learners.steps)
+        rate = optimizer._rate(made) if rate is None else rate
+        with self._workspace.lock:
+            update.step(rate)
+        optimizer._follow(made + 1)
 
     def gradients(self) -> list[np.ndarray]:
         """Return the gradients of the loss and all penalties with respect to the trainable
@@ -319,5 +253,13 @@ class TrainingStep:
         """Let the Variables go, each with its last value."""
         with self._lock:
             self._workspace.release()
-            self._learners = None
+            self._learners = self._lesson = self._met = None
             self._chains.clear()
+
+
+def _warn_of(total: float) -> None:
+    warnings.warn(
+        f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as they are.",
+        RuntimeWarning,
+        stacklevel=3,
+    )

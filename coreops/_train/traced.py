@@ -25,8 +25,8 @@ class Copies(Workspace):
         super().__init__(dtype)
         self._copies: dict[int, tuple[Variable, np.ndarray, int]] = {}
 
-    def hold(self, variable: Variable) -> np.ndarray:
-        array = aligned(variable.shape, self.dtype)
+    def hold(self, variable: Variable, dtype: np.dtype | None = None) -> np.ndarray:
+        array = aligned(variable.shape, dtype or self.dtype)
         array[...] = variable.numpy()
         self._copies[id(variable)] = variable, array, variable.version
         return array
@@ -77,7 +77,7 @@ class TracedChain(Chain):
             part = self.part(index, known)
             one = self.forward(part, known)
             penalty = part.forward.mean_penalty()
-            part.forward.buffers.clear()  # the tape keeps what was in them
+            part.forward.forget()  # the tape keeps what was in them
             if penalty is not None:  # the gradients of penalties are added on the way back
                 self._layer._call_losses.append(penalty)
             losses = map(_tape.value_of, one.losses)
@@ -157,11 +157,13 @@ def call_traced(
     remember(chains, key, made)
     chain: TracedChain = made[1]
     inputs = [*given, *(leaf for _, leaf in recorded)]
-    if len(found) > 1:
-        raise NotImplementedError(
-            f"Layer '{layer.name}' gives several arrays: the way back through it inside of a "
-            "user's function is not supported."
-        )
-    (ref,) = chain.graph.outputs
-    y, mask = found[0]
-    return [(_tape.external(inputs, y, lambda dy: chain.vjp(passed, {ref: dy})), mask)]
+
+    def back(dys: list[np.ndarray]) -> list[Any]:
+        seeds: dict[_plan.Ref, Any] = {}
+        for ref, dy, (y, _) in zip(chain.graph.outputs, dys, found, strict=True):
+            if y.dtype.kind == "f":  # what comes out twice is one array
+                seeds[ref] = seeds[ref] + dy if ref in seeds else dy
+        return chain.vjp(passed, seeds)
+
+    outputs = _tape.externals(inputs, [y for y, _ in found], back)
+    return [(y, mask) for y, (_, mask) in zip(outputs, found, strict=True)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _plan
+from .. import _kernels, _plan
 from .flow import TrainingFlow
 from .workspace import aligned
 
@@ -23,6 +24,7 @@ class Way(NamedTuple):
     results: tuple[_plan.Result, ...]
     y: _plan.Value | None  # None: the plan does nothing
     buffers: dict[Any, np.ndarray]
+    prepared: dict[str, tuple[_kernels.Run, dict[int, np.ndarray]]]
 
     def buffer(self, name: Any, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
         """Return an array that is the same from run to run while its shape is."""
@@ -36,32 +38,53 @@ class Way(NamedTuple):
     ) -> dict[int, np.ndarray]:
         """Run the plan on arrays; return its results by number. more: what it learns from, and
         where what goes that is wanted."""
-        assert self.y is not None
         given = self.flow.gather(known)
-        x = given[0]
-        batch = len(x)
+        batch = len(given[0])
         if len(given) > 1 and any(len(array) != batch for array in given):
             raise ValueError(
                 "Arrays of different batch sizes meet in a model. Received: "
                 f"{sorted({len(array) for array in given})}"
             )
-        made: dict[int, np.ndarray] = {0: self.buffer("y", (batch, *self.y.shape))}
-        mask = None
-        if self.flow.plan.masked and self.y.mask is not None:
-            made[1] = mask = np.empty((batch, *self.y.mask.shape), np.bool_)
-        further = []
-        for key in self.flow.more:
-            if key in more:
-                further.append(more[key])
-            elif isinstance(key, tuple):
-                further.append(given[self.flow.inputs.index(key)])
-            else:
-                made[key] = self._room(key, batch)
-                further.append(made[key])
-        self.flow.plan.train(x, made[0], streams, self.penalty(batch), mask, further)
+        run, made = self.room(batch)
+        for key, array in zip(self.flow.inputs, given, strict=True):
+            run.put(self.place(key), array)
+        for key, array in more.items():
+            run.put(self.place(key), array)
+        run.run(streams)
         return made
 
-    def _room(self, number: int, batch: int) -> np.ndarray:
+    def place(self, key: Any) -> int:
+        """Return where an array goes that a run takes, as `Run.put` counts."""
+        return 0 if key == self.flow.inputs[0] else 1 + self.flow.more.index(key)
+
+    def room(self, batch: int) -> tuple[_kernels.Run, dict[int, np.ndarray]]:
+        """Return what is prepared for runs of so many samples, and their results by number."""
+        found = self.prepared.get("run")
+        if found is None or found[0].batch != batch:
+            assert self.y is not None
+            made = {0: self.buffer("y", (batch, *self.y.shape))}
+            plan, mask = self.flow.plan, self.y.mask
+            if plan.masked and mask is not None:
+                made[1] = np.empty((batch, *mask.shape), np.bool_)
+            run = _kernels.Run(plan, batch, made[0], self.penalty(batch), made.get(1))
+            for key in self.flow.more:
+                if not isinstance(key, tuple):
+                    made[key] = self._result(key, batch)
+                    run.put(self.place(key), made[key])
+            found = self.prepared["run"] = run, made
+        return found
+
+    def makes(self, refs: Sequence[_plan.Ref]) -> bool:
+        """Whether these arrays are all results of the plan."""
+        made = [result.ref for result in self.results if not isinstance(result.at, _plan.Ref)]
+        return all(ref in made for ref in refs)
+
+    def forget(self) -> None:
+        """Let go of what the last run left: somebody else has it."""
+        self.buffers.clear()
+        self.prepared.clear()
+
+    def _result(self, number: int, batch: int) -> np.ndarray:
         """Return room for a further result of the plan, an array or a mask."""
         for result in self.results:
             if result.mask == number and not isinstance(result.mask, _plan.Ref):

@@ -41,7 +41,7 @@ class Workspace:
         self.lost = False  # somebody else holds what this one did
         self._held: dict[int, Held] = {}
 
-    def hold(self, variable: Variable) -> np.ndarray:
+    def hold(self, variable: Variable, dtype: np.dtype | None = None) -> np.ndarray:
         """Return the variable's working array, which is its value from now on."""
         held = self._held.get(id(variable))
         if held is None:
@@ -49,7 +49,7 @@ class Workspace:
             if source is not None:
                 source.drop(variable)
             with self.lock:
-                held = self._held[id(variable)] = Held(variable, self.dtype)
+                held = self._held[id(variable)] = Held(variable, dtype or self.dtype)
                 held.seen = self.updates
                 variable._source = self
         return held.array
@@ -61,6 +61,7 @@ class Workspace:
             self._held.pop(id(variable), None)
             variable._source = None
             self.lost = True
+            _kernels.bump_epoch()
 
     def pull(self, variable: Variable) -> None:
         """Bring the variable up to date."""
@@ -78,11 +79,12 @@ class Workspace:
                 held.array[...] = variable._value
                 held.seen = self.updates
                 self.pushes += 1
+                _kernels.bump_epoch()
 
-    def touched(self) -> None:
-        """Say that the arrays have changed."""
+    def touched(self) -> int:
+        """Say that the arrays have changed. Returns what the epoch was."""
         self.updates += 1
-        _kernels.bump_epoch()
+        return _kernels.bump_epoch()
 
     def pull_all(self) -> None:
         """Bring all variables up to date."""

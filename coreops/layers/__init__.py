@@ -50,6 +50,7 @@ from .noise import (
     SpatialDropout2D,
 )
 from .normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
+from .operations import Operation as Operation
 from .pooling import (
     AveragePooling1D,
     AveragePooling2D,

@@ -156,18 +156,6 @@ def _given_masks(layer: Layer, first: Any, mask: Any) -> list[Any] | None:
     return [None if one is None else np.asarray(one) for one in masks]
 
 
-def call_python(
-    layer: Layer, args: tuple, kwargs: dict[str, Any], training: Any, mask: Any, out: Any
-) -> Any:
-    """Call a layer on arrays by its Python `call`, where its steps do not do."""
-    layer._check_ready()
-    outer = _plan.current_training()
-    if outer is None:
-        layer._clear_losses()
-    check_inputs(layer.input_spec, [args[0].shape], [args[0].dtype], layer.name)
-    return _run_python(layer, args, kwargs, _resolve_training(layer, training, outer), mask, out)
-
-
 def _run_python(
     layer: Layer, args: tuple, kwargs: dict[str, Any], training: bool, mask: Any, out: Any
 ) -> Any:

@@ -39,6 +39,8 @@ class Layer(Running, Quantizable):
     """
 
     integer_input = "keep"  # or "cast": what happens to inputs that are not floating
+    mixes_samples = False  # whether what it gives may depend on more than a sample of what it takes
+    takes_any = False  # its Python takes arrays of any type as they are
     _stateless = False  # built from the start
     _mask_policy: str | None = None  # None: the global one
     _precision: str | None = None  # of float32 products; None: the global one

@@ -67,8 +67,9 @@ class LayerState(_kernels.Callable):
             self._track(value)
         elif isinstance(value, (LayerState, list, tuple, dict)):
             self._holders[name] = value
-        else:
-            self._holders.pop(name, None)
+            _kernels.bump_epoch()
+        elif self._holders.pop(name, None) is not None:
+            _kernels.bump_epoch()
         super().__setattr__(name, value)
         if self._compiled and name[0] != "_":
             self._changed(name)
@@ -207,6 +208,7 @@ class LayerState(_kernels.Callable):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = value = bool(value)
+        _kernels.bump_epoch()
         for variable in self._trained:
             variable.trainable = value
         for layer in self._sublayers:

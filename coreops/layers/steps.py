@@ -18,6 +18,7 @@ class Steps:
     """
 
     activity_regularizer: Callable | None = None  # the call around this one sees to it
+    mixes_samples = takes_any = False
     name: str
     integer_input: str
     compute_dtype: str

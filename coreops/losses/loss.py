@@ -68,6 +68,11 @@ class Loss:
         """Return the kind and options of the kernel that computes this loss, None if none does."""
         return None
 
+    def targets(self) -> str | None:
+        """Return what `prepare` does to targets that have no weights: "cast", to the predictions'
+        type; "labels", to int32 once they are checked; None: more than that."""
+        return None
+
     def prepare(
         self,
         y_true: Any,

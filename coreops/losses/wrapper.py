@@ -84,6 +84,11 @@ class LossFunctionWrapper(Loss):
             return None
         return self.fn.__name__, {name: given.get(name, _DEFAULTS[name]) for name in names}
 
+    def targets(self) -> str | None:
+        if self.fn is _SPARSE:
+            return "labels" if self._fn_kwargs.get("ignore_class") is None else None
+        return None if self.fn in _SIGNED else "cast"
+
     def prepare(
         self,
         y_true: Any,

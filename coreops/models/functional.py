@@ -18,7 +18,7 @@ from .._symbolic import (
     map_structure,
     repack,
 )
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, Operation
 from ..layers.signatures import init_arguments
 from .model import Model
 from .structures import alone, check_tensors, flat_shapes, replayed, warn_of_keys
@@ -87,11 +87,16 @@ class Functional(Model):
     @property
     def layers(self) -> list[Layer]:
         """All layers, those of the inputs too, from the inputs to the outputs."""
-        return list(self._layers)
+        return [layer for layer in self._layers if not isinstance(layer, Operation)]
 
     @layers.setter
     def layers(self, _: Any) -> None:
         raise AttributeError("`layers` cannot be assigned.")
+
+    @property
+    def operations(self) -> list[Layer]:
+        """The layers, and between them the functions of `coreops.ops` and operators."""
+        return list(self._layers)
 
     @property
     def built(self) -> bool:

@@ -114,20 +114,21 @@ def describe(config: Mapping[str, Any]) -> Described:
             raise ValueError(f"layer {name!r}: no list of calls, or too many")
         for number, node in enumerate(nodes):
             calls[name, number] = _read_call(node, holders)
-    operations = {name for name, entry in entries.items() if _is_operation(entry)}
-    dropped = _mask_makers(calls, operations)
+    operations = {name for name, entry in entries.items() if is_operation(entry)}
+    ends = {key: _read_ends(config[key], nested) for key in ("input_layers", "output_layers")}
+    dropped = _mask_makers(calls, operations, ends["output_layers"])
     calls = {
         key: (args, {k: v for k, v in kwargs.items() if k != "mask" or not leaves(v)})
         for key, (args, kwargs) in calls.items()
         if key[0] not in dropped
     }
-    ends = {key: _read_ends(config[key], nested) for key in ("input_layers", "output_layers")}
     sources = {name for name, entry in entries.items() if entry["class_name"] == "InputLayer"}
     order = _in_order(calls, sources, list(entries))
     return Described(order, ends["input_layers"], ends["output_layers"], frozenset(dropped))
 
 
-def _is_operation(entry: Mapping[str, Any]) -> bool:
+def is_operation(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of a configuration is a function of `keras.ops`."""
     return str(entry.get("module")).startswith("keras.src.ops.")
 
 
@@ -195,16 +196,18 @@ def _read_ends(value: Any, nested: set[str]) -> Any:
 
 
 def _mask_makers(
-    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]], operations: set[str]
+    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]],
+    operations: set[str],
+    ends: Any,
 ) -> set[str]:
     """Return the operations that make nothing but masks for layers: ours find them by
-    themselves."""
+    themselves. ends: what comes out of the model."""
     taken: dict[str, set[str]] = {}  # by name: whose results are taken, but as masks
     for (name, _), (args, kwargs) in calls.items():
         values = [args, *(value for key, value in kwargs.items() if key != "mask")]
         taken.setdefault(name, set()).update(source.layer for source in _all_sources(values))
-    pending = [name for name in taken if name not in operations]
-    used: set[str] = set()
+    used = {source.layer for source in _all_sources(ends)} & operations
+    pending = [name for name in taken if name not in operations or name in used]
     while pending:
         found = (taken.get(pending.pop(), set()) & operations) - used
         used |= found

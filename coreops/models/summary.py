@@ -58,7 +58,8 @@ def summary(
 
 def _selected(model: Model, layer_range: Sequence[str] | None) -> list[tuple[Layer, Any]]:
     """Return the layers to show, each with its output shape."""
-    layers = list(zip(model.layers, model._layer_shapes(), strict=True))
+    shown = model.operations if isinstance(model, Functional) else model.layers
+    layers = list(zip(shown, model._layer_shapes(), strict=True))
     if layer_range is None:
         return layers
     if len(layer_range) != 2:

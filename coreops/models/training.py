@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._train.arrays import split, unpack
+from .._train.arrays import Batch, split, unpack
 from .._train.feed import Feed
 from .._train.step import TrainingStep
 from ..callbacks import CallbackList, History
@@ -173,15 +173,23 @@ class Trainer(Judge):
     def _run_epoch(
         self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> None:
-        fits: Any = None  # shapes and types of samples that the model takes as they are
         for x, y, weight in self._hooked("train", feed, callbacks, compiled):
-            kinds = [(a.shape[1:], a.dtype) for a in x]
-            if kinds != fits:
-                given, x = x, self._adapt_all(x)
-                fits = kinds if all(a is b for a, b in zip(x, given, strict=True)) else None
-            loss, losses, y_pred = step(x, y, weight)
-            compiled.meet(y, y_pred)
-            compiled.update(loss, losses, y, y_pred, weight, step.masks)
+            made = step.again(compiled, x, y) if weight is None else None
+            if made is None:
+                self._step(step, compiled, (x, y, weight), (x, y))
+            else:
+                (loss, losses, y_pred), _ = made
+                compiled.update(loss, losses, y, y_pred)
+
+    def _step(
+        self, step: TrainingStep, compiled: Compiled, batch: Batch, given: tuple[Any, Any]
+    ) -> None:
+        """Make a step on a batch, and count it. given: inputs and targets as they were passed."""
+        x, y, weight = batch
+        made = step(self._adapt_all(x), y, weight, given=given if weight is None else None)
+        loss, losses, y_pred = made
+        compiled.meet(y, y_pred)
+        compiled.update(loss, losses, y, y_pred, weight, step.masks)
 
     # --- evaluate ---------------------------------------------------------------------------
 
@@ -237,13 +245,19 @@ class Trainer(Judge):
         """Make one step on one batch, and return what `evaluate` would: the batch's own loss and
         metrics, before the step."""
         compiled = self._must_be_compiled("train_on_batch")
-        x, y, weight = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
-        self._must_learn("train_on_batch")
-        compiled.reset()
-        step = self._training_step()
-        loss, losses, y_pred = step(self._adapt_all(x), y, weight)
-        compiled.meet(y, y_pred)
-        compiled.update(loss, losses, y, y_pred, weight, step.masks)
+        step = self._programs.get("step")
+        made = None
+        if step is not None and sample_weight is None and class_weight is None:
+            made = step.again(compiled, x, y)
+        if made is None:
+            batch = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
+            self._must_learn("train_on_batch")
+            compiled.reset()
+            self._step(self._training_step(), compiled, batch, (x, y))
+        else:
+            compiled.reset()
+            (loss, losses, y_pred), targets = made
+            compiled.update(loss, losses, targets, y_pred)
         logs = compiled.results()
         return logs if return_dict else compiled.in_order(logs)
 

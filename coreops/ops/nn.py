@@ -21,11 +21,13 @@ def relu(x: Any) -> np.ndarray:
     return _plan.apply_activation(x, "relu")
 
 
+@recorded
 def relu6(x: Any) -> np.ndarray:
     """min(max(x, 0), 6); integers stay integers."""
     return _clip(x, 0, 6)
 
 
+@recorded
 def hard_tanh(x: Any) -> np.ndarray:
     """min(max(x, -1), 1); integers stay integers."""
     return _clip(x, -1, 1)
@@ -41,51 +43,61 @@ def _clip(x: Any, low: int, high: int) -> np.ndarray:
     return np.clip(x, low if x.dtype.kind == "i" else 0, high)
 
 
+@recorded
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> np.ndarray:
     """x where x > 0, else negative_slope * x."""
     return activation(x, "relu_general", negative_slope, np.inf, 0.0)
 
 
+@recorded
 def elu(x: Any, alpha: float = 1.0) -> np.ndarray:
     """x where x > 0, else alpha * (e^x - 1)."""
     return activation(x, "elu", alpha)
 
 
+@recorded
 def celu(x: Any, alpha: float = 1.0) -> np.ndarray:
     """max(x, 0) + min(0, alpha * (e^(x / alpha) - 1))."""
     return activation(x, "celu", alpha)
 
 
+@recorded
 def selu(x: Any) -> np.ndarray:
     """1.0507 * elu(x, 1.6733), the constants of Klambauer et al., 2017."""
     return activation(x, "selu", SELU_SCALE, SELU_ALPHA)
 
 
+@recorded
 def sigmoid(x: Any) -> np.ndarray:
     """1 / (1 + e^-x)."""
     return activation(x, "sigmoid")
 
 
+@recorded
 def hard_sigmoid(x: Any) -> np.ndarray:
     """min(max(x / 6 + 1 / 2, 0), 1)."""
     return activation(x, "ramp", 1.0 / 6.0, 0.5)
 
 
+@recorded
 def sparse_sigmoid(x: Any) -> np.ndarray:
     """min(max((x + 1) / 2, 0), 1)."""
     return activation(x, "ramp", 0.5, 0.5)
 
 
+@recorded
 def log_sigmoid(x: Any) -> np.ndarray:
     """log(1 / (1 + e^-x))."""
     return activation(x, "log_sigmoid")
 
 
+@recorded
 def silu(x: Any) -> np.ndarray:
     """x * sigmoid(x), also known as swish."""
     return activation(x, "silu")
 
 
+@recorded
 def hard_silu(x: Any) -> np.ndarray:
     """x * hard_sigmoid(x), also known as hard_swish."""
     return activation(x, "hard_silu")
@@ -94,6 +106,7 @@ def hard_silu(x: Any) -> np.ndarray:
 swish, hard_swish = silu, hard_silu
 
 
+@recorded
 def gelu(x: Any, approximate: bool = True) -> np.ndarray:
     """x * Phi(x), Phi being the normal distribution function, or its tanh approximation.
 
@@ -103,51 +116,61 @@ def gelu(x: Any, approximate: bool = True) -> np.ndarray:
     return activation(x, "gelu_tanh" if approximate else "gelu")
 
 
+@recorded
 def softplus(x: Any) -> np.ndarray:
     """log(1 + e^x)."""
     return activation(x, "softplus")
 
 
+@recorded
 def softsign(x: Any) -> np.ndarray:
     """x / (1 + |x|)."""
     return activation(x, "softsign")
 
 
+@recorded
 def tanh(x: Any) -> np.ndarray:
     """The hyperbolic tangent."""
     return activation(x, "tanh")
 
 
+@recorded
 def tanh_shrink(x: Any) -> np.ndarray:
     """x - tanh(x)."""
     return activation(x, "tanh_shrink")
 
 
+@recorded
 def soft_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
     """x - threshold above the threshold, x + threshold below its negative, 0 between."""
     return activation(x, "soft_shrink", threshold)
 
 
+@recorded
 def hard_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
     """x where |x| > threshold, else 0."""
     return activation(x, "hard_shrink", threshold)
 
 
+@recorded
 def threshold(x: Any, threshold: float, default_value: float) -> np.ndarray:
     """x where x > threshold, else default_value."""
     return activation(x, "threshold", threshold, default_value)
 
 
+@recorded
 def squareplus(x: Any, b: float = 4) -> np.ndarray:
     """(x + sqrt(x^2 + b)) / 2."""
     return activation(x, "squareplus", b)
 
 
+@recorded
 def sparse_plus(x: Any) -> np.ndarray:
     """0 up to -1, (x + 1)^2 / 4 up to 1, x beyond."""
     return activation(x, "sparse_plus")
 
 
+@recorded
 def mish(x: Any) -> np.ndarray:
     """x * tanh(softplus(x))."""
     return activation(x, "mish")

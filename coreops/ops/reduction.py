@@ -55,6 +55,13 @@ def _extreme(function: Callable, name: str) -> Callable[..., np.ndarray]:
     return named(op, name, f"`numpy.{name}`; keeps the dtype.")
 
 
+def _bound(function: Callable, name: str) -> Callable[..., np.ndarray]:
+    def op(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        return function(array(x), axis=axes(axis), keepdims=keepdims)
+
+    return named(op, name, f"`numpy.{name}`; keeps the dtype.")
+
+
 def _logical(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
         return function(array(x), axis=axes(axis), keepdims=keepdims)
@@ -100,8 +107,8 @@ nanvar = _averaging(np.nanvar)
 nanmedian = _averaging(np.nanmedian)
 max = _extreme(np.max, "max")
 min = _extreme(np.min, "min")
-amax = _extreme(np.max, "amax")
-amin = _extreme(np.min, "amin")
+amax = _bound(np.max, "amax")
+amin = _bound(np.min, "amin")
 nanmax = _extreme(np.nanmax, "nanmax")
 nanmin = _extreme(np.nanmin, "nanmin")
 all = _logical(np.all)

@@ -35,29 +35,28 @@ _PadMode = Literal[
 ]
 
 
-def _plain(function: Callable, name: str | None = None) -> Callable:
-    """Make an op that converts its first argument and leaves the rest to NumPy."""
-
-    def op(x: Any, *args: Any, **keywords: Any) -> Any:
-        return function(array(x), *args, **keywords)
-
-    name = name or function.__name__
-    return named(op, name, f"`numpy.{name}`; keeps the dtype.")
+def _plain(function: Callable, op: Callable) -> Callable:
+    """Name an op that does what a function of NumPy does, with Keras' arguments."""
+    return named(op, function, f"`numpy.{function.__name__}`; keeps the dtype.")
 
 
-diag = _plain(np.diag)
-diagflat = _plain(np.diagflat)
-diagonal = _plain(np.diagonal)
-flip = _plain(np.flip)
-fliplr = _plain(np.fliplr)
-flipud = _plain(np.flipud)
-moveaxis = _plain(np.moveaxis)
-ravel = _plain(np.ravel)
-roll = _plain(np.roll)
-swapaxes = _plain(np.swapaxes)
-tile = _plain(np.tile)
-tril = _plain(np.tril)
-triu = _plain(np.triu)
+diag = _plain(np.diag, lambda x, k=0: np.diag(array(x), k))
+diagflat = _plain(np.diagflat, lambda x, k=0: np.diagflat(array(x), k))
+diagonal = _plain(
+    np.diagonal, lambda x, offset=0, axis1=0, axis2=1: np.diagonal(array(x), offset, axis1, axis2)
+)
+flip = _plain(np.flip, lambda x, axis=None: np.flip(array(x), axes(axis)))
+fliplr = _plain(np.fliplr, lambda x: np.fliplr(array(x)))
+flipud = _plain(np.flipud, lambda x: np.flipud(array(x)))
+moveaxis = _plain(
+    np.moveaxis, lambda x, source, destination: np.moveaxis(array(x), source, destination)
+)
+ravel = _plain(np.ravel, lambda x: np.ravel(array(x)))
+roll = _plain(np.roll, lambda x, shift, axis=None: np.roll(array(x), shift, axes(axis)))
+swapaxes = _plain(np.swapaxes, lambda x, axis1, axis2: np.swapaxes(array(x), axis1, axis2))
+tile = _plain(np.tile, lambda x, repeats: np.tile(array(x), repeats))
+tril = _plain(np.tril, lambda x, k=0: np.tril(array(x), k))
+triu = _plain(np.triu, lambda x, k=0: np.triu(array(x), k))
 
 
 @recorded
@@ -176,9 +175,9 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[np.ndar
     return np.array_split(array(x), indices_or_sections, axis=axis)
 
 
-hsplit = _plain(np.hsplit)
-vsplit = _plain(np.vsplit)
-dsplit = _plain(np.dsplit)
+hsplit = _plain(np.hsplit, lambda x, indices_or_sections: np.hsplit(array(x), indices_or_sections))
+vsplit = _plain(np.vsplit, lambda x, indices_or_sections: np.vsplit(array(x), indices_or_sections))
+dsplit = _plain(np.dsplit, lambda x, indices_or_sections: np.dsplit(array(x), indices_or_sections))
 
 
 @recorded

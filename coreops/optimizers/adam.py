@@ -153,8 +153,7 @@ class Nadam(Optimizer):
     def _formula(self) -> tuple[str, float, float, float]:
         return "nadam", self.beta_1, self.beta_2, self.epsilon
 
-    def _advance(self, steps: int) -> None:
-        super()._advance(steps)
+    def _follow(self, steps: int) -> None:
         rule = self._made or _kernels.Rule(*self._formula())
         updates = steps // (self.gradient_accumulation_steps or 1)
         self._u_product.assign(rule.nadam_product(updates))

@@ -127,6 +127,10 @@ class Optimizer(OptimizerState):
     def _is_settable(self) -> bool:
         return isinstance(self._learning_rate, Variable)
 
+    def _fixed_rate(self) -> float | None:
+        """Return the learning rate until it is assigned to; None if every step has its own."""
+        return float(self._learning_rate) if self._is_settable() else None
+
     def _rate(self, step: int) -> float:
         """Return the learning rate of the step that comes after `step` others."""
         if isinstance(self._learning_rate, LearningRateSchedule):
@@ -171,12 +175,17 @@ class Optimizer(OptimizerState):
     def _rule(self, step: int) -> _kernels.Rule | None:
         """Return the rule, ready for the step that comes after `step` others; None if only
         `apply` can do it. `_advance` is for the caller to say when the steps are made."""
+        rule = self._its_rule()
+        return None if rule is None else rule.prepare(step, self._rate(step))
+
+    def _its_rule(self) -> _kernels.Rule | None:
+        """Return the rule, which is the same until an argument is assigned to."""
         cls = type(self)
         if cls.update_step is not Optimizer.update_step or cls.apply is not Optimizer.apply:
             return None
         if self._made is None:
             object.__setattr__(self, "_made", stepping.make_rule(self))
-        return None if self._made is None else self._made.prepare(step, self._rate(step))
+        return self._made
 
     def assign(self, variable: Variable, value: Any) -> None:
         """Replace a variable's value."""

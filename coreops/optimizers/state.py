@@ -43,7 +43,8 @@ class OptimizerState:
         if isinstance(value, Variable):
             self._track(value)
         object.__setattr__(self, name, value)
-        object.__setattr__(self, "_made", None)  # the rule is made of the attributes
+        if name != "learning_rate":
+            object.__setattr__(self, "_made", None)  # the rule is made of the attributes
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_made": None}
@@ -180,6 +181,10 @@ class OptimizerState:
     def _advance(self, steps: int) -> None:
         """Say that so many steps have been made in all."""
         self._iterations.assign(steps)
+        self._follow(steps)
+
+    def _follow(self, steps: int) -> None:
+        """Bring what hangs on the number of steps up to date."""
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set the values of all variables.

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _dtypes
-from ..layers import Layer
+from ..layers import Layer, Operation
 from ..models import Functional, Model, Sequential
-from ..models.graph_config import MAX_CALLS, Described, describe
+from ..models.graph_config import MAX_CALLS, Described, describe, is_operation
 from . import objects, registry
 from .errors import ModelFileError, shorten, shorten_text
 from .paths import ClassCounter
@@ -113,14 +113,16 @@ class Drafter:
         for inner in layers:
             name = inner.get("class_name") if isinstance(inner, dict) else None
             name = name if isinstance(name, str) else "?"
+            uncounted = name == "InputLayer"
             if described is not None:
                 own_name = inner.get("name", inner["config"].get("name"))
                 if own_name in described.dropped:
                     continue
                 draft.names.append(own_name)
                 name = "Functional" if _is_functional(inner) else name
+                uncounted = uncounted or is_operation(inner)
                 inner = {key: inner[key] for key in inner.keys() - {"inbound_nodes", "name"}}
-            inner_path = f"{prefix}/{counter.next(name)}" if name != "InputLayer" else prefix
+            inner_path = prefix if uncounted else f"{prefix}/{counter.next(name)}"
             draft.parts.append(self.part(inner, inner_path))
         return draft
 
@@ -143,7 +145,7 @@ class Drafter:
         if entry["class_name"] == "Lambda":
             config = self.bind_functions(title, config)
         cls = _layer_class(entry, self.custom)
-        if cls is None:
+        if cls is None or (issubclass(cls, Operation) and not cls.is_bounded()):
             self.problems.append(f"{title}: coreops has no such layer, nor has custom_objects")
             return None
         fault = _unavailable_mode(config.get("dtype"))
@@ -170,8 +172,10 @@ class Drafter:
 
     def known_options(self, title: str, cls: type, config: dict[str, Any]) -> dict[str, Any]:
         """Return the config without foreign keys; one that means something is a problem."""
-        parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
-        allowed = _BASE_OPTIONS | parameters.keys()
+        if issubclass(cls, Operation):
+            allowed = {"name", *cls.option_names()}
+        else:
+            allowed = _BASE_OPTIONS | inspect.signature(cls.__init__).parameters.keys()
         for key in config.keys() - allowed:
             if not any(config[key] is off or config[key] == off for off in _OFF):
                 self.problems.append(f"{title}: unknown option {key}={shorten(config[key], 60)}")

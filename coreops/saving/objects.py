@@ -170,9 +170,10 @@ def _own(name: str, module: Any, families: Iterable[str | None]) -> Any:
     """
     internal = isinstance(module, str) and module.startswith("keras.src.")
     if internal:
-        families = (module.split(".")[2], *families)
+        own = module.split(".")[2]
+        families = ("ops",) if own == "ops" else (own, *families)
     for family in families:
-        found = registry.known(family).get(name) if family else None
+        found = registry.find(family, name) if family else None
         modules = (None, f"keras.{family}", registry.keras_module(found))
         if found is not None and (internal or module in modules):
             return found

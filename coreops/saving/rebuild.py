@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._symbolic import KerasTensor, as_shape
+from .._variables import Blank
 from ..models import Model
 from ..models.graph_config import connect
 from . import registry
@@ -144,4 +145,5 @@ def _weight_maker(layer: Any, pool: Pool) -> Any:
 
 
 def _blank(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-    return np.broadcast_to(np.zeros((), dtype), shape)
+    """One zero, as large as it is asked to be: the values come from the file."""
+    return np.broadcast_to(np.zeros((), dtype), shape).view(Blank)

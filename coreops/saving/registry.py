@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 _Object = TypeVar("_Object")
 _families: dict[str, dict[str, Any]] = {}
 _modules: dict[Any, str] = {}
+_finders: dict[str, Callable[[str], Any]] = {}
 _custom: dict[str, Any] = {}
 _custom_names: dict[Any, str] = {}
 _scopes = threading.local()
@@ -37,6 +38,17 @@ def add(family: str, obj: Any, *aliases: str, module: str | None = None) -> Any:
         table[name] = obj
     _modules[obj] = module or f"keras.{family}"
     return obj
+
+
+def add_finder(family: str, find: Callable[[str], Any]) -> None:
+    """Let a function make the classes of a family, by name, when they are first asked for."""
+    _finders[family] = find
+
+
+def find(family: str, name: str) -> Any:
+    """Return the class or function of a family with a name, None if there is none."""
+    finder = _finders.get(family)
+    return known(family).get(name) if finder is None else finder(name)
 
 
 def known(family: str) -> Mapping[str, Any]:
@@ -115,6 +127,13 @@ def get_registered_name(obj: Any) -> str:
         return _custom_names.get(obj) or obj.__name__
     except TypeError:  # unhashable
         return obj.__name__
+
+
+def written_name(cls: Any) -> str | None:
+    """Return the registered name that a config has: None for what Keras itself exports."""
+    module = keras_module(cls)
+    exported = module is not None and not module.startswith("keras.src.")
+    return None if exported else get_registered_name(cls)
 
 
 def get_registered_object(

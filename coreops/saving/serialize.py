@@ -62,7 +62,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         "module": module or _user_module(cls),
         "class_name": cls.__name__,
         "config": serialize_keras_object(inner),
-        "registered_name": None if module else registry.get_registered_name(cls),
+        "registered_name": registry.written_name(cls),
     }
     for key in ("build_config", "compile_config"):
         if hasattr(obj, f"get_{key}"):

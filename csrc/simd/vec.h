@@ -233,6 +233,12 @@ CO_INLINE vreal v_mul_excess(vreal a, vreal b, vreal p) {
 }
 #endif
 
+/* Lets a vector that was loaded stay in a register, where a compiler would rather load it again
+ * with each use. */
+#ifndef V_KEEP
+#define V_KEEP(a) ((void)(a))
+#endif
+
 /* With V_HAS_LOOKUP, v_lookup16(t, i) is t[the low 4 bits of i], and v_lookup32 t[the low 5]:
  * tables that stand in one or two registers. */
 

@@ -30,6 +30,9 @@
 #define V_TO_REAL V_PASTE(V_PREFIX, _castsi, V_BITS, _, V_PS, )
 
 #define VL (V_BITS / CO_REAL_BITS)
+#if defined(__GNUC__)
+#define V_KEEP(a) __asm__("" : "+v"(a))
+#endif
 
 #if V_BITS == 512
 #define V_SET1_64 V_I(_set1, 64)

@@ -4,8 +4,6 @@
  * a product, in strips. Kernels of 3 by 3 go by winograd.c where that is faster. */
 #include <stdlib.h>
 
-#include "../execute.h"
-#include "../parallel.h"
 #include "window.h"
 
 typedef enum conv_way { STRIPS, COLUMNS, TILES } conv_way;
@@ -138,15 +136,6 @@ static co_status pack(co_plan *plan, co_step *step) {
 
 /* ------------------------------------------------------------------------------- running */
 
-/* A block of images, in pieces of `band` rows. */
-typedef struct block {
-    const co_job *job;
-    const co_step *step;
-    ptrdiff_t rows, band;
-    const char *x;
-    char *y, *arena;
-} block;
-
 /* `rows` rows of an image from row `top` on, `wide` pixels each, with their padding. */
 static void copy_band(const co_kernels *kernels, const co_window *s, const char *x, ptrdiff_t top,
                       ptrdiff_t rows, ptrdiff_t wide, char *band) {
@@ -249,7 +238,7 @@ static void run_tiles(const co_job *job, const co_step *step, const char *x, cha
 }
 
 static void run_piece(void *context, int worker, ptrdiff_t piece) {
-    const block *b = context;
+    const co_bands *b = context;
     const co_job *job = b->job;
     const conv *c = b->step->u.own;
     const ptrdiff_t item = job->plan->item_bytes, image = c->s.h * c->s.w * c->s.c * item;
@@ -279,21 +268,8 @@ static ptrdiff_t all_rows(const co_job *job, const co_step *step, ptrdiff_t unit
 static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                 ptrdiff_t units) {
     const conv *c = step->u.own;
-    block b = {job,
-               step,
-               all_rows(job, step, units),
-               c->band,
-               co_locate(job, arena, step->in[0], first),
-               co_locate(job, arena, step->out[0], first),
-               arena};
-    int team = 1;
     if (c->s.oh * c->s.ow * c->n == 0) return;
-    if (job->team > 1) {
-        team = co_team(b.rows, co_step_ns(job, step), job->team);
-        const ptrdiff_t share = co_ceiling(b.rows, 2 * team); /* two pieces a thread */
-        if (share < b.band) b.band = share;
-    }
-    co_parallel(co_ceiling(b.rows, b.band), team, run_piece, &b);
+    co_run_bands(job, step, arena, first, all_rows(job, step, units), c->band, run_piece);
 }
 
 static ptrdiff_t parts(const co_job *job, const co_step *step) {

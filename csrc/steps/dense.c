@@ -85,8 +85,16 @@ int co_dense_takes_affine(co_plan *plan, co_step *before, const co_step *step) {
            co_affine_fold(plan, step, before->u.dense.n, &before->w[0], &before->w[1]);
 }
 
+/* Whether it is gemm that multiplies, whatever the batch. */
+static int by_gemm(const co_plan *plan, const co_step *step) {
+    const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
+    return !step->u.dense.turned && !plan->kernels->dots_suit(k, n) &&
+           !(plan->matmul && plan->matmul->suits(k, n));
+}
+
 static int join(co_plan *plan, co_step *before, const co_step *step) {
     co_step joined = *step;
+    if (by_gemm(plan, step) && co_depthwise_takes_product(plan, before, step)) return 1;
     if (!co_affine_fold_before(plan, before, &joined.w[0], &joined.w[1])) return 0;
     joined.in[0] = before->in[0];
     before->kind->release(before);

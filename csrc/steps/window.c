@@ -1,22 +1,19 @@
-/* window.c - windows over images: columns, which convolutions learn by, padding, pooling, and
- * convolutions channel by channel. x is (images, h, w, c). */
+/* window.c - windows over images: columns, which convolutions learn by, padding, pooling. x is
+ * (images, h, w, c). */
 #include "window.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "../backward.h"
-#include "../execute.h"
 
 typedef struct windows {
     co_window s;
     ptrdiff_t groups; /* columns: of channels */
     int average;      /* pooling */
-    co_act act;       /* depthwise */
 } windows;
 
-static const co_kind columns, columns_grad, apart, apart_grad, pool, pool_grad, depthwise,
-    depthwise_grad, depthwise_sums;
+static const co_kind columns, columns_grad, apart, apart_grad, pool, pool_grad;
 
 /* ------------------------------------------------------------------------------ building */
 
@@ -42,13 +39,10 @@ ptrdiff_t co_window_images(const co_plan *plan, int x, const co_window *s) {
 }
 
 /* A step of `kind` on images of x, with a result of `size` elements for each. */
-static int append(co_plan *plan, const co_kind *kind, int x, windows how, int w, int bias,
-                  ptrdiff_t size) {
+static int append(co_plan *plan, const co_kind *kind, int x, windows how, ptrdiff_t size) {
     const ptrdiff_t images = co_window_images(plan, x, &how.s);
     if (images < 0) return (int)images;
     co_step step = co_step_of(kind, x, images);
-    step.w[0] = w;
-    step.w[1] = bias;
     step.u.own = malloc(sizeof how);
     if (!step.u.own) return CO_NO_MEMORY;
     memcpy(step.u.own, &how, sizeof how);
@@ -57,14 +51,22 @@ static int append(co_plan *plan, const co_kind *kind, int x, windows how, int w,
 
 static void release(co_step *step) { free(step->u.own); }
 
-/* What a step works on: its operands and its result, image by image. */
-#define EACH_IMAGE(job, step, units, n)                                                            \
-    for (ptrdiff_t image = 0, n = co_positions(job, step, units); image < n; image++)
-
-static char *operand(const co_job *job, const co_step *step, const char *arena, ptrdiff_t first,
-                     int v, ptrdiff_t image) {
-    const ptrdiff_t bytes = job->plan->values[v].size / step->positions * job->plan->item_bytes;
-    return co_locate(job, arena, v, first) + image * bytes;
+void co_run_bands(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                  ptrdiff_t rows, ptrdiff_t band, co_chunk *work) {
+    co_bands bands = {job,
+                      step,
+                      rows,
+                      band,
+                      co_locate(job, arena, step->in[0], first),
+                      co_locate(job, arena, step->out[0], first),
+                      arena};
+    int team = 1;
+    if (job->team > 1) {
+        team = co_team(rows, co_step_ns(job, step), job->team);
+        const ptrdiff_t share = co_ceiling(rows, 2 * team); /* two pieces a thread */
+        if (share < band) bands.band = share;
+    }
+    co_parallel(co_ceiling(rows, bands.band), team, work, &bands);
 }
 
 /* ------------------------------------------------------------------------------- columns */
@@ -72,7 +74,7 @@ static char *operand(const co_job *job, const co_step *step, const char *arena, 
 /* (images, groups, oh, ow, kh, kw, c / groups) */
 static int append_columns(co_plan *plan, int x, const co_window *s, ptrdiff_t groups) {
     const windows how = {.s = *s, .groups = groups};
-    return append(plan, &columns, x, how, -1, -1, s->oh * s->ow * s->kh * s->kw * s->c);
+    return append(plan, &columns, x, how, s->oh * s->ow * s->kh * s->kw * s->c);
 }
 
 static void run_columns(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -81,9 +83,9 @@ static void run_columns(const co_job *job, const co_step *step, char *arena, ptr
     const co_window *s = &how->s;
     const ptrdiff_t c = s->c / how->groups, item = job->plan->item_bytes;
     const ptrdiff_t size = s->oh * s->ow * s->kh * s->kw * c * item;
-    EACH_IMAGE(job, step, units, images) {
-        char *x = operand(job, step, arena, first, step->in[0], image);
-        char *y = operand(job, step, arena, first, step->out[0], image);
+    CO_EACH_IMAGE(job, step, units, images) {
+        char *x = co_image(job, step, arena, first, step->in[0], image);
+        char *y = co_image(job, step, arena, first, step->out[0], image);
         if (step->kind == &columns_grad) memset(y, 0, (size_t)(s->h * s->w * s->c * item));
         for (ptrdiff_t g = 0; g < how->groups; g++) {
             if (step->kind == &columns)
@@ -116,9 +118,9 @@ static void run_apart(const co_job *job, const co_step *step, char *arena, ptrdi
     const windows *how = step->u.own;
     const ptrdiff_t item = job->plan->item_bytes, rows = how->s.oh * how->s.ow, n = how->s.c * item;
     const ptrdiff_t part = n / how->groups;
-    EACH_IMAGE(job, step, units, images) {
-        char *x = operand(job, step, arena, first, step->in[0], image);
-        char *y = operand(job, step, arena, first, step->out[0], image);
+    CO_EACH_IMAGE(job, step, units, images) {
+        char *x = co_image(job, step, arena, first, step->in[0], image);
+        char *y = co_image(job, step, arena, first, step->out[0], image);
         if (step->kind == &apart_grad) memset(y, 0, (size_t)(how->groups * rows * n));
         for (ptrdiff_t g = 0; g < how->groups; g++) {
             const ptrdiff_t all = g * rows * n + g * part, one = g * part;
@@ -159,17 +161,16 @@ int co_plan_learning_conv(co_plan *plan, int x, const co_window *s, ptrdiff_t gr
 /* ------------------------------------------------------------------------------- pooling */
 
 int co_plan_pool(co_plan *plan, int x, const co_window *s, int average) {
-    return append(plan, &pool, x, (windows){.s = *s, .average = average}, -1, -1,
-                  s->oh * s->ow * s->c);
+    return append(plan, &pool, x, (windows){.s = *s, .average = average}, s->oh * s->ow * s->c);
 }
 
 static void run_pool(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                      ptrdiff_t units) {
     const co_kernels *kernels = job->plan->kernels;
     const windows *how = step->u.own;
-    EACH_IMAGE(job, step, units, images) {
-        const char *x = operand(job, step, arena, first, step->in[0], image);
-        char *y = operand(job, step, arena, first, step->out[0], image);
+    CO_EACH_IMAGE(job, step, units, images) {
+        const char *x = co_image(job, step, arena, first, step->in[0], image);
+        char *y = co_image(job, step, arena, first, step->out[0], image);
         if (step->kind == &pool && how->average)
             kernels->avgpool(&how->s, 0, how->s.oh, x, y);
         else if (step->kind == &pool)
@@ -177,7 +178,7 @@ static void run_pool(const co_job *job, const co_step *step, char *arena, ptrdif
         else if (how->average)
             kernels->avgpool_grad(&how->s, x, y);
         else
-            kernels->maxpool_grad(&how->s, operand(job, step, arena, first, step->in[1], image), x,
+            kernels->maxpool_grad(&how->s, co_image(job, step, arena, first, step->in[1], image), x,
                                   y);
     }
 }
@@ -197,133 +198,3 @@ static double pool_cost(const co_plan *plan, const co_step *step) {
 static const co_kind pool = {
     .name = "pool", .run = run_pool, .back = pool_back, .cost = pool_cost, .release = release};
 static const co_kind pool_grad = {.name = "pool gradient", .run = run_pool};
-
-/* ----------------------------------------------------------------------------- depthwise */
-
-int co_plan_depthwise(co_plan *plan, int x, const co_window *s, int w, int bias) {
-    if (w < 0 || !co_is_vector(plan, w, s->kh * s->kw * s->c) || !co_is_vector(plan, bias, s->c))
-        return CO_BAD_PLAN;
-    const windows how = {.s = *s, .act = {.kind = CO_ACT_LINEAR}};
-    return append(plan, &depthwise, x, how, w, bias, s->oh * s->ow * s->c);
-}
-
-int co_depthwise_takes_act(co_step *before, const co_step *act) {
-    if (before->kind != &depthwise) return 0;
-    windows *how = before->u.own;
-    if (how->act.kind != CO_ACT_LINEAR) return 0;
-    how->act = act->u.act;
-    return 1;
-}
-
-int co_depthwise_takes_affine(co_plan *plan, co_step *before, const co_step *affine) {
-    if (before->kind != &depthwise) return 0;
-    const windows *how = before->u.own;
-    return how->act.kind == CO_ACT_LINEAR &&
-           co_affine_fold(plan, affine, how->s.c, &before->w[0], &before->w[1]);
-}
-
-static co_status pack(co_plan *plan, co_step *step) {
-    for (int i = 0; i < 2; i++)
-        step->form[i] = step->w[i] < 0 ? NULL : co_weight_data(plan, step->w[i]);
-    return step->form[0] && (step->w[1] < 0 || step->form[1]) ? CO_OK : CO_NO_MEMORY;
-}
-
-/* The bytes of a band of the image with its padding, which stays in the first cache. */
-enum { CO_DEPTHWISE_BAND = 20 * 1024 };
-
-static ptrdiff_t band_wide(const co_window *s) {
-    return (s->ow - 1) * s->sw + (s->kw - 1) * s->dw + 1;
-}
-
-static ptrdiff_t band_rows(const co_window *s, ptrdiff_t item) {
-    const ptrdiff_t row = s->sh * band_wide(s) * s->c * item;
-    const ptrdiff_t rows = CO_DEPTHWISE_BAND / (row ? row : 1);
-    return rows < 1 ? 1 : rows < s->oh ? rows : s->oh;
-}
-
-static ptrdiff_t band_high(const co_window *s, ptrdiff_t rows) {
-    return (rows - 1) * s->sh + (s->kh - 1) * s->dh + 1;
-}
-
-static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
-    const co_window *s = &((windows *)step->u.own)->s;
-    const ptrdiff_t item = job->plan->item_bytes;
-    (void)units;
-    return band_high(s, band_rows(s, item)) * band_wide(s) * s->c * item;
-}
-
-/* One image: a band at a time is copied to where its padding is around it, so that all windows are
- * whole. */
-static void run_bands(const co_job *job, const co_step *step, const char *x, char *y, char *band) {
-    const co_kernels *kernels = job->plan->kernels;
-    const windows *how = step->u.own;
-    const ptrdiff_t item = job->plan->item_bytes, most = band_rows(&how->s, item);
-    const int relu = how->act.kind == CO_ACT_RELU;
-    co_window pixels = how->s, s = how->s;
-    pixels.kh = pixels.kw = pixels.sh = pixels.sw = pixels.dh = pixels.dw = 1;
-    s.w = pixels.ow = band_wide(&s);
-    s.top = s.left = 0;
-    for (ptrdiff_t first = 0; first < how->s.oh; first += most) {
-        s.oh = how->s.oh - first < most ? how->s.oh - first : most;
-        s.h = pixels.oh = band_high(&s, s.oh);
-        pixels.top = how->s.top - first * s.sh;
-        kernels->im2col(&pixels, s.c, x, band);
-        const ptrdiff_t n = s.oh * s.ow * s.c;
-        kernels->depthwise(&s, 0, s.oh, band, step->form[0], step->form[1], y, relu);
-        if (!relu && how->act.kind != CO_ACT_LINEAR) kernels->vact(n, y, y, &how->act);
-        y += n * item;
-    }
-}
-
-static void run_depthwise(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                          ptrdiff_t units) {
-    const co_kernels *kernels = job->plan->kernels;
-    const windows *how = step->u.own;
-    const co_window *s = &how->s;
-    EACH_IMAGE(job, step, units, images) {
-        const char *x = operand(job, step, arena, first, step->in[0], image);
-        char *y = operand(job, step, arena, first, step->out[0], image);
-        if (step->kind == &depthwise_grad) {
-            kernels->depthwise_grad(s, x, step->form[0], y);
-            continue;
-        }
-        if (step->kind == &depthwise_sums) {
-            kernels->depthwise_sums(s, operand(job, step, arena, first, step->in[1], image), x, y);
-            continue;
-        }
-        run_bands(job, step, x, y, arena + job->scratch);
-    }
-}
-
-static void depthwise_back(co_backward *back, const co_step *step) {
-    const windows *how = step->u.own;
-    const int w = step->w[0], bias = step->w[1], dy = back->gradient[step->out[0]];
-    const ptrdiff_t n = how->s.kh * how->s.kw * how->s.c, pixels = how->s.oh * how->s.ow;
-    if (co_weight_learns(back->plan, w)) {
-        co_step sums = *step;
-        sums.kind = &depthwise_sums;
-        sums.in[0] = dy;
-        sums.in[1] = step->in[0];
-        const int part = co_back_append(back, sums, step->positions * n);
-        co_back_use(back, w, -1, co_back_keep(back, part, n, step->positions, 1));
-    }
-    if (co_weight_learns(back->plan, bias))
-        co_back_use(back, bias, -1, co_back_keep(back, dy, how->s.c, step->positions * pixels, 1));
-    co_back_through(back, step, &depthwise_grad, -1);
-}
-
-static double depthwise_cost(const co_plan *plan, const co_step *step) {
-    return 2 * pool_cost(plan, step);
-}
-
-static const co_kind depthwise = {.name = "depthwise",
-                                  .run = run_depthwise,
-                                  .back = depthwise_back,
-                                  .pack = pack,
-                                  .cost = depthwise_cost,
-                                  .scratch = scratch,
-                                  .release = release};
-static const co_kind depthwise_grad = {
-    .name = "depthwise gradient", .run = run_depthwise, .pack = pack, .cost = depthwise_cost};
-static const co_kind depthwise_sums = {
-    .name = "depthwise weights' gradient", .run = run_depthwise, .cost = depthwise_cost};

@@ -2,13 +2,37 @@
 #ifndef COREOPS_STEPS_WINDOW_H
 #define COREOPS_STEPS_WINDOW_H
 
-#include "../plan.h"
+#include "../execute.h"
+#include "../parallel.h"
 
 /* More pixels on a side, or channels, than any image has; products of two do not overflow. */
 #define CO_MOST_SIDE ((ptrdiff_t)INT32_MAX / 4)
 
 /* The images that x is, or a status if it is none, or the window is not one. */
 ptrdiff_t co_window_images(const co_plan *plan, int x, const co_window *s);
+
+/* What a step works on, image by image: operand or result v of one of a block of n. */
+#define CO_EACH_IMAGE(job, step, units, n)                                                         \
+    for (ptrdiff_t image = 0, n = co_positions(job, step, units); image < n; image++)
+
+static inline char *co_image(const co_job *job, const co_step *step, const char *arena,
+                             ptrdiff_t first, int v, ptrdiff_t image) {
+    const ptrdiff_t bytes = job->plan->values[v].size / step->positions * job->plan->item_bytes;
+    return co_locate(job, arena, v, first) + image * bytes;
+}
+
+/* A block of images, in pieces of `band` rows, which a team shares out when the block is all there
+ * is: `work` is handed these bands as its job, and a piece's number. */
+typedef struct co_bands {
+    const co_job *job;
+    const co_step *step;
+    ptrdiff_t rows, band;
+    const char *x;
+    char *y, *arena;
+} co_bands;
+
+void co_run_bands(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                  ptrdiff_t rows, ptrdiff_t band, co_chunk *work);
 
 /* window.c. co_plan_conv in a plan that trains: columns, and a dense step that multiplies them. */
 int co_plan_learning_conv(co_plan *plan, int x, const co_window *s, ptrdiff_t groups, int w,

@@ -62,12 +62,40 @@ def image():
     return Model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(h)), name="image")
 
 
+def operators():
+    """Operators and functions of keras.ops; those that are steps of a plan here."""
+    x = Input((6,), name="x")
+    h = keras.ops.relu(layers.Dense(6)(x) * 0.5 + x) - keras.ops.mean(x, axis=-1, keepdims=True)
+    h = keras.ops.concatenate([1 - h, h**2 / 4, -x], axis=-1)
+    h = keras.ops.transpose(keras.ops.reshape(h, (-1, 3, 6)), (0, 2, 1))
+    return Model(
+        x,
+        keras.ops.matmul(h, np.linspace(0, 1, 6, dtype="float32").reshape(3, 2)),
+        name="operators",
+    )
+
+
+def attention():
+    """What is not steps of a plan, among layers that are."""
+    x, y = Input((5, 4), name="x"), Input((3, 4), name="y")
+    q, k, v = layers.Dense(4)(x), layers.Dense(4)(y), layers.Dense(4)(y)
+    scores = keras.ops.softmax(keras.ops.einsum("btd,bsd->bts", q, k) / 2.0)
+    h = keras.ops.where(x > 0, keras.ops.matmul(scores, v), 0.0) + x[:, :1] / 1.5
+    return Model(
+        [x, y],
+        [h, keras.ops.argmax(h, axis=-1), keras.ops.split(h, 2, axis=-1)[1]],
+        name="attention",
+    )
+
+
 CASES = {
     residual: [(4, 6)],
     siamese: [(4, 5), (4, 5)],
     encoder: [(4, 6, 3), (4, 4, 2)],
     words: [(4, 7), (4, 4)],
     image: [(2, 8, 8, 3)],
+    operators: [(4, 6)],
+    attention: [(4, 5, 4), (4, 3, 4)],
 }
 
 

@@ -162,6 +162,16 @@ JOINED = {
         layers.Flatten(dtype=d),
         layers.Dense(5, dtype=d),
     ],
+    "both convolutions of a separable one": lambda d: [
+        layers.Dense(36, dtype=d),
+        layers.Reshape((3, 3, 4), dtype=d),
+        layers.DepthwiseConv2D(3, padding="same", use_bias=False, dtype=d),
+        BatchNormalization(dtype=d),
+        layers.ReLU(6, dtype=d),
+        layers.Conv2D(23, 1, dtype=d),
+        BatchNormalization(dtype=d),
+        layers.ReLU(dtype=d),
+    ],
     "an axis that is not the last": lambda d: [
         layers.Dense(36, dtype=d),
         layers.Reshape((4, 9), dtype=d),

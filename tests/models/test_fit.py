@@ -206,11 +206,11 @@ def test_every_sample_comes_once_per_epoch(monkeypatch, shuffle):
 
     real = TrainingStep.__call__
 
-    def step(self, x, y, sample_weight=None):
+    def step(self, x, y, sample_weight=None, **given):
         assert x[0].flags.c_contiguous
         rows = x[0][:, 0].tolist(), y[0][:, 0].tolist(), sample_weight[0]
         seen.extend(zip(*rows, strict=True))
-        return real(self, x, y, sample_weight)
+        return real(self, x, y, sample_weight, **given)
 
     monkeypatch.setattr(TrainingStep, "__call__", step)
     linear(coreops).fit(

@@ -307,15 +307,6 @@ def test_what_makes_no_model(make, match):
         make(x, layers.Dense(2)(x))
 
 
-def test_operators_name_the_layers():
-    x, y = coreops.Input((3,)), coreops.Input((3,))
-    for operate in (lambda: x + y, lambda: 2 * x, lambda: x[:, 1:], lambda: -x, lambda: x @ y):
-        with pytest.raises(TypeError, match=r"layers Add.*Lambda"):
-            operate()
-    with pytest.raises(TypeError, match="Lambda"):
-        coreops.ops.exp(x)
-
-
 def test_wrong_data():
     model = shared(*OURS)
     u, v = data((3, 4), (3, 4))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import _plan, _tape
-from ..._symbolic import leaves
+from ... import _plan
 from ..layer import Layer
 
 
@@ -17,26 +16,6 @@ def arranged(args: tuple[Any, ...]) -> tuple[Any, ...]:
         first, more = first[0], [[*first[1:], *more]]
     more = [as_list(states) for states in more if states is not None]
     return (first, *(states for states in more if states))
-
-
-def recorded(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a layer step by step if it gives several arrays and is recorded, as within a user's
-    function that is trained: the way back through its plan is that of one array. Else None."""
-    if layer._output_count == 1 or not args:
-        return None
-    arrays = leaves((args, kwargs))
-    if not any(isinstance(one, _tape.Tensor) for one in arrays) and not any(
-        _tape.leaf_of(weight) is not None for weight in layer.weights
-    ):
-        return None
-    from ..calling import call_python
-
-    first, *states = arranged(args)
-    options = dict(kwargs)
-    training, mask, out = (options.pop(name, None) for name in ("training", "mask", "out"))
-    if states:
-        options["initial_state"] = states[0]
-    return call_python(layer, (first,), options, training, mask, out)
 
 
 def values_of(layer: Layer, states: Any, count: int) -> list[_plan.Value]:

@@ -8,7 +8,7 @@ from ... import _plan, ops
 from ..._symbolic import Shape
 from ...saving import objects
 from ..layer import Layer
-from .arguments import arranged, as_list, recorded, values_of
+from .arguments import arranged, as_list, values_of
 from .recurrent import Recurrent
 from .wrapper import checked_layer
 
@@ -143,9 +143,6 @@ class Bidirectional(Layer):
 
     def _arranged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return arranged(args)
-
-    def _call(self, *args: Any, **kwargs: Any) -> Any:
-        return recorded(self, args, kwargs) or super()._call(*args, **kwargs)
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False

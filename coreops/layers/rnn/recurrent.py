@@ -11,7 +11,7 @@ from ... import _plan, _tape, activations, constraints, initializers, regularize
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
-from .arguments import arranged, as_list, recorded, values_of
+from .arguments import arranged, as_list, values_of
 from .cells import RecurrentCell
 from .state import State
 
@@ -154,9 +154,6 @@ class Recurrent(Layer):
 
     def _arranged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return arranged(args)
-
-    def _call(self, *args: Any, **kwargs: Any) -> Any:
-        return recorded(self, args, kwargs) or super()._call(*args, **kwargs)
 
     @property
     def _output_count(self) -> int:  # type: ignore[override]

@@ -136,7 +136,7 @@ cdef extern from "coreops.h" nogil:
     ctypedef struct co_rnn:
         co_cell cell
         ptrdiff_t u, steps
-        int sequences, backwards, in_order, zeros
+        int sequences, backwards, turned, zeros
         ptrdiff_t width, at
         void *h
         void *c
@@ -208,3 +208,18 @@ cdef extern from "channels.h" nogil:
     co_status co_channel_sums(const co_channels *, double *, double *, int)
     void co_channel_affine(const co_channels *, const void *, const void *, void *, int)
     void co_channel_grad(const co_channels *, const void *, const void *, const void *, void *, int)
+    ctypedef struct co_moments:
+        double epsilon, fuzz
+        double *mean
+        double *variance
+        double *scale
+        double *factor
+        double *sums
+        double *products
+        void *center
+        void *a
+        void *b
+        void *c
+    co_status co_batch_norm(co_channels *, co_moments *, const void *, const void *, void *, int)
+    co_status co_batch_norm_back(co_channels *, co_moments *, void *, void *, void *, int)
+    void co_batch_norm_move(const co_channels *, const co_moments *, void *, void *, double)

@@ -238,7 +238,7 @@ class Trainer:
     @property
     def dtype(self) -> np.dtype: ...
     def __new__(cls, dtype: Any) -> Self: ...
-    def weight(self, w: np.ndarray, vector: bool = False) -> int: ...
+    def weight(self, w: np.ndarray, vector: bool = False, rows: int = -1) -> int: ...
     def teach(
         self,
         w: int,
@@ -300,17 +300,64 @@ class Place:
     def __init__(self, run: Run, at: int, like: np.ndarray, classes: int = 0) -> None: ...
 
 @disjoint_base
-class Lesson:
-    losses: list[float]
+class Step: ...
+
+@disjoint_base
+class Draws:
+    def __init__(self, generators: list[Any]) -> None: ...
+
+@disjoint_base
+class RunStep(Step):
     def __init__(
         self,
         run: Run,
-        inputs: list[Place],
-        ending: list[tuple[int, Place, np.ndarray, np.ndarray]],
-        factors: list[float],
+        kept: list[tuple[int, np.ndarray]],
+        draws: Draws,
+        first: bool,
+        counts: bool,
+    ) -> None: ...
+    def ends(self, ending: tuple[Any, ...]) -> None: ...
+
+@disjoint_base
+class NormStep(Step):
+    def __init__(self, norm: BatchNorm, arrays: tuple[Any, ...], back: bool) -> None: ...
+
+@disjoint_base
+class SumStep(Step):
+    def __init__(self, x: np.ndarray | None, y: np.ndarray | None, total: np.ndarray) -> None: ...
+
+@disjoint_base
+class Lesson:
+    def __init__(
+        self, steps: list[Step], inputs: list[list[Place]], targets: list[Place | None]
     ) -> None: ...
     def take(self, x: Any, y: Any) -> list[Any] | None: ...
-    def run(self, streams: list[tuple[int, int]]) -> float: ...
+    def run(self) -> float: ...
+
+@disjoint_base
+class BatchNorm:
+    mean: np.ndarray
+    variance: np.ndarray
+    def __init__(
+        self, shape: tuple[int, ...], dtype: Any, epsilon: float, fuzz: float = 0.0
+    ) -> None: ...
+    def forward(
+        self,
+        x: np.ndarray,
+        mask: np.ndarray | None,
+        gamma: np.ndarray | None,
+        beta: np.ndarray | None,
+        y: np.ndarray,
+    ) -> None: ...
+    def back(
+        self,
+        dy: np.ndarray,
+        dx: np.ndarray,
+        dgamma: np.ndarray | None = None,
+        dbeta: np.ndarray | None = None,
+    ) -> None: ...
+    def let_go(self) -> None: ...
+    def move(self, mean: np.ndarray, variance: np.ndarray, keep: float) -> None: ...
 
 @disjoint_base
 class Update:
@@ -318,7 +365,7 @@ class Update:
     seen: int
     def __init__(self, trainer: Trainer, rule: Rule, steps: np.ndarray, learnt: Any) -> None: ...
     def is_current(self) -> bool: ...
-    def step(self, rate: float) -> None: ...
+    def step(self, rate: float, moves: Sequence[Any] = ()) -> None: ...
 
 def plan_conv(
     plan: Plan, x: int, window: tuple[int, ...], groups: int, w: int, bias: int = -1
@@ -338,7 +385,7 @@ def plan_recurrent(
     *,
     sequences: bool = False,
     backwards: bool = False,
-    in_order: bool = False,
+    turned: bool = False,
     zeros: bool = False,
     mask: int = -1,
     h0: int = -1,

@@ -66,6 +66,8 @@ include "_bridge/gradients.pxi"
 include "_bridge/normalize.pxi"
 include "_bridge/update.pxi"
 include "_bridge/trainer.pxi"
+include "_bridge/batchnorm.pxi"
+include "_bridge/run.pxi"
 include "_bridge/lesson.pxi"
 
 co_dispatch_init()

@@ -161,6 +161,11 @@ def leaves(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
+def alone(items: list[Any]) -> Any:
+    """Return the only item, or all of them."""
+    return items[0] if len(items) == 1 else items
+
+
 def in_order(mapping: dict[Any, Any]) -> list[Any]:
     """Return the keys of a dict in the order in which Keras takes what it holds: sorted."""
     try:

@@ -181,6 +181,33 @@ def randint(
     return np.asarray(draws).astype(kind)
 
 
+def gamma(
+    shape: Sequence[int], alpha: Any, dtype: str | None = None, seed: Seed = None
+) -> np.ndarray:
+    """Draw from the gamma distribution of shape `alpha`, which broadcasts, and scale 1."""
+    kind = _float_dtype(dtype)
+    return np.asarray(numpy_generator(seed).gamma(alpha, size=tuple(shape))).astype(kind)
+
+
+def beta(
+    shape: Sequence[int], alpha: Any, beta: Any, dtype: str | None = None, seed: Seed = None
+) -> np.ndarray:
+    """Draw from the beta distribution; `alpha` and `beta` broadcast."""
+    kind = _float_dtype(dtype)
+    return np.asarray(numpy_generator(seed).beta(alpha, beta, tuple(shape))).astype(kind)
+
+
+def binomial(
+    shape: Sequence[int], counts: Any, probabilities: Any, dtype: str | None = None,
+    seed: Seed = None,
+) -> np.ndarray:  # fmt: skip
+    """Draw how many of `counts` trials succeed, as reals; both arguments broadcast."""
+    kind = _float_dtype(dtype)
+    counts = np.asarray(counts).astype(np.int64)
+    draws = numpy_generator(seed).binomial(counts, np.asarray(probabilities), tuple(shape))
+    return np.asarray(draws).astype(kind)
+
+
 def categorical(
     logits: Any, num_samples: int, dtype: str | None = "int32", seed: Seed = None
 ) -> np.ndarray:

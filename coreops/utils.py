@@ -38,11 +38,14 @@ __all__ = [
     "get_registered_object",
     "is_interactive_logging_enabled",
     "normalize",
+    "pack_x_y_sample_weight",
+    "pad_sequences",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 
@@ -110,6 +113,77 @@ def normalize(x: Any, axis: int | tuple[int, ...] = -1, order: int = 2) -> np.nd
     x = np.asarray(x)
     norms = np.linalg.norm(x, order, axis, keepdims=True)
     return x / np.where(norms == 0, norms.dtype.type(1), norms)
+
+
+def pad_sequences(
+    sequences: Any,
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> np.ndarray:
+    """Return sequences of several lengths as one array, batch axis first.
+
+    Args:
+        sequences: lists or arrays; their steps may be arrays of one shape.
+        maxlen: the length of all; by default that of the longest.
+        dtype: of the result; for strings, `object`.
+        padding: where what is missing goes, "pre" before or "post" behind.
+        truncating: where what is too long is cut, likewise.
+        value: what is put there.
+
+    Raises:
+        ValueError: sequences without a length, steps of several shapes, or another `padding` or
+            `truncating`.
+    """
+    for name, side in (("padding", padding), ("truncating", truncating)):
+        if side not in ("pre", "post"):
+            raise ValueError(f'pad_sequences: `{name}` must be "pre" or "post". Received: {side!r}')
+    if not hasattr(sequences, "__len__") or not all(hasattr(s, "__len__") for s in sequences):
+        raise ValueError(
+            "pad_sequences: `sequences` must be a list of sequences. "
+            f"Received: {sequences!r:.80} of type {type(sequences).__name__}"
+        )
+    dtype = np.dtype(dtype)
+    if isinstance(value, str) and dtype.kind not in "OUS":
+        raise ValueError(
+            f"pad_sequences: `value` is a string, and the result is of {dtype}: pass dtype=object. "
+            f"Received: value={value!r}"
+        )
+    length = max(map(len, sequences), default=0) if maxlen is None else maxlen
+    shape = next((np.shape(s)[1:] for s in sequences if len(s)), ())
+    made = np.full((len(sequences), length, *shape), value, dtype)
+    for row, sequence in zip(made, sequences, strict=True):
+        count = min(len(sequence), length)
+        if not count:
+            continue
+        kept = np.asarray(sequence[-count:] if truncating == "pre" else sequence[:count], dtype)
+        if kept.shape[1:] != shape:
+            raise ValueError(
+                f"pad_sequences: all steps must have one shape. Expected: {shape}. "
+                f"Received: {kept.shape[1:]}"
+            )
+        row[length - count if padding == "pre" else 0 :][:count] = kept
+    return made
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """Return a batch as `fit` takes it, as short as it can be; x alone is not wrapped."""
+    if y is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """Return `(x, y, sample_weight)` of a batch, None for what it does not have.
+
+    Raises:
+        ValueError: a tuple or a list of another length.
+    """
+    from ._train.arrays import unpack
+
+    return unpack(tuple(data) if isinstance(data, list) else data, "data")
 
 
 class PyDataset:

@@ -16,14 +16,19 @@ struct co_backward {
 int co_back_append(co_backward *back, co_step step, ptrdiff_t size);
 /* The gradient of v has another part. */
 void co_back_add(co_backward *back, int v, int part);
-/* Keeps n elements of each position of v, in gemm's panels or transposed. Returns what it is kept
- * as. */
-int co_back_keep(co_backward *back, int v, ptrdiff_t n, ptrdiff_t positions, int panels);
+/* Keeps n elements of each position of v, in a layout of CO_KEEP_... Returns what it is kept as. */
+int co_back_keep(co_backward *back, int v, ptrdiff_t n, ptrdiff_t positions, int layout);
 /* The gradient of weight w is the product of what was kept as x and dy; with x -1, the sum of dy's
  * rows. */
 void co_back_use(co_backward *back, int w, int x, int dy);
 /* The gradients of weight w's rows whose numbers were kept as x are dy's. */
 void co_back_use_rows(co_backward *back, int w, int x, int dy);
+/* The gradient of weight w is summed over chunks of what was kept as x and dy. */
+void co_back_use_chunks(co_backward *back, int w, int x, int dy, const co_chunked *how);
+/* The same for windows of n filters over `images` images x of a sample, dy being what was kept of
+ * gradients of results. */
+void co_back_sum_windows(co_backward *back, int w, int x, int dy, const co_window *s, ptrdiff_t n,
+                         ptrdiff_t groups, ptrdiff_t images);
 /* The sum of two values, and a gradient of x that is nothing but zeros. */
 int co_back_sum(co_backward *back, int x, int with);
 int co_back_nothing(co_backward *back, int x);

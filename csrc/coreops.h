@@ -100,7 +100,7 @@ typedef struct co_rnn {
     ptrdiff_t u, steps;
     int sequences;       /* the result is (steps, width), not (width) */
     int backwards;       /* time goes back; the result's first step is the last one's */
-    int in_order;        /* ... but the result is in the order of time */
+    int turned;          /* the result's steps are turned round */
     int zeros;           /* the result of a step that the mask skips is 0, not the one before it */
     ptrdiff_t width, at; /* of a step's result, and where in it the u are that are ours */
     /* NULL, or h and c of all samples, where a run begins and what it ends with; the caller's, who

@@ -92,6 +92,13 @@ typedef struct co_planes {
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdiff_t *at, ptrdiff_t k,          \
             const void *a, ptrdiff_t lda, const void *packed, const void *bias, void *c,           \
             ptrdiff_t ldc, const co_act *act))                                                     \
+    /* c[i,j] = the sum over strips s and p < k of a[s * next_a + p * lda + i] b[s * next_b +      \
+     * p * ldb + j], in order, added to what c is if `more`: c is m by n. Rows of a may overlap.   \
+     */                                                                                            \
+    KERNEL(outer, void,                                                                            \
+           (ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, ptrdiff_t k, const void *a, ptrdiff_t lda, \
+            ptrdiff_t next_a, const void *b, ptrdiff_t ldb, ptrdiff_t next_b, void *c,             \
+            ptrdiff_t ldc, int more))                                                              \
     /* A product of few columns, by sums along k: lane l of VL takes the k that leave l, and the   \
      * lanes are added pairwise. Whether it suits depends on k and n alone, so a row has the same  \
      * bits in any batch. As gemm otherwise; packed: what gemm_pack may write. */                  \
@@ -106,6 +113,18 @@ typedef struct co_planes {
      * i of 36 of its channels goes to v + i * plane + t * c. */                                   \
     KERNEL(winograd_in, void,                                                                      \
            (ptrdiff_t tiles, ptrdiff_t c, const void *x, ptrdiff_t ldx, void *v, ptrdiff_t plane)) \
+    /* The kernels w[3,3,k,n], transformed: CO_WINOGRAD_NUMBERS matrices of k by n as gemm_pack    \
+     * packs them, from one to the next `apart` elements. */                                       \
+    KERNEL(winograd_pack, void,                                                                    \
+           (ptrdiff_t k, ptrdiff_t n, const void *w, void *packed, ptrdiff_t apart))               \
+    /* The transpose of the way back, for gradients: `columns` of n in each of `rows` <= 4 rows,   \
+     * ldy apart, become 36 numbers for each tile. */                                              \
+    KERNEL(winograd_grad, void,                                                                    \
+           (ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n, const void *y, ptrdiff_t ldy, void *m, \
+            ptrdiff_t plane))                                                                      \
+    /* And that of the kernels' transform: n elements of each of 36 planes become those of each of \
+     * 9 in w, n apart. Returns whether any is not finite. */                                      \
+    KERNEL(winograd_sums, int, (ptrdiff_t n, const void *u, ptrdiff_t plane, void *w))             \
     /* And back, from n sums for each of the 36 numbers, to `columns` results in each of `rows` <= \
      * 4 rows, ldy apart, plus bias[n] (NULL for none), at least 0 if relu. Returns whether any is \
      * not finite, in the first channels, where all are if pixels or what they became are not. */  \
@@ -123,17 +142,17 @@ typedef struct co_planes {
     KERNEL(maxpool_grad, void, (const co_window *s, const void *x, const void *dy, void *dx))      \
     KERNEL(avgpool_grad, void, (const co_window *s, const void *dy, void *dx))                     \
     /* The windows of all results side by side, (oh, ow, kh, kw, channels), of the channels from x \
-     * on, padding being 0; and each added to its pixel. */                                        \
+     * on, padding being 0. */                                                                     \
     KERNEL(im2col, void, (const co_window *s, ptrdiff_t channels, const void *x, void *columns))   \
-    KERNEL(col2im, void, (const co_window *s, ptrdiff_t channels, const void *columns, void *x))   \
     /* act of each channel's convolution with its own w[kh,kw,c], in the order of w and without    \
      * padding, plus bias[c] (NULL for none): `rows` rows of results from row `first` on, which y  \
-     * points to. Then the gradients of the image and of w. */                                     \
+     * points to. */                                                                               \
     KERNEL(depthwise, void,                                                                        \
            (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
             const void *bias, void *y, const co_act *act))                                         \
-    KERNEL(depthwise_grad, void, (const co_window *s, const void *dy, const void *w, void *dx))    \
-    KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
+    /* The gradient of w, where all windows are inside x, added to what dw is if `more`. */        \
+    KERNEL(depthwise_sums, void,                                                                   \
+           (const co_window *s, const void *x, const void *dy, void *dw, int more))                \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \
      * columns, j a multiple of qgemm_nr, are a prefix. packed: 64-byte aligned.                   \
      * k <= CO_QGEMM_DEPTH. */                                                                     \

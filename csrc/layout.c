@@ -145,6 +145,9 @@ static double estimate(const co_plan *plan, const co_step *step) {
  * rows of gemm's tiles; or, where it is images and few fit, so many that the weights take a
  * sixteenth of the time. */
 enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 24, CO_BLOCK_SHARE = 16 };
+/* Images that learn have more values than the second cache holds, whatever the block: what counts
+ * then is that small images, and rows of one for each, are as many as fill gemm's tiles. */
+enum { CO_BLOCK_LEARNING = 8 * 1024 * 1024 };
 
 /* The bytes of a step's weights; *rows becomes how many rows of a unit they are multiplied with. */
 static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_t *rows) {
@@ -180,6 +183,10 @@ static void choose_block(co_plan *plan) {
             least = rows > mr ? 1 : share < (double)least ? (ptrdiff_t)share : least;
         }
         if (block < least) block = least;
+    }
+    if (images && plan->trainer) {
+        const ptrdiff_t more = CO_BLOCK_LEARNING / bytes;
+        if (block < more) block = more < mr ? more : mr;
     }
     plan->block = block > mr ? block / mr * mr : block > 0 ? block : 1;
 }

@@ -82,11 +82,34 @@ typedef struct co_call {
     const co_trainer *trainer;
     const co_rule *rule;
     int what;
+    ptrdiff_t scratch; /* bytes of a worker's, for chunks */
 } co_call;
 
 static void clear(const co_trainer *trainer, const co_piece *piece, char *g, ptrdiff_t ldg) {
     for (ptrdiff_t i = 0; i < piece->rows; i++)
         memset(g + i * ldg * trainer->item, 0, (size_t)(piece->columns * trainer->item));
+}
+
+/* The images that a use in chunks has kept. */
+static ptrdiff_t images_of(const co_trainer *trainer, const co_use *use) {
+    return trainer->kept[use->dy].rows / (use->chunks->s.oh * use->chunks->s.ow);
+}
+
+static ptrdiff_t chunks_of(const co_trainer *trainer, const co_use *use) {
+    return (images_of(trainer, use) + use->chunks->images - 1) / use->chunks->images;
+}
+
+/* A piece of the sum of all chunks, in order. */
+static void add_chunks(const co_trainer *trainer, const co_piece *piece, const co_use *use, char *g,
+                       ptrdiff_t ldg) {
+    const co_matrix *matrix = &trainer->weights[piece->weight];
+    const ptrdiff_t n = matrix->n, item = trainer->item, chunks = chunks_of(trainer, use);
+    const int whole = piece->columns == n && ldg == n;
+    const ptrdiff_t count = whole ? piece->rows * n : piece->columns;
+    const char *sums = use->chunks->sums + (piece->i * n + piece->j) * item;
+    for (ptrdiff_t i = 0; i < (whole ? 1 : piece->rows); i++)
+        trainer->kernels->colsum(chunks, count, sums + i * n * item, matrix->k * n,
+                                 g + i * ldg * item);
 }
 
 /* One use's part of the gradient of a piece: rows * columns reals at g, ldg apart. */
@@ -98,6 +121,14 @@ static void part_of(const co_call *call, const co_piece *piece, const co_use *us
     const co_kept *dy = &trainer->kept[use->dy];
     const ptrdiff_t rows = dy->rows;
     const char *panels = dy->data + piece->j * rows * item;
+    if (use->chunks) {
+        add_chunks(trainer, piece, use, g, ldg);
+        return;
+    }
+    if (use->x < 0 && dy->layout == CO_KEEP_ROWS) {
+        kernels->colsum(rows, piece->columns, dy->data + piece->j * item, dy->n, g);
+        return;
+    }
     if (use->x < 0) {
         for (ptrdiff_t j = 0; j < piece->columns; j += nr, panels += nr * rows * item)
             kernels->colsum(rows, least(nr, piece->columns - j), panels, nr, g + j * item);
@@ -199,6 +230,7 @@ static double estimate(const co_trainer *trainer, int what) {
     for (int u = 0; u < trainer->n_uses && (what & GRADIENT); u++) {
         const co_matrix *matrix = &trainer->weights[trainer->uses[u].weight];
         const double rows = (double)trainer->kept[trainer->uses[u].dy].rows;
+        if (trainer->uses[u].chunks) continue;
         const double k = trainer->uses[u].by_number ? 1 : (double)matrix->k;
         ns += k * (double)matrix->n * rows / (2 * trainer->kernels->gemm_nr);
     }
@@ -206,6 +238,80 @@ static double estimate(const co_trainer *trainer, int what) {
         if (trainer->weights[w].learns)
             ns += (double)(trainer->weights[w].k * trainer->weights[w].n * trainer->item) / 4;
     return ns;
+}
+
+/* The chunks of all uses, one after the other. */
+static void sum_chunk(void *context, int worker, ptrdiff_t chunk) {
+    const co_call *call = context;
+    const co_trainer *trainer = call->trainer;
+    const co_use *use = trainer->uses;
+    for (;; use++) {
+        if (!use->chunks || !trainer->kept[use->dy].rows) continue;
+        const ptrdiff_t count = chunks_of(trainer, use);
+        if (chunk < count) break;
+        chunk -= count;
+    }
+    const co_chunked *how = use->chunks;
+    const co_matrix *matrix = &trainer->weights[use->weight];
+    const ptrdiff_t item = trainer->item, first = chunk * how->images;
+    const ptrdiff_t left = images_of(trainer, use) - first;
+    const ptrdiff_t x = how->s.h * how->s.w * how->s.c, dy = how->s.oh * how->s.ow * how->n;
+    how->sum(trainer->kernels, how, left < how->images ? left : how->images,
+             trainer->kept[use->x].data + first * x * item,
+             trainer->kept[use->dy].data + first * dy * item,
+             how->sums + chunk * matrix->k * matrix->n * item,
+             trainer->scratch + worker * call->scratch);
+}
+
+static co_status room_for_chunks(co_trainer *trainer, const co_use *use) {
+    const co_matrix *matrix = &trainer->weights[use->weight];
+    const ptrdiff_t g = matrix->k * matrix->n * trainer->item, chunks = chunks_of(trainer, use);
+    co_chunked *how = use->chunks;
+    if (g && chunks > PTRDIFF_MAX / 2 / g) return CO_NO_MEMORY;
+    if (how->sums && (size_t)(chunks * g) <= how->bytes) return CO_OK;
+    free(how->sums);
+    how->sums = co_lines((size_t)(chunks * g));
+    how->bytes = how->sums ? (size_t)(chunks * g) : 0;
+    return how->sums ? CO_OK : CO_NO_MEMORY;
+}
+
+static co_status room_for_scratch(co_trainer *trainer, size_t bytes) {
+    if (bytes <= trainer->scratch_bytes) return CO_OK;
+    free(trainer->scratch);
+    trainer->scratch = co_lines(bytes);
+    trainer->scratch_bytes = trainer->scratch ? bytes : 0;
+    return trainer->scratch ? CO_OK : CO_NO_MEMORY;
+}
+
+/* Sums the gradients that come in chunks. */
+static co_status go_over_chunks(co_trainer *trainer, int threads) {
+    co_call call = {.trainer = trainer};
+    ptrdiff_t count = 0, alike = 0;
+    double ns = 0, first = 0;
+    for (int u = 0; u < trainer->n_uses; u++) {
+        const co_use *use = &trainer->uses[u];
+        if (!use->chunks || !trainer->kept[use->dy].rows) continue;
+        const co_matrix *matrix = &trainer->weights[use->weight];
+        const ptrdiff_t chunks = chunks_of(trainer, use);
+        const double time = (double)trainer->kept[use->dy].rows * (double)matrix->k *
+                            (double)matrix->n / (2 * trainer->kernels->gemm_nr);
+        const co_status status = room_for_chunks(trainer, use);
+        if (status != CO_OK) return status;
+        if (!count) {
+            alike = chunks > 1 ? chunks - 1 : 1;
+            first = time / (double)chunks;
+        }
+        count += chunks;
+        ns += time;
+        if (use->chunks->scratch > call.scratch) call.scratch = use->chunks->scratch;
+    }
+    if (!count) return CO_OK;
+    const int team = co_team(count, ns, threads);
+    call.scratch = (call.scratch / CO_LINE + 1) * CO_LINE;
+    const co_status status = room_for_scratch(trainer, (size_t)team * (size_t)call.scratch);
+    if (status != CO_OK) return status;
+    co_parallel_uneven(count, alike, first > 0 ? ns / first : 1, team, sum_chunk, &call);
+    return CO_OK;
 }
 
 /* The factors that keep norms of gradients, which lie in g, within the rule's bound. */
@@ -228,20 +334,19 @@ static void clip(co_trainer *trainer, const co_rule *rule) {
 static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int what, int threads) {
     co_call call = {.trainer = trainer, .rule = rule, .what = what};
     const int team = co_team(trainer->n_pieces, estimate(trainer, what), threads);
-    const size_t bytes = 2 * (size_t)team * (size_t)(trainer->largest * trainer->item);
-    if (bytes > trainer->scratch_bytes) {
-        free(trainer->scratch);
-        trainer->scratch = co_lines(bytes);
-        trainer->scratch_bytes = trainer->scratch ? bytes : 0;
-        if (!trainer->scratch) return CO_NO_MEMORY;
-    }
+    const co_status status =
+        room_for_scratch(trainer, 2 * (size_t)team * (size_t)(trainer->largest * trainer->item));
+    if (status != CO_OK) return status;
     co_parallel_uneven(trainer->n_pieces, trainer->alike, trainer->whole, team, learn_piece, &call);
     return CO_OK;
 }
 
 co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads) {
     const int apart = !rule || (rule->norm < HUGE_VAL && !rule->gathers);
-    co_status status = go_over_pieces(trainer, rule, apart ? GRADIENT : GRADIENT | UPDATE, threads);
+    co_status status = go_over_chunks(trainer, threads);
+    if (status == CO_OK)
+        status = go_over_pieces(trainer, rule, apart ? GRADIENT : GRADIENT | UPDATE, threads);
+    trainer->version++;
     for (int i = 0; i < trainer->n_kept; i++) trainer->kept[i].rows = 0; /* it was learnt from */
     if (apart && rule && status == CO_OK) {
         clip(trainer, rule);

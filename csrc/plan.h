@@ -257,8 +257,9 @@ void co_weights_free(co_plan *plan);
 co_status co_layout(co_plan *plan);
 
 /* trainer.c. What a step leaves for the gradients of weights: a row of n for each position of each
- * sample, either transposed, (n, rows), or in gemm's panels. */
-int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int panels);
+ * sample, transposed, (n, rows), or in gemm's panels, or as it is. */
+enum { CO_KEEP_TURNED, CO_KEEP_PANELS, CO_KEEP_ROWS };
+int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int layout);
 /* Room for the rows of a batch, which come next. */
 co_status co_trainer_room(co_trainer *trainer, int kept, ptrdiff_t batch);
 void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
@@ -266,6 +267,11 @@ void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdi
 /* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results; or by
  * number, x are those of its rows that the results were. */
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number);
+/* Its gradient is summed in chunks, as trainer.h says. */
+typedef struct co_chunked co_chunked;
+co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how);
+/* Another number whenever a weight may have changed. */
+uint64_t co_trainer_version(const co_trainer *trainer);
 int co_trainer_learns(const co_trainer *trainer, int w);
 ptrdiff_t co_trainer_size(const co_trainer *trainer, int w, ptrdiff_t *k);
 /* Its panels, those of its transpose, or the weight itself. NULL: no memory. */

@@ -30,6 +30,10 @@ void co_trainer_destroy(co_trainer *trainer) {
         free(trainer->weights[i].turned);
     }
     for (int i = 0; i < trainer->n_kept; i++) free(trainer->kept[i].data);
+    for (int i = 0; i < trainer->n_uses; i++) {
+        if (trainer->uses[i].chunks) free(trainer->uses[i].chunks->sums);
+        free(trainer->uses[i].chunks);
+    }
     free(trainer->weights);
     free(trainer->kept);
     free(trainer->uses);
@@ -85,23 +89,37 @@ void *co_trainer_turned(co_trainer *trainer, int w) {
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number) {
     co_use *use = co_more(&trainer->uses, &trainer->n_uses, sizeof *use);
     if (!use) return CO_NO_MEMORY;
-    *use = (co_use){w, x, dy, by_number};
+    *use = (co_use){w, x, dy, by_number, NULL};
     return CO_OK;
 }
 
+co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how) {
+    co_chunked *chunks = malloc(sizeof *chunks);
+    co_use *use = chunks ? co_more(&trainer->uses, &trainer->n_uses, sizeof *use) : NULL;
+    if (!use) {
+        free(chunks);
+        return CO_NO_MEMORY;
+    }
+    *chunks = *how;
+    *use = (co_use){w, x, dy, 0, chunks};
+    return CO_OK;
+}
+
+uint64_t co_trainer_version(const co_trainer *trainer) { return trainer->version; }
+
 /* ---------------------------------------------------------------------------- what is kept */
 
-int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int panels) {
+int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int layout) {
     co_kept *kept = co_more(&trainer->kept, &trainer->n_kept, sizeof *kept);
     if (!kept) return CO_NO_MEMORY;
-    *kept = (co_kept){.n = n, .positions = positions, .panels = panels};
+    *kept = (co_kept){.n = n, .positions = positions, .layout = layout};
     return trainer->n_kept - 1;
 }
 
 co_status co_trainer_room(co_trainer *trainer, int number, ptrdiff_t batch) {
     co_kept *kept = &trainer->kept[number];
     const ptrdiff_t nr = trainer->kernels->gemm_nr;
-    const ptrdiff_t n = kept->panels ? (kept->n + nr - 1) / nr * nr : kept->n;
+    const ptrdiff_t n = kept->layout == CO_KEEP_PANELS ? (kept->n + nr - 1) / nr * nr : kept->n;
     const ptrdiff_t sample = n * kept->positions * trainer->item;
     if (sample && batch > PTRDIFF_MAX / 2 / sample) return CO_NO_MEMORY;
     const size_t bytes = (size_t)(batch * sample);
@@ -137,8 +155,10 @@ static void pack(const co_trainer *trainer, ptrdiff_t k, ptrdiff_t i, ptrdiff_t 
 void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
                      const char *x) {
     const co_kept *to = &trainer->kept[kept];
-    if (to->panels)
+    if (to->layout == CO_KEEP_PANELS)
         pack(trainer, to->rows, first, rows, 0, to->n, x, to->n, to->data);
+    else if (to->layout == CO_KEEP_ROWS)
+        memcpy(to->data + first * to->n * trainer->item, x, (size_t)(rows * to->n * trainer->item));
     else
         transpose(trainer, rows, to->n, x, to->n, to->data + first * trainer->item, to->rows);
 }
@@ -160,6 +180,7 @@ void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece) {
 
 void co_trainer_pack(co_trainer *trainer, int w) {
     const co_matrix *weight = &trainer->weights[w];
+    trainer->version++;
     if (weight->k && weight->n)
         co_trainer_pack_piece(trainer, &(co_piece){w, 0, weight->k, 0, weight->n});
 }

@@ -8,15 +8,28 @@
 typedef struct co_kept {
     ptrdiff_t n, positions;
     ptrdiff_t rows; /* of the last run */
-    int panels;
-    size_t bytes; /* that there is room for */
+    int layout;     /* CO_KEEP_... */
+    size_t bytes;   /* that there is room for */
     char *data;
 } co_kept;
+
+/* A gradient that is summed over chunks of a batch's images, so many each: of a convolution, whose
+ * images x and gradients of results dy were kept as rows. g: that of the weight. */
+struct co_chunked {
+    void (*sum)(const co_kernels *kernels, const co_chunked *how, ptrdiff_t images, const char *x,
+                const char *dy, char *g, char *scratch);
+    co_window s;
+    ptrdiff_t n, groups, images;
+    ptrdiff_t scratch; /* bytes that it takes */
+    size_t bytes;      /* that there is room for */
+    char *sums;        /* owned: the weight's gradient of each chunk */
+};
 
 /* A product, or a sum of rows (x < 0), that gives a part of a weight's gradient: what was kept. By
  * number, x has those of the weight's rows to which dy's belong. */
 typedef struct co_use {
     int weight, x, dy, by_number;
+    co_chunked *chunks; /* owned; NULL: it is not in chunks */
 } co_use;
 
 typedef struct co_matrix {
@@ -42,8 +55,9 @@ struct co_trainer {
     co_piece *pieces;
     ptrdiff_t largest; /* elements of a piece; the pieces begin with `alike` of that size */
     ptrdiff_t alike;
-    double whole;  /* all pieces, in pieces of that size */
-    char *scratch; /* of all workers */
+    double whole;     /* all pieces, in pieces of that size */
+    uint64_t version; /* of the weights: it grows when any of them changes */
+    char *scratch;    /* of all workers */
     size_t scratch_bytes;
 };
 

@@ -44,6 +44,20 @@ def channel_sums(x, mask=None, dy=None, center=None):
     return d[keep].sum(0), (v[keep] * d[keep]).sum(0)
 
 
+def batch_norm(x, dy, mask, gamma, beta, epsilon, fuzz):
+    """What becomes of rows, the gradients of them, gamma and beta, the mean and the variance."""
+    x, dy, gamma, beta = (a.astype(np.float64) for a in (x, dy, gamma, beta))
+    kept = np.ones(len(x), bool) if mask is None else mask
+    weight = kept.sum() + (0 if mask is None else fuzz)
+    mean = x[kept].sum(0) / weight
+    variance = ((x[kept] - mean) ** 2).sum(0) / weight
+    scale = 1 / np.sqrt(variance + epsilon)
+    normal = (x - mean) * scale
+    dx = gamma * scale * dy
+    dx[kept] -= gamma * scale / weight * (dy.sum(0) + normal[kept] * (dy * normal).sum(0))
+    return normal * gamma + beta, dx, (dy * normal).sum(0), dy.sum(0), mean, variance
+
+
 def channel_gradient(x, dy, center, a, b, c, mask=None):
     x, dy, center, a, b, c = (t.astype(np.float64) for t in (x, dy, center, a, b, c))
     of_batch = b * (x - center) + c

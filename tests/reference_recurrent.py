@@ -38,11 +38,11 @@ def recurrent(
     a="tanh",
     s="sigmoid",
     backwards=False,
-    in_order=False,
+    turned=False,
     zeros=False,
 ):
     """z (batch, steps, gates * u), r (u, gates * u), biases (2, gates * u): the results of all
-    steps, in the order in which they were made or in that of time, and the last h and c."""
+    steps, in the order in which they were made or turned round, and the last h and c."""
     z, r = z.astype(np.float64), r.astype(np.float64)
     batch, steps = z.shape[:2]
     u = len(r)
@@ -61,7 +61,7 @@ def recurrent(
                 last = hb
             elif zeros:
                 last = np.zeros(u)
-            out[b, t if in_order else step] = last
+            out[b, steps - 1 - step if turned else step] = last
         ends[:, b] = hb, cb
-    result = out[:, 0] if backwards and in_order else out[:, -1]
+    result = out[:, 0] if turned else out[:, -1]
     return out, result, *ends

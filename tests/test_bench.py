@@ -13,6 +13,7 @@ from coreops.bench import results, suite, table, targets, worker
 from coreops.bench.cases import Activation, Case, Dense, Dropout
 from coreops.bench.catalogue import all_cases, select
 from coreops.bench.exact import Judge
+from coreops.bench.images import Conv, Depthwise, Flatten, Pool
 from coreops.bench.load import busy, usable_cores
 from coreops.bench.peers import PEERS, CannotDo, Peer, fastest
 from coreops.bench.peers import coreops as ours
@@ -25,6 +26,15 @@ from coreops.bench.training import Network
 SMALL = Case("small", "dense", (3, 5), (Dense(4, "relu"),))
 LAYERS = (Dense(128, "relu"), Dropout(0.2), Dense(3, "softmax"))
 LEARNING = Case("learning", "training", (16, 64), LAYERS, training=True)
+ON_IMAGES = (
+    Conv(4),
+    Depthwise(strides=2),
+    Pool(),
+    Conv(5, 1, activation=None),
+    Pool(2, average=True),
+    Flatten(),
+)
+IMAGES = Case("pixels", "training", (4, 11, 9, 3), (*ON_IMAGES, Dense(3, "softmax")), training=True)
 FAST = suite.Effort(2, 0.001)
 
 
@@ -167,10 +177,11 @@ def test_judge_of_dropout():
 # --------------------------------------------------------------------------------------- training
 
 
-def test_the_network_by_hand_has_the_right_gradients():
+@pytest.mark.parametrize("case", [LEARNING.without_dropout(), IMAGES], ids=["dense", "images"])
+def test_the_network_by_hand_has_the_right_gradients(case):
     """After one step the first moments are a tenth of them; in float64, a central difference with
     h = 1e-6 is good to h^2 and to eps / h."""
-    case, (x, weights) = LEARNING.without_dropout(), LEARNING.arrays()
+    x, weights = case.arrays()
     x = x.astype(np.float64)
     network = Network(case, weights, np.float64)
 
@@ -179,7 +190,7 @@ def test_the_network_by_hand_has_the_right_gradients():
         network._weights[number][place] += h
         return network.step(x, case.labels())
 
-    for number in range(4):
+    for number in range(len(network._weights)):
         for place in [(0,) * network._weights[number].ndim, (-1,) * network._weights[number].ndim]:
             slope = (loss_at(number, place, 1e-6) - loss_at(number, place, -1e-6)) / 2e-6
             network.reset()
@@ -187,8 +198,17 @@ def test_the_network_by_hand_has_the_right_gradients():
             assert network._means[number][place] * 10 == pytest.approx(slope, rel=1e-6, abs=1e-9)
 
 
-@pytest.mark.parametrize("peer", [by_hand, ours], ids=["numpy", "coreops"])
-@pytest.mark.parametrize("case", [LEARNING, LEARNING.without_dropout()], ids=["dropout", "none"])
+@pytest.mark.parametrize(
+    ("case", "peer"),
+    [
+        *(
+            (case, peer)
+            for case in (LEARNING, LEARNING.without_dropout())
+            for peer in (by_hand, ours)
+        ),
+        (IMAGES, ours),
+    ],
+)
 def test_training_is_right_and_begins_anew(case, peer):
     x, weights = case.arrays()
     session = worker.Session(peer)

@@ -286,6 +286,10 @@ def test_checkpoints(model, tmp_path, capsys):
     assert f"saving model to {tmp_path}" in capsys.readouterr().out
     again = coreops.saving.load_model(tmp_path / "sub" / names[-1])
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+    old = ModelCheckpoint(tmp_path / "sub" / "old.h5")
+    model.fit(X, Y, verbose=0, callbacks=[old])
+    again = coreops.saving.load_model(tmp_path / "sub" / "old.h5")
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
     save = ModelCheckpoint(tmp_path / "{batch}.weights.h5", save_weights_only=True, save_freq=4)
     model.fit(X, Y, batch_size=1, epochs=2, verbose=0, callbacks=[save])
     # 11 batches an epoch: after 4, 8, then 12, 16, 20 in all.

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coreops
+from coreops import utils
 from coreops._train.arrays import Options, class_weights, only, split, unpack
 from coreops._train.data import open_source
 from coreops._train.feed import Feed
@@ -300,3 +301,49 @@ def test_looking_ahead_takes_nothing():
 
 def test_normalised_labels_are_one_hot():
     np.testing.assert_array_equal(coreops.utils.to_categorical([0, 2], 3), np.eye(3)[[0, 2]])
+
+
+def test_batches_are_packed_and_unpacked():
+    x, y, weight = np.zeros((2, 1)), np.ones(2), np.ones(2)
+    for parts in ((x,), (x, y), (x, y, weight)):
+        packed = utils.pack_x_y_sample_weight(*parts)
+        assert utils.unpack_x_y_sample_weight(packed) == (*parts, *[None] * (3 - len(parts)))
+    assert utils.pack_x_y_sample_weight(x) is x
+    assert utils.pack_x_y_sample_weight([x, x]) == ([x, x],)
+    assert utils.unpack_x_y_sample_weight([x, y]) == (x, y, None)
+    with pytest.raises(ValueError, match="4 items"):
+        utils.unpack_x_y_sample_weight((x, y, weight, 1))
+
+
+def test_sequences_of_one_length():
+    several = [[1], np.array([2, 3]), (4, 5, 6), []]
+    np.testing.assert_array_equal(
+        utils.pad_sequences(several), [[0, 0, 1], [0, 2, 3], [4, 5, 6], [0, 0, 0]]
+    )
+    assert utils.pad_sequences(several).dtype == np.int32
+    cut = utils.pad_sequences(several, 2, "float32", "post", "post", -1.5)
+    np.testing.assert_array_equal(cut, [[1, -1.5], [2, 3], [4, 5], [-1.5, -1.5]])
+    np.testing.assert_array_equal(utils.pad_sequences(several, 2)[2], [5, 6])
+    steps = utils.pad_sequences([np.ones((2, 3)), np.ones((1, 3))], dtype="float64")
+    assert steps.shape == (2, 2, 3)
+    assert steps[1, 0].sum() == 0
+    words = utils.pad_sequences([["a"], ["b", "c"]], dtype=object, value="?")
+    assert words.tolist() == [["?", "a"], ["b", "c"]]
+    assert utils.pad_sequences([[1]], maxlen=0).shape == (1, 0)
+    assert utils.pad_sequences([]).shape == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "kwargs", "message"),
+    [
+        ([[1]], {"padding": "left"}, "padding"),
+        ([[1]], {"truncating": "left"}, "truncating"),
+        ([1, 2], {}, "list of sequences"),
+        (3, {}, "list of sequences"),
+        ([["a"]], {"value": "?"}, "dtype=object"),
+        ([np.ones((1, 2)), np.ones((1, 3))], {}, "one shape"),
+    ],
+)
+def test_sequences_that_cannot_be(sequences, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        utils.pad_sequences(sequences, **kwargs)

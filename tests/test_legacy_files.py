@@ -451,7 +451,8 @@ def test_kernels_of_convolutions(rng):
 def stack(K):
     layers = K.layers
     inner = K.Sequential([layers.Dense(4, "hard_sigmoid"), layers.PReLU()], name="inner")
-    return K.Sequential([K.Input((6,)), layers.Dense(5, "relu"), inner, layers.Dense(2)], name="s")
+    parts = [layers.Dense(5, "relu"), inner, layers.Identity(), layers.Dense(2)]
+    return K.Sequential([K.Input((6,)), *parts], name="s")
 
 
 @pytest.mark.parity

@@ -18,7 +18,7 @@ from label_cases import (
     sparse,
 )
 
-from coreops import Variable, losses, metrics, ops
+from coreops import Variable, _tape, losses, metrics, ops
 from coreops._names import to_snake_case
 from coreops._plan import KerasArray
 from coreops.saving import registry
@@ -556,3 +556,29 @@ def test_picking():
     assert metrics.pick(metrics.Accuracy, (8,), (8, 1)).name == "accuracy"
     with pytest.raises(ValueError, match="None"):
         metrics.pick(None, (8,), (8, 1))
+
+
+def test_variables_in_containers_are_the_metrics():
+    class Own(metrics.Metric):
+        def __init__(self):
+            super().__init__(name="own")
+            self.parts = {"a": [Variable(1.0)], "b": Variable(2.0)}
+            self.inner = [metrics.Mean()]
+            self.own = self.add_variable((), "ones", name="own")
+
+        def update_state(self, values, sample_weight=None):
+            self.own.assign_add(np.sum(values))
+
+    metric = Own()
+    assert len(metric.variables) == 5
+    assert metric.variables[0] is metric.own
+    metric.reset_state()
+    assert [float(variable) for variable in metric.variables] == [0] * 5
+
+
+def test_what_is_recorded_counts_by_its_values():
+    x = _tape.trace(np.array([1.0, 3.0]))
+    metric = metrics.Mean()
+    metric.update_state(ops.square(x))
+    metric.update_state(x, sample_weight=x)
+    assert metric.result() == pytest.approx((10 + 10) / (2 + 4))

@@ -132,6 +132,44 @@ def test_channels_do_not_depend_on_threads(isa, rng):
     assert len(set(results)) == 1
 
 
+@pytest.mark.parametrize("m", [1, 2, 33, 100])
+@pytest.mark.parametrize("n", [1, 3, 16, 17, 65])
+def test_batch_norm(isa, dtype, rng, m, n):
+    x, dy = (unaligned((rng.normal(size=(m, n)) + 1).astype(dtype)) for _ in range(2))
+    gamma, beta = (unaligned(rng.normal(size=n).astype(dtype)) for _ in range(2))
+    some = rng.random(m) < 0.6
+    some[0] = True
+    for mask in (None, some, np.zeros(m, bool)):
+        norm = _kernels.BatchNorm((m, n), dtype, 1e-3, 1e-7)
+        y, dx = np.empty_like(x), np.empty_like(x)
+        own = [np.ones(n, dtype), np.ones(n, dtype)]
+        norm.forward(x, mask, gamma, beta, y)
+        norm.back(dy, dx, *own)
+        got = (y, dx, own[0] - 1, own[1] - 1, norm.mean, norm.variance)
+        exact = reference.batch_norm(x, dy, mask, gamma, beta, 1e-3, 1e-7)
+        # sums of m terms of some units each, divided by deviations of at least 0.03
+        bound = 36 * 30 * eps(dtype) * (m + 4)
+        for actual, expected in zip(got, exact, strict=True):
+            assert np.all(np.abs(actual - expected) <= bound * (1 + np.abs(expected)))
+        moving = [np.full(n, 2, dtype), np.full(n, 3, dtype)]
+        norm.move(*moving, 0.75)
+        np.testing.assert_allclose(moving[0], 1.5 + norm.mean / 4, rtol=4 * eps(dtype))
+        np.testing.assert_allclose(moving[1], 2.25 + norm.variance / 4, rtol=4 * eps(dtype))
+
+
+def test_batch_norm_without_a_batch():
+    norm = _kernels.BatchNorm((3, 2), "float32", 1e-3)
+    x = np.zeros((3, 2), np.float32)
+    with pytest.raises(ValueError, match="without a batch"):
+        norm.back(x, x.copy())
+    norm.forward(x, None, None, None, x.copy())
+    norm.let_go()
+    with pytest.raises(ValueError, match="without a batch"):
+        norm.back(x, x.copy())
+    with pytest.raises(ValueError, match="expected an x"):
+        norm.forward(x[:2], None, None, None, x)
+
+
 @pytest.mark.parametrize("n", [1, 5, 16, 33])
 def test_channel_gradient(isa, dtype, rng, n):
     x, dy = (unaligned(rng.normal(size=(3, 7, n)).astype(dtype)) for _ in range(2))

@@ -284,3 +284,18 @@ def test_a_custom_layer_around_it(rng):
     norm = model.layers[0].inner
     np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean(0) / 2, rtol=1e-5)
     assert np.any(norm.gamma.numpy() != 1)
+
+
+def test_heads_are_trained_in_one_plan(rng, monkeypatch):
+    def fail(*_):
+        raise AssertionError("Python computed")
+
+    monkeypatch.setattr(layers.EinsumDense, "_by_ops", fail)
+    heads = layers.EinsumDense("abc,cde->abde", (None, 3, 2), bias_axes="de")
+    joined = layers.EinsumDense("abde,dec->abc", (None, 4), bias_axes="c")
+    model = Sequential([layers.Input((5, 4)), heads, joined, layers.Flatten(), layers.Dense(1)])
+    model.compile("adam", "mse")
+    before = model.get_weights()
+    x = rng.normal(size=(8, 5, 4)).astype("float32")
+    model.train_on_batch(x, rng.normal(size=(8, 1)))
+    assert all((old != new).all() for old, new in zip(before, model.get_weights(), strict=True))

@@ -104,7 +104,8 @@ def test_masks(isa, rng, kind, pattern):
         for how in [
             {},
             {"backwards": True},
-            {"backwards": True, "in_order": True},
+            {"turned": True},
+            {"backwards": True, "turned": True},
             {"zeros": True},
             {"apart": True},
         ]:

@@ -505,3 +505,132 @@ def test_what_a_step_had_is_let_go(rng):
     seen = weakref.ref(x)
     del x
     assert seen() is None
+
+
+# ------------------------------------------------------------------- batch normalisation between
+
+
+def sequence():
+    return Sequential([
+        layers.Input((6,)),
+        layers.Dense(8),
+        layers.BatchNormalization(momentum=0.5),
+        layers.ReLU(),
+        layers.Dropout(0.25),
+        layers.Dense(5, activity_regularizer="l2"),
+        layers.BatchNormalization(scale=False),
+        layers.Dense(4, activation="softmax"),
+    ])  # fmt: skip
+
+
+def residual():
+    x = layers.Input((6,))
+    h = layers.Dense(8, activation="relu")(x)
+    g = layers.BatchNormalization(center=False)(h)
+    g = layers.Add()([layers.Dense(8)(g), h])
+    g = layers.BatchNormalization(gamma_regularizer="l2")(g)
+    g = layers.Add()([g, h])
+    return coreops.Model(x, layers.Dense(4, activation="softmax")(g))
+
+
+def shared():
+    norm, dense = layers.BatchNormalization(), layers.Dense(6, activation="tanh")
+    stack = [layers.Input((6,)), dense, norm, dense, norm, layers.Dense(4, activation="softmax")]
+    x = stack[0]
+    for layer in stack[1:]:
+        x = layer(x)
+    return coreops.Model(stack[0], x)
+
+
+def images():
+    return Sequential([
+        layers.Input((6,)),
+        layers.Reshape((3, 2, 1)),
+        layers.Conv2D(4, 2, padding="same"),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.Flatten(),
+        layers.Dense(4, activation="softmax"),
+    ])  # fmt: skip
+
+
+NORMALISED = {make.__name__: make for make in (sequence, residual, shared, images)}
+NORM_CHANGES = {
+    "nothing": None,
+    "averages": lambda m, x, y: norm_of(m).moving_mean.assign(
+        np.ones_like(norm_of(m).moving_mean.numpy())
+    ),
+    "gamma or beta": lambda m, x, y: (
+        norm_of(m).trainable_weights[0].assign(norm_of(m).trainable_weights[0].numpy() * 0.5 + 0.25)
+    ),
+    "momentum": lambda m, x, y: setattr(norm_of(m), "momentum", 0.125),
+    "frozen": lambda m, x, y: setattr(norm_of(m), "trainable", False),
+    "rows": lambda m, x, y: m.train_on_batch(x[:7], y[:7]),
+    "nan": lambda m, x, y: m.train_on_batch(x * np.float32(np.nan), y),
+    "predictions": lambda m, x, y: m.predict(x, verbose=0),
+}
+
+
+def norm_of(model):
+    return next(one for one in model.layers if isinstance(one, layers.BatchNormalization))
+
+
+def normalised(name, optimizer="adam"):
+    coreops.utils.set_random_seed(3)
+    model = NORMALISED[name]()
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_weights)
+    return model
+
+
+@pytest.mark.parametrize("change", NORM_CHANGES)
+@pytest.mark.parametrize("name", NORMALISED)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_batches_are_normalised_the_same(made, rng, name, change):
+    x, y = data(rng)
+    run = lambda: trained(normalised(name), x, y, NORM_CHANGES[change], steps=4)  # noqa: E731
+    same(*both_ways(made, run))
+    if change not in ("nothing", "nan", "predictions"):
+        made.allowed = True
+        pairs = zip(run(), trained(normalised(name), x, y, steps=4), strict=False)
+        assert any(not np.array_equal(a, b) for a, b in pairs)
+
+
+def test_a_network_with_normalisation_is_made_without_looking_up(made, rng):
+    x, y = data(rng)
+    model = normalised("sequence")
+    for _ in range(6):
+        model.train_on_batch(x, y)
+    assert made.count == 4  # the first step finds where gradients go, the second writes down
+    before = [v.numpy() for v in norm_of(model).non_trainable_weights]
+    with pytest.warns(RuntimeWarning, match="nothing is learnt"):
+        model.train_on_batch(x * np.float32(np.nan), y)
+    assert made.count == 5
+    same([v.numpy() for v in norm_of(model).non_trainable_weights], before)
+
+
+@pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.01}])
+def test_a_fit_with_normalisation(made, rng, clip):
+    x, y = data(rng, 50)
+
+    def run():
+        model = normalised("residual", optimizers.Adam(0.01, **clip))
+        history = model.fit(x, y, batch_size=8, epochs=3, verbose=0).history
+        return [*history.values(), *model.get_weights()]
+
+    same(*both_ways(made, run))
+
+
+def test_moving_averages_are_those_of_a_call(made, rng):
+    """As the layer moves them when it is called alone."""
+    x, y = data(rng)
+    model = normalised("sequence", optimizers.SGD(0.0))
+    first, norm = model.layers[0], norm_of(model)
+    alone = layers.BatchNormalization(momentum=0.5)
+    alone.build((None, 8))
+    for i in range(5):
+        model.train_on_batch(x + np.float32(i), y)
+        alone(first(x + np.float32(i)), training=True)
+    assert made.count
+    for one, other in zip(norm.non_trainable_weights, alone.non_trainable_weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-6)

@@ -220,3 +220,36 @@ def encoder_and_decoder():
 
 def test_states_between_layers(float64, rng):  # noqa: F811
     check(encoder_and_decoder, rng.normal(size=(3, 4, 2)), rng)
+
+
+@pytest.mark.parametrize("cls", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+@pytest.mark.parametrize("between", ["a Lambda", "normalisation", "a mask"])
+def test_states_go_on_once_a_step(cls, between):
+    """Also where the plan runs forward twice."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(4, 5, 3)).astype("float32")
+    x[1, 3:] = 0
+    y = rng.normal(size=(4, 5, 2)).astype("float32")
+
+    def model(through):
+        coreops.utils.set_random_seed(1)
+        stack = [layers.Masking(0.0)] if between == "a mask" else []
+        stack += [cls(4, stateful=True, return_sequences=True), *through, layers.Dense(2)]
+        made = Sequential([layers.Input(batch_shape=(4, 5, 3)), *stack])
+        made.compile(coreops.optimizers.SGD(0.0), "mse")
+        return made, next(one for one in stack if isinstance(one, cls))
+
+    seams = {
+        "a Lambda": lambda: [layers.Lambda(lambda x: x * 1.0)],
+        "normalisation": lambda: [layers.BatchNormalization()],
+        "a mask": list,
+    }
+    trained, inside = model(seams[between]())
+    plain, alone = model([])
+    for _ in range(3):
+        loss = trained.train_on_batch(x, y)
+        expected = plain.test_on_batch(x, y)
+        if between != "normalisation":
+            assert loss == pytest.approx(expected, rel=1e-5)
+        for one, other in zip(inside.states, alone.states, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

@@ -358,6 +358,24 @@ def test_other_draws():
     assert np.all(d == d[:, :1])
 
 
+def test_draws_of_other_distributions():
+    n = 20000
+    g = random.gamma((n, 2), [0.5, 3.0], seed=1)
+    assert g.dtype == np.float32
+    assert np.all(abs(g.mean(0) - [0.5, 3]) < 5 * np.sqrt(np.array([0.5, 3]) / n))
+    b = random.beta((n,), 2.0, 3.0, "float64", seed=2)
+    assert b.dtype == np.float64
+    assert abs(b.mean() - 0.4) < 5 * (0.04 / n) ** 0.5
+    k = random.binomial((n, 2), np.array([4.0, 10.0]), [0.5, 0.1], seed=3)
+    assert k.dtype == np.float32
+    assert set(k[:, 0]) == {0, 1, 2, 3, 4}
+    assert np.all(abs(k.mean(0) - [2, 1]) < 5 * np.sqrt(np.array([1, 0.9]) / n))
+    np.testing.assert_array_equal(random.beta((3,), 2.0, 3.0, seed=2), b[:3].astype("f4"))
+    for draw in (random.gamma, random.beta, random.binomial):
+        with pytest.raises(ValueError, match="float type"):
+            draw((2,), *[1] * (1 if draw is random.gamma else 2), dtype="int32")
+
+
 # ------------------------------------------------------------------------------------------ utils
 
 

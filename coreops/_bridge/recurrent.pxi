@@ -10,7 +10,7 @@ cdef co_act _act_of(tuple step):
 
 def plan_recurrent(Plan plan not None, int z, str kind, tuple a, tuple s, tuple shape, int r,
                    int biases=-1, *, bint sequences=False, bint backwards=False,
-                   bint in_order=False, bint zeros=False, int mask=-1, int h0=-1, int c0=-1,
+                   bint turned=False, bint zeros=False, int mask=-1, int h0=-1, int c0=-1,
                    int factors=-1, place=None, states=None, bint ends=False):
     """A recurrent layer over z, the product of its inputs, of shape (steps, gates * u).
 
@@ -26,7 +26,7 @@ def plan_recurrent(Plan plan not None, int z, str kind, tuple a, tuple s, tuple 
     cdef co_rnn how
     how.cell = co_cell(<co_cell_kind><int>_CELLS[kind], _act_of(a), _act_of(s))
     how.steps, how.u = shape
-    how.sequences, how.backwards, how.in_order, how.zeros = sequences, backwards, in_order, zeros
+    how.sequences, how.backwards, how.turned, how.zeros = sequences, backwards, turned, zeros
     cdef int into = -1
     cdef void *data
     how.width, how.at = how.u, 0

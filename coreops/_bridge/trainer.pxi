@@ -33,10 +33,14 @@ cdef class Trainer:
                              f"{getattr(a, 'shape', '')}")
         return cnp.PyArray_DATA(<cnp.ndarray>a)
 
-    def weight(self, w, bint vector=False):
-        """Adds a weight, an array: its last axis is the columns, the others together the rows. One of
-        less than two axes is a vector, any other if that is said. Returns its number."""
-        cdef ptrdiff_t n = w.size if vector or w.ndim < 2 else w.shape[w.ndim - 1]
+    def weight(self, w, bint vector=False, int rows=-1):
+        """Adds a weight, an array: so many of its first axes together are the rows, by default all but
+        the last, the others the columns. One of less than two axes is a vector, any other if that is
+        said. Returns its number."""
+        cdef ptrdiff_t n = w.size if vector or w.ndim < 2 else 1
+        if not vector:
+            for size in w.shape[rows:]:
+                n *= size if w.ndim > 1 else 1
         cdef ptrdiff_t k = w.size // n if n else (0 if vector or w.ndim < 2 else w.shape[0])
         if vector or w.ndim < 2:
             k = 1

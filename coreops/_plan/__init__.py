@@ -17,7 +17,7 @@ from .merging import merge
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
 from .recurrent import Cell, Place, Run, ones, pick, recurrent
-from .values import Item, Kind, Mask, Result, Seam, Value
+from .values import Item, Kind, Mask, Normalized, Result, Seam, Value
 
 __all__ = [
     "Call",
@@ -29,6 +29,7 @@ __all__ = [
     "KerasArray",
     "Kind",
     "Mask",
+    "Normalized",
     "Place",
     "Program",
     "Ref",

@@ -12,7 +12,7 @@ from .. import _kernels, config
 from .._symbolic import leaves, map_structure
 from .flow import Flow
 from .graph import Call, Graph, Ref
-from .values import Item, Kind, Seam, Value
+from .values import Item, Kind, Normalized, Seam, Value
 
 if TYPE_CHECKING:
 
@@ -50,6 +50,7 @@ class Emitted(NamedTuple):
     training: bool
     layer: Any  # that the seam belongs to
     next: int
+    whole: Normalized | None = None  # what the seam is, if it can be done without Python
 
 
 def emit_calls(
@@ -92,8 +93,9 @@ def emit_calls(
             one = isinstance(made.x, Value)
             taken = _entered([made.x] if isinstance(made.x, Value) else made.x, values)
             return Emitted(
-                values, made.fn, not one, taken, call.outputs, flow.training, call.layer, index
-            )
+                values, made.fn, not one, taken, call.outputs, flow.training, call.layer, index,
+                made.whole,
+            )  # fmt: skip
         results = [made] if isinstance(made, Value) else list(made)
         values.update(zip(call.outputs, results, strict=True))
     flow.training = training
@@ -176,7 +178,7 @@ def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:
 
 def observed(layer: Leaf, made: Any, flow: Flow) -> Seam:
     """The activity penalty of the layer's output, added to its losses when the output is there."""
-    x, fn = made if isinstance(made, Seam) else (made, None)
+    x, fn = (made.x, made.fn) if isinstance(made, Seam) else (made, None)
 
     def observe(array: Any, mask: Any) -> Any:
         result = array if fn is None else fn(array, mask)

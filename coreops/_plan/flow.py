@@ -44,6 +44,7 @@ class Flow:
         self.batch: int | None = None  # the only batch size that fits, if there is one
         self.batch_reason = ""
         self.generators: list[SeedGenerator] = []
+        self.states: list[np.ndarray] = []  # which a run begins with, and leaves its own in
         self.read: list[tuple[Any, int]] = []  # the variables that were packed, with their versions
         # The plan's numbers of weights, by what these are, which has to live until they are packed.
         self._numbers: dict[Any, tuple[int, Any]] = {}
@@ -163,25 +164,34 @@ class Flow:
             weight = weight.numpy()  # also where its uses are recorded
         return np.ascontiguousarray(np.asarray(weight), dtype=dtype or self.plan.dtype)
 
-    def weight(self, weight: Any, *, vector: bool = False, dtype: Any = None) -> int:
+    def weight(
+        self, weight: Any, *, vector: bool = False, dtype: Any = None, rows: int = -1
+    ) -> int:
         """The plan's number of a variable, or of an array of constants, for the steps that take
-        it: (k, n), or a vector, as which one of more axes is taken if that is said. None: -1."""
+        it: (k, n), or a vector, as which one of more axes is taken if that is said. rows: how many
+        of its first axes together are k, by default all but the last. None: -1."""
         if weight is None:
             return -1
         key = id(weight), vector
         if key not in self._numbers:
-            number = self.plan.weight(self.value_of(weight, dtype), vector)
+            array = self.value_of(weight, dtype)
+            if rows > 0:
+                array = array.reshape(_prod(array.shape[:rows]), _prod(array.shape[rows:]))
+            number = self.plan.weight(array, vector)
             self._numbers[key] = number, weight
         return self._numbers[key][0]
 
-    def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:
+    def dense(
+        self, x: Value, kernel: Any, bias: Any = None, scale: Any = None, rows: int = -1
+    ) -> Value:
         """x (..., k) @ kernel (k, n) + bias (n,), over the last axis: (..., n). scale: (n,), what
-        the kernel was multiplied by and is divided by here."""
+        the kernel was multiplied by and is divided by here. rows: how many axes of the kernel are
+        k, the others being n, if it has more than two."""
         if scale is not None:
             kernel = self.value_of(kernel) / self.value_of(scale)
-        w, b = self.weight(kernel), self.weight(bias)
+        w, b = self.weight(kernel, rows=rows), self.weight(bias, vector=True)
         y = self.plan.dense(x.id, _prod(x.shape[:-1]), w, b)
-        return x._replace(id=y, shape=(*x.shape[:-1], kernel.shape[1]))
+        return x._replace(id=y, shape=(*x.shape[:-1], _prod(kernel.shape[rows:])))
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
         """x, quantized row by row, @ kernel (k, n) of int8 over both scales, + bias (n,). Raises

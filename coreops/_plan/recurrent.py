@@ -25,13 +25,14 @@ class Cell(NamedTuple):
 
 
 class Run(NamedTuple):
-    """How a cell goes over time: in which order, and what becomes of it. in_order: the result is in
-    the order of time even if that is gone back in. zeros: the result of a step that the mask skips
-    is 0, not the one before. states: arrays that runs begin with and leave their last states in."""
+    """How a cell goes over time: in which order, and what becomes of it. turned: the steps of the
+    result are turned round, so that after a way back they are in the order of time. zeros: the
+    result of a step that the mask skips is 0, not the one before. states: arrays that runs begin
+    with and leave their last states in."""
 
     sequences: bool = False
     backwards: bool = False
-    in_order: bool = False
+    turned: bool = False
     zeros: bool = False
     states: list[np.ndarray] | None = None
 
@@ -73,7 +74,7 @@ def recurrent(
         flow.weight(cell.biases, vector=True),
         sequences=run.sequences,
         backwards=run.backwards,
-        in_order=run.in_order,
+        turned=run.turned,
         zeros=run.zeros,
         mask=-1 if mask is None else mask,
         h0=-1 if h0 is None else h0.id,
@@ -84,6 +85,7 @@ def recurrent(
         ends=ends,
     )
     if run.states is not None:
+        flow.states += run.states
         flow.batch = len(run.states[0])
         flow.batch_reason = f"Layer '{flow.layer}', which is stateful,"
     y, h, c = made if ends else (made, -1, -1)

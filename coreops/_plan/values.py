@@ -48,13 +48,29 @@ class Value:
         return replace(self, **changes)
 
 
+class Normalized(NamedTuple):
+    """Batch normalisation while it trains, of the last axis: its variables, of which gamma and
+    beta may be None, and numbers. fuzz is added to the number of positions where there is a mask.
+    """
+
+    gamma: Any
+    beta: Any
+    mean: Any
+    variance: Any
+    momentum: float
+    epsilon: float
+    fuzz: float
+
+
 class Seam(NamedTuple):
     """Where a plan ends at x and Python runs `fn(array, mask)`, which returns the array that goes
     on, or a pair (array, mask) to replace the mask too. For a list of values it takes lists; and
-    what it returns may be a structure of arrays."""
+    what it returns may be a structure of arrays. whole: what that is, if a step of training can do
+    it without Python."""
 
     x: Value | Sequence[Value]
     fn: Callable[[Any, Any], Any]
+    whole: Normalized | None = None
 
 
 class Result(NamedTuple):

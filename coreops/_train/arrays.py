@@ -29,9 +29,9 @@ class Options(NamedTuple):
     seed: int = 0
     class_weight: Mapping[Any, float] | None = None
     arrange: Callable[[Any], list[Any]] | None = None  # what is passed as x as a list of inputs
-    outputs: Callable[[list[np.ndarray]], Sequence[str] | None] | None = (
-        None  # names, of several; x: the inputs
-    )
+    # Of a model of several outputs: their names, for such inputs; and which of them have a loss.
+    outputs: Callable[[list[np.ndarray]], Sequence[str] | None] | None = None
+    judged: Callable[[], Sequence[int]] | None = None
 
 
 def holds_batches(x: Any) -> bool:
@@ -152,7 +152,7 @@ def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:
     targets, weights = (
         None if value is None else [
             None if one is None else _read(one, name, options)
-            for one in _for_outputs(value, name, names, caller)
+            for one in _for_outputs(value, name, names, options)
         ]
         for name, value in (("y", y), ("sample_weight", weight))
     )  # fmt: skip
@@ -175,8 +175,10 @@ def _weights_of_classes(y: Targets, weights: Targets, options: Options) -> np.nd
     return class_weights(y[0], options.class_weight, caller).astype(options.real)
 
 
-def _for_outputs(value: Any, name: str, names: list[str], caller: str) -> list[Any]:
-    """Return what was passed for each output; None where nothing was."""
+def _for_outputs(value: Any, name: str, names: list[str], options: Options) -> list[Any]:
+    """Return what was passed for each output; None where nothing was. There may be targets for
+    those alone that have a loss."""
+    caller = options.caller
     if not names:
         return [_the_array(value, name, caller)]
     if isinstance(value, dict):
@@ -190,13 +192,17 @@ def _for_outputs(value: Any, name: str, names: list[str], caller: str) -> list[A
         return [only(value)]
     if name == "sample_weight" and getattr(value, "ndim", 0) > 0:  # for all of them
         return [value] * len(names)
+    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    judged = options.judged() if options.judged and name == "y" else ()
+    if len(given) == len(judged) < len(names):
+        items = iter(given)
+        return [next(items) if i in judged else None for i in range(len(names))]
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
-        count = len(value) if isinstance(value, (list, tuple)) else 1
         raise ValueError(
             f"{caller}: `{name}` must be a list or a dict with an array for each of the outputs "
-            f"{names}. Received: {count} of them"
+            f"{names}. Received: {len(given)} of them"
         )
-    return list(value)
+    return given
 
 
 def _the_array(value: Any, name: str, caller: str) -> Any:

@@ -11,6 +11,7 @@ from .. import _kernels, _plan, _tape
 from .._variables import Variable
 from .flow import TrainingFlow
 from .parts import Part, Passed, Reshaped, add_to, penalized
+from .script import Script
 from .way import Known, Way
 from .workspace import Workspace, aligned
 
@@ -44,16 +45,17 @@ class Chain:
         self._numbers: dict[int, int] = {}
         self._parts: dict[int, Part] = {}
         self._packed: tuple[int, int] | None = None
+        self.script: Script | None = None  # of the step that is made
         self.whole = True  # no plan was given up in the middle: the trainer knows of its steps
 
     # --- weights ------------------------------------------------------------------------------
 
-    def number(self, variable: Variable, *, vector: bool = False) -> int:
+    def number(self, variable: Variable, *, vector: bool = False, rows: int = -1) -> int:
         """Return the trainer's number of a variable; one that it does not know yet is held."""
         found = self._numbers.get(id(variable))
         if found is None:
             array = self.workspace.hold(variable)
-            found = self._numbers[id(variable)] = self.trainer.weight(array, vector)
+            found = self._numbers[id(variable)] = self.trainer.weight(array, vector, rows)
             if id(variable) in self._learning:
                 self.teach(variable, found)
         return found
@@ -193,12 +195,20 @@ class Chain:
         before = dict(known)
         streams: list[tuple[int, int]] = []
         made: dict[int, np.ndarray] = {}
+        states = [state.copy() for state in way.flow.states]
+        if states:  # a script does not bring them back
+            self.script = None
         if way.y is not None:
             streams = way.flow.streams(len(known[way.flow.inputs[0][0]][0]))
-            made = way.run(known, streams, {})
+            made = way.run(known, streams, {}, self.script, counts=True)
         self.settle(way, known, before, made)
-        passed = Passed(part, before, streams, [], [], [], [])
+        passed = Passed(part, before, streams, [], [], [], [], states)
         return passed if part.made.seam is None else self._through(passed, known)
+
+    def restore(self, passed: Passed) -> None:
+        """Let the next run of a part's plan begin as the last one did: they are one step."""
+        for state, before in zip(passed.part.forward.flow.states, passed.states, strict=True):
+            state[...] = before
 
     def settle(self, way: Way, known: Known, before: Known, made: dict[int, Any]) -> None:
         """Add what a run left to what is known."""
@@ -216,6 +226,7 @@ class Chain:
 
     def _through(self, passed: Passed, known: Known) -> Passed:
         """Run a part's seam on what it takes, recording."""
+        self.script = None
         made = passed.part.made
         layer = made.layer
         own = [v for v in layer.weights if id(v) in self._learning]
@@ -262,12 +273,13 @@ class Chain:
                 shape = passed.known[result.at][0].shape
                 gradient = gradients.pop(result.ref).reshape(shape)
                 if passed.known[result.at][0].dtype.kind == "f":
-                    add_to(gradients, result.at, gradient)
+                    self.add(gradients, result.at, gradient)
         given = frozenset(ref for ref in passed.part.given if ref in gradients)
         if way.y is None or not (given or way.flow.penalties):
             return
         way = self.way_back(passed.part, given)
         self.refresh()
+        self.restore(passed)
         more: dict[Any, np.ndarray] = {("gradient", ref): gradients.pop(ref) for ref in given}
         self.run_back(way, passed.known, passed.streams, more, gradients)
 
@@ -283,11 +295,18 @@ class Chain:
         for key in way.flow.more:
             if isinstance(key, tuple) and key[0] == "wanted":
                 more[key] = way.buffer(key, known[key[1]][0].shape)
-        made = way.run(known, streams, more)
+        made = way.run(known, streams, more, self.script)
         for key, gradient in more.items():
             if key[0] == "wanted" and known[key[1]][0].dtype.kind == "f":
-                add_to(gradients, key[1], gradient)
+                self.add(gradients, key[1], gradient)
         return made
+
+    def add(self, gradients: dict[_plan.Ref, np.ndarray], ref: _plan.Ref, part: np.ndarray) -> None:
+        """Add a part to the gradient of an array."""
+        before = gradients.get(ref)
+        add_to(gradients, ref, part)
+        if before is not None and self.script is not None:
+            self.script.summed(before, part, gradients[ref])
 
     def _back_through(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
         """Take gradients back through a seam."""

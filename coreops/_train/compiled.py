@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import metrics, optimizers
 from ..metrics import Metric
-from .judged import Judged, told_apart
+from .judged import Judged, results_of, told_apart
 
 Arrays = Sequence[np.ndarray]
 Perhaps = Sequence[np.ndarray | None] | None
@@ -31,6 +31,7 @@ class Compiled:
         self.judged: list[Judged] = []
         self.resolved = False
         self._apart: dict[str, Judged] = {}  # whose losses are in the logs, by the key there
+        self.own: list[Metric] = []  # of the model's layers, which update them themselves
         self._tracker = metrics.Mean(name="loss")
         self._total = 0.0  # of the loss, over samples
         self._count = 0
@@ -68,6 +69,10 @@ class Compiled:
         # Keras names the loss of each output where more than one has a loss.
         keys = [judged.loss_key for judged in with_loss]
         self._apart = dict(zip(told_apart(keys), with_loss, strict=True)) if len(keys) > 1 else {}
+
+    def with_loss(self) -> list[int]:
+        """Return which of the outputs have a loss."""
+        return [i for i, judged in enumerate(self.judged) if judged.user_loss is not None]
 
     def meet(self, y: Perhaps, y_pred: Arrays) -> None:
         """Look up losses and metrics, if that has not been done, for this batch."""
@@ -109,13 +114,14 @@ class Compiled:
         if self._count:
             self._tracker.update_state(self._total / self._count, sample_weight=self._count)
         found = [[*judged.plain, *judged.weighted] for judged in self.judged]
-        return [self._tracker, *(metric for some in found for metric in some)]
+        return [self._tracker, *(metric for some in found for metric in some), *self.own]
 
     @property
     def names(self) -> list[str]:
         """The keys of the logs, in the order of compile."""
         found = [judged.named if self.resolved else judged.names for judged in self.judged]
-        return ["loss", *self._apart, *(name for names in found for name in names)]
+        own = [metric.name for metric in self.own]
+        return ["loss", *self._apart, *(name for names in found for name in names), *own]
 
     def data_loss(self, y: Perhaps, y_pred: Arrays, weight: Perhaps) -> tuple[float, list[float]]:
         """Return the loss of a batch, weighed, without penalties; and those of the outputs.
@@ -169,6 +175,8 @@ class Compiled:
         for judged in self.judged:
             if judged.named:
                 logs.update(judged.results())
+        for metric in self.own:
+            logs.update(results_of(metric, metric.name))
         return dict(sorted(logs.items())) if len(logs) > 1 else logs
 
     def reset(self) -> None:
@@ -176,6 +184,8 @@ class Compiled:
         self._total, self._count = 0.0, 0
         for judged in self.judged:
             judged.reset()
+        for metric in self.own:
+            metric.reset_state()
 
     def counted(self) -> list[Any]:
         """Return how far the counting is, as plain lists and numbers."""
@@ -196,8 +206,8 @@ class Compiled:
             self._waiting = counted
 
     def _variables(self) -> list[Any]:
-        metrics = (metric for judged in self.judged for metric in judged.named.values())
-        return [variable for metric in metrics for variable in metric.variables]
+        metrics = [metric for judged in self.judged for metric in judged.named.values()]
+        return [variable for metric in [*metrics, *self.own] for variable in metric.variables]
 
     def in_order(self, logs: dict[str, float]) -> Any:
         """Return the values in the order of compile: a list, or the loss if it is alone."""
@@ -252,7 +262,7 @@ def _one(value: Any, name: str) -> Any:
         return value
     if len(value) != 1:
         raise ValueError(f"compile: `{name}` must be one for each output. Received: {value!r}")
-    return value[0]
+    return _one(value[0], name)
 
 
 def _held(value: Any, names: list[str]) -> Any:

@@ -77,14 +77,15 @@ class Ending:
         """The last part, its losses and its way back, in one run of one plan."""
         outputs, compiled = self._graph.outputs, self._compiled
         values = [part.made.values[ref] for ref in outputs]
-        streams = None
+        passed = streams = None
         before = known
         masks: list[np.ndarray | None] = [None] * len(outputs)
         masked = any(value.mask is not None for value in values)
         if masked:
             # the losses hang on the masks, which hang on the data
             known = dict(before)
-            streams = chain.forward(part, known).streams
+            passed = chain.forward(part, known)
+            streams = passed.streams
             masks = [known[ref][1] for ref in outputs]
         real = self._dtype
         rows = len(before[part.forward.flow.inputs[0][0]][0])
@@ -107,24 +108,28 @@ class Ending:
         chain.refresh()
         if streams is None:
             streams = way.flow.streams(rows)
+        if passed is not None:
+            chain.restore(passed)
         made = chain.run_back(way, before, streams, more, gradients)
         after = dict(before)
         chain.settle(way, after, before, made)
         y_preds = [after[ref][0] for ref in outputs]
         losses = [0.0] * len(outputs)
         run, _ = way.room(rows)
-        total = run.outcome(
+        ending = (
             [more.get(("loss", i)) for i in range(len(outputs))],
             [more.get(("weight", i)) for i in range(len(outputs))],
             [judged.weight for judged in compiled.judged],
             losses,
         )
+        total = run.outcome(*ending)
         for i, factor in factors.items():
             if not compiled.judged[i].weight:
                 losses[i] = float(np.sum(more["loss", i] * factor))
         met = None
-        if not masked and way.makes(outputs):
-            met = Met(chain, way, run, before, more, factors, compiled.judged, y_preds)
+        if chain.script is not None and not masked and way.makes(outputs):
+            chain.script.ends(*ending)
+            met = Met(chain, chain.script, known, more, factors, compiled.judged, y_preds, losses)
         return Ended(total, losses, y_preds, masks, met)
 
     def _weights(self, i: int, factor: Any, rows: tuple[int, int]) -> np.ndarray:
@@ -159,6 +164,7 @@ class Ending:
                 continue
             if y is None:
                 raise ValueError("The loss needs targets: `y` is None.")
+            judged.loss.check_labels(y.shape, y_pred.shape)
             entry = _tape.trace(y_pred)
             if mask is not None:
                 entry._keras_mask = mask

@@ -32,19 +32,23 @@ class TrainingFlow(Flow):
     def learns(self, weight: Any) -> bool:
         return self._chain.learns(weight)
 
-    def weight(self, weight: Any, *, vector: bool = False, dtype: Any = None) -> int:
+    def weight(
+        self, weight: Any, *, vector: bool = False, dtype: Any = None, rows: int = -1
+    ) -> int:
         if not isinstance(weight, Variable):
-            return super().weight(weight, vector=vector, dtype=dtype)
+            return super().weight(weight, vector=vector, dtype=dtype, rows=rows)
         key = id(weight), vector
         if key not in self._numbers:
-            number = self.plan.learning(self._chain.number(weight, vector=vector))
+            number = self.plan.learning(self._chain.number(weight, vector=vector, rows=rows))
             self._numbers[key] = number, weight
         return self._numbers[key][0]
 
-    def dense(self, x: Value, kernel: Any, bias: Any = None, scale: Any = None) -> Value:
+    def dense(
+        self, x: Value, kernel: Any, bias: Any = None, scale: Any = None, rows: int = -1
+    ) -> Value:
         if scale is not None:
             raise self._quantized()
-        return super().dense(x, kernel, bias)
+        return super().dense(x, kernel, bias, rows=rows)
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
         raise self._quantized()

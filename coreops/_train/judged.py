@@ -78,6 +78,7 @@ class Judged:
             return 0.0
         if y is None:
             raise ValueError("The loss needs targets: `y` is None.")
+        self.loss.check_labels(y.shape, y_pred.shape)
         return float(self.loss(y, y_pred, weight))
 
     def is_mean_over_samples(self) -> bool:
@@ -117,11 +118,7 @@ class Judged:
         """Yield the keys and the values of the metrics."""
         self.flush()
         for key, metric in self.named.items():
-            result = metric.result()
-            if isinstance(result, dict):
-                yield from ((self.prefix + name, plain_value(v)) for name, v in result.items())
-            else:
-                yield key, plain_value(result)
+            yield from results_of(metric, key, self.prefix)
 
     def reset(self) -> None:
         """Begin to count anew."""
@@ -220,6 +217,15 @@ def _is_per_sample(metric: Metric) -> bool:
     if function is None:
         return True
     return isinstance(function, FunctionType) and function.__module__.startswith(f"{package}.")
+
+
+def results_of(metric: Metric, key: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield a metric's results for the logs: one by its key, several by their own names."""
+    result = metric.result()
+    if isinstance(result, dict):
+        yield from ((prefix + name, plain_value(value)) for name, value in result.items())
+    else:
+        yield key, plain_value(result)
 
 
 def plain_value(value: Any) -> Any:

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import _kernels, _tape, config
+from .. import _kernels, _plan, _tape, config
 from .._variables import Variable
 from ..constraints import NonNeg, _column_norms
 from ..regularizers import L1, L1L2, L2
 from .chain import Chain
+from .parts import Passed
+from .script import Script
+from .way import Known
+from .whole import Whole
 from .workspace import Workspace, aligned
 
 
@@ -98,6 +102,7 @@ class LearningChain(Chain):
         self._given = {id(variable) for variable in learners.apart}
         self._asked = False  # for the gradients of all variables
         self._update: _kernels.Update | None = None
+        self._wholes: dict[int, Whole] = {}  # by the first call of the part before
         super().__init__(graph, learners.workspace, learners.variables, mask_policy)
         for variable in learners.apart:
             learners.gradient(variable)
@@ -112,10 +117,47 @@ class LearningChain(Chain):
             self._update = _kernels.Update(self.trainer, rule, self._learners.steps, self.learnt)
         return self._update
 
-    @property
-    def is_whole_update(self) -> bool:
-        """Whether Python has no part in what is learnt: no gradient, no constraint."""
-        return not (self._given or self._learners.constrained)
+    def begin(self, written: bool) -> None:
+        """Begin a step. written: whether it is to be written down, which it is where Python has no
+        part in what is learnt: no gradient, no constraint."""
+        self.clear_gradients()
+        self.script = None
+        if written and not (self._learners.apart or self._learners.constrained):
+            cleared = [v for v in self._learners.variables if id(v) in self._given]
+            self.script = Script(self.graph.inputs, [self._learners.gradient(v) for v in cleared])
+
+    def given(self, variable: Variable) -> np.ndarray:
+        """Return the array that a part of the variable's gradient is added to from now on."""
+        if id(variable) not in self._given:
+            self._gives(variable)
+            self.script = None  # which does not say that it is cleared
+        return self._learners.gradient(variable)
+
+    def _through(self, passed: Passed, known: Known) -> Passed:
+        made = passed.part.made
+        if made.whole is None:
+            return super()._through(passed, known)
+        x, mask = known[made.taken[0]]
+        if len(x) == 0 or (mask is not None and mask.ndim != x.ndim - 1):
+            return super()._through(passed, known)
+        whole = self._wholes.get(passed.part.first)
+        if whole is None or whole.shape != x.shape:
+            for variable in (made.whole.gamma, made.whole.beta):
+                if self.learns(variable):
+                    self.number(variable)
+            whole = self._wholes[passed.part.first] = Whole(self, made.whole, x.shape)
+        known[made.given[0]] = whole.forward(x, mask), mask
+        _plan.afterwards(whole.approach)
+        return passed._replace(whole=whole)
+
+    def _back_through(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
+        if passed.whole is None:
+            super()._back_through(passed, gradients)
+            return
+        made = passed.part.made
+        gradient = gradients.pop(made.given[0], None)
+        if gradient is not None:
+            gradients[made.taken[0]] = passed.whole.back(gradient)
 
     def _gives(self, variable: Variable) -> None:
         """From now on a part of the variable's gradient comes from Python."""

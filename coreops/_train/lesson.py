@@ -7,30 +7,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import _kernels
-from .way import Known, Way
+from .way import Known
 
 if TYPE_CHECKING:
     from .judged import Judged
     from .learners import LearningChain
+    from .script import Script
 
 _LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "bool")
 
 
 class Met(NamedTuple):
-    """What a step went through that was one run of one plan, with a kernel for each loss.
+    """What a step went through that ended with a kernel for each loss.
 
-    known: what went in; more: what it learnt from; factors: of the losses' values, before those
-    of the outputs.
+    script: its runs; known: what went in; more: what it learnt from; factors: of the losses'
+    values, before those of the outputs; losses: where the outputs' go.
     """
 
     chain: LearningChain
-    way: Way
-    run: _kernels.Run
+    script: Script
     known: Known
     more: dict[Any, np.ndarray]
     factors: dict[int, Any]
     judged: list[Judged]
     y_preds: list[np.ndarray]
+    losses: list[float]
 
 
 class Lesson:
@@ -41,45 +42,45 @@ class Lesson:
     """
 
     def __init__(
-        self, met: Met, update: _kernels.Update, inputs: list[_kernels.Place], ending: list[Any]
+        self, met: Met, update: _kernels.Update, inputs: list[Any], targets: list[Any]
     ) -> None:
         self.key: Any = None  # of the chain
         self.rate: float | None = None  # of learning; None: it is another one at every step
-        self.chain, self.update, self.y_preds = met.chain, update, met.y_preds
+        self.chain, self.update = met.chain, update
+        self.y_preds, self.losses = met.y_preds, met.losses
         self.masks: list[np.ndarray | None] = [None] * len(met.y_preds)
-        self._way, self._run = met.way, met.run
+        self.moves = [whole.move for whole in met.script.wholes]
         self._isa = _kernels.isa()
-        self._generators = met.way.flow.generators
-        self._judged = met.judged
+        self._ways = [way for way in met.script.ways if way.flow.read]
         self._reduced = [
             (judged.loss, judged.loss.reduction) for judged in met.judged if judged.loss is not None
         ]
-        factors = [judged.weight for judged in met.judged]
-        self._steps = _kernels.Lesson(met.run, inputs, ending, factors)
-        self.losses = self._steps.losses
+        self._steps = _kernels.Lesson(met.script.steps, inputs, targets)
 
     @classmethod
     def of(cls, met: Met, update: _kernels.Update, x: Any, y: Any) -> Lesson | None:
         """Return the lesson of a step that was made on these arrays, as a user passes them; None
         if such arrays have a longer way to go than to be cast."""
         x, y = _listed(x), _listed(y)
-        graph, way, run = met.chain.graph, met.way, met.run
-        taken = [(ref, False) for ref in graph.inputs]
-        if x is None or y is None or len(x) != len(taken) or len(y) != len(met.judged):
+        refs = met.chain.graph.inputs
+        if x is None or y is None or len(x) != len(refs) or len(y) != len(met.judged):
             return None
-        if set(taken) != set(way.flow.inputs):
-            return None
-        inputs, ending = [], []
-        real = way.flow.plan.dtype
-        for key, given in zip(taken, x, strict=True):
-            array, _ = met.known[key[0]]
-            if given.dtype.kind not in "biuf" or array.dtype not in (given.dtype, real):
+        inputs: list[list[_kernels.Place]] = []
+        targets: list[_kernels.Place | None] = []
+        outside, real = met.script.outside, met.chain.workspace.dtype
+        for ref, given in zip(refs, x, strict=True):
+            array, _ = met.known[ref]
+            places = outside.get((ref, False))
+            if places is None or (ref, True) in outside or given.dtype.kind not in "biuf":
                 return None
-            if given.size != array.size or len(given) != run.batch:
+            if array.dtype not in (given.dtype, real) or given.size != array.size:
                 return None
-            inputs.append(_kernels.Place(run, way.place(key), given))
+            if len(given) != len(array):
+                return None
+            inputs.append([_kernels.Place(run, at, given) for run, at in places])
         for i, (judged, given) in enumerate(zip(met.judged, y, strict=True)):
             if judged.loss is None and given is None:
+                targets.append(None)
                 continue
             if judged.loss is None or given is None or not judged.weight:
                 return None
@@ -91,16 +92,15 @@ class Lesson:
                 return None
             if not isinstance(met.factors[i], float) or given.size != target.size:
                 return None
+            ((run, at),) = outside["target", i]
             classes = 0 if cast else met.y_preds[i].shape[-1]
-            place = _kernels.Place(run, way.place(("target", i)), given, classes)
-            ending.append((i, place, met.more["weight", i], met.more["loss", i]))
-        return cls(met, update, inputs, ending)
+            targets.append(_kernels.Place(run, at, given, classes))
+        return cls(met, update, inputs, targets)
 
     def looks_the_same(self) -> bool:
-        """Whether the plan is still the one to run."""
-        if self._isa != _kernels.isa() or not self.chain.is_whole_update:
-            return False
-        return not (self._way.flow.read and self._way.flow.is_stale())
+        """Whether the plans are still those to run."""
+        stale = any(way.flow.is_stale() for way in self._ways)
+        return self._isa == _kernels.isa() and not stale
 
     def take(self, x: Any, y: Any) -> list[Any] | None:
         """Take the arrays of the next run, and return the targets as a list, None if anything is
@@ -112,8 +112,7 @@ class Lesson:
 
     def run(self) -> float:
         """Go forward and back; return the loss with all penalties."""
-        streams = [(generator.seed, generator.next()) for generator in self._generators]
-        return self._steps.run(streams) + self.chain.trainer.penalty()
+        return self._steps.run() + self.chain.trainer.penalty()
 
 
 def _listed(arrays: Any) -> list[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,8 @@ class Passed(NamedTuple):
     outputs: list[Any]
     leaves: list[Any]
     losses: list[Any]
+    states: Sequence[np.ndarray] = ()  # that the plan began with
+    whole: Any = None  # what was between it and the next part, where that is compiled
 
 
 def remember(chains: dict[Any, Any], key: Any, chain: Any) -> None:

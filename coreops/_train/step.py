@@ -104,15 +104,18 @@ class TrainingStep:
             if chain is None:
                 chain = LearningChain(self.graph, learners, self._mask_policy)
             batch = Batch(several(y), several(sample_weight))
+            written = given is not None
             try:
+                chain.begin(written)
                 made = self._finished(chain, dict(known), batch, update)
             except Reshaped:
                 chain = LearningChain(self.graph, learners, self._mask_policy)
+                chain.begin(written)
                 made = self._finished(chain, known, batch, update)
             remember(self._chains, key, chain)
             if given is not None:
                 self._prepare(key, *given)
-            self._met = None
+            self._met = chain.script = None
             return made
 
     def again(self, compiled: Compiled, x: Any, y: Any) -> tuple[Made, list[Any]] | None:
@@ -134,7 +137,7 @@ class TrainingStep:
                 total = lesson.run()
                 self.masks = lesson.masks
                 if math.isfinite(total):
-                    self._advance(lesson.update, lesson.rate)
+                    self._advance(lesson.update, lesson.rate, lesson.moves)
                 else:
                     _warn_of(total)
             except BaseException:  # nothing goes on from what a step left that did not end
@@ -183,7 +186,6 @@ class TrainingStep:
         total = 0.0
         passed: list[Passed] = []
         gradients: dict[_plan.Ref, np.ndarray] = {}
-        chain.clear_gradients()
         index = 0
         while True:
             part = chain.part(index, known)
@@ -210,7 +212,8 @@ class TrainingStep:
         total += chain.trainer.penalty() + chain.penalize()
         if math.isfinite(total):
             self._learn(chain, update)
-            self._met = None if passed or not chain.is_whole_update else end.met
+            script = chain.script
+            self._met = end.met if script is not None and script.holds else None
         else:
             _warn_of(total)
         return total, end.losses, end.y_preds
@@ -229,14 +232,17 @@ class TrainingStep:
         if update:
             optimizer.apply([learners.gradient(v) for v in self.variables], self.variables)
 
-    def _advance(self, update: _kernels.Update, rate: float | None = None) -> None:
-        """Let the optimizer make a step by its rule. rate: None: it is asked for."""
+    def _advance(
+        self, update: _kernels.Update, rate: float | None = None, moves: Sequence[Any] = ()
+    ) -> None:
+        """Let the optimizer make a step by its rule. rate: None: it is asked for. moves: of moving
+        averages."""
         optimizer, learners = self._optimizer, self._learners
         assert learners is not None
         made = int(learners.steps)
         rate = optimizer._rate(made) if rate is None else rate
         with self._workspace.lock:
-            update.step(rate)
+            update.step(rate, moves)
         optimizer._follow(made + 1)
 
     def gradients(self) -> list[np.ndarray]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import _kernels, _plan
 from .flow import TrainingFlow
 from .workspace import aligned
+
+if TYPE_CHECKING:
+    from .script import Script
 
 Known = dict[_plan.Ref, Any]  # arrays with their masks
 
@@ -34,10 +37,23 @@ class Way(NamedTuple):
         return found
 
     def run(
-        self, known: Known, streams: list[tuple[int, int]], more: dict[Any, np.ndarray]
+        self,
+        known: Known,
+        streams: list[tuple[int, int]],
+        more: dict[Any, np.ndarray],
+        script: Script | None = None,
+        *,
+        counts: bool = False,
     ) -> dict[int, np.ndarray]:
-        """Run the plan on arrays; return its results by number. more: what it learns from, and
-        where what goes that is wanted."""
+        """Run the plan on arrays; return its results by number.
+
+        Args:
+            known: the arrays.
+            streams: of the run.
+            more: what it learns from, and where what goes that is wanted.
+            script: what the run is written down in.
+            counts: whether its penalties are a part of the loss.
+        """
         given = self.flow.gather(known)
         batch = len(given[0])
         if len(given) > 1 and any(len(array) != batch for array in given):
@@ -46,11 +62,12 @@ class Way(NamedTuple):
                 f"{sorted({len(array) for array in given})}"
             )
         run, made = self.room(batch)
-        for key, array in zip(self.flow.inputs, given, strict=True):
-            run.put(self.place(key), array)
-        for key, array in more.items():
+        taken = {**dict(zip(self.flow.inputs, given, strict=True)), **more}
+        for key, array in taken.items():
             run.put(self.place(key), array)
         run.run(streams)
+        if script is not None:
+            script.ran(self, run, taken, streams, made, counts)
         return made
 
     def place(self, key: Any) -> int:
@@ -103,4 +120,4 @@ class Way(NamedTuple):
         found = self.buffers.get("penalty")
         if found is None:
             return None
-        return np.sum(found, dtype=np.float64) / max(len(found), 1)
+        return np.float64(self.prepared["run"][0].outcome([], [], [], []))

@@ -143,10 +143,10 @@ class Case:
     @property
     def needed_flops(self) -> int:
         """Those without the gradient of the network's own input, for which nobody asks."""
-        first = next((step for step in self.steps if isinstance(step, Dense)), None)
+        first = next(self.kernels(), None)
         if not self.training or first is None:
             return self.flops
-        return self.flops - 2 * math.prod(self.shape) * first.units
+        return self.flops - 2 * math.prod(first[0]) * first[1]
 
     @property
     def weight_bytes(self) -> int:

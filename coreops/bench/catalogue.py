@@ -52,26 +52,29 @@ def _one(group: str, name: str, shape: Shape, *steps: Step) -> Case:
     return Case(f"{name} {'x'.join(map(str, shape))}", group, shape, steps)
 
 
-def _image(name: str, size: int, batch: int, *steps: Step) -> Case:
-    return Case(f"{name} {size}x{size} batch {batch}", "images", (batch, size, size, 3), steps)
+def _image(name: str, size: int, batch: int, *steps: Step, training: bool = False) -> Case:
+    if training:
+        name = f"training {name.split()[0]}"
+    group, shape = "training" if training else "images", (batch, size, size, 3)
+    return Case(f"{name} {size}x{size} batch {batch}", group, shape, steps, training=training)
 
 
-def _plain(size: int, batch: int) -> Case:
+def _plain(size: int, batch: int, training: bool = False) -> Case:
     """Convolutions of 3 by 3 in pairs, as VGG has them."""
     steps: list[Step] = []
     for filters in (32, 64, 128):
         steps += [Conv(filters), Conv(filters), Pool()]
     last = Dense(256, "relu"), Dense(10, "softmax")
-    return _image("plain convolutions", size, batch, *steps, Flatten(), *last)
+    return _image("plain convolutions", size, batch, *steps, Flatten(), *last, training=training)
 
 
-def _separable(size: int, batch: int) -> Case:
+def _separable(size: int, batch: int, training: bool = False) -> Case:
     """Channel by channel, and then over the channels, as MobileNet has them."""
     steps: list[Step] = [Conv(16, strides=1 if size < 64 else 2)]
     for filters, strides in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1)):
         steps += [Depthwise(strides=strides), Conv(filters, size=1)]
     last = Pool(8 if size < 64 else 12, average=True), Flatten(), Dense(10, "softmax")
-    return _image("separable convolutions", size, batch, *steps, *last)
+    return _image("separable convolutions", size, batch, *steps, *last, training=training)
 
 
 _CLASSIFIER = (784, 512, 512, 10)
@@ -161,6 +164,7 @@ def all_cases() -> list[Case]:
         _training((16, 64, 64, 2), 256),
         _training((64, 128, 10), 32),
         *(_training(_CLASSIFIER, batch, 0.2) for batch in (64, 512)),
+        *(make(32, 32, training=True) for make in (_plain, _separable)),
         *(
             Case(
                 f"load {'-'.join(map(str, _LOADED))} batch {batch}",

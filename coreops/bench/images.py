@@ -81,6 +81,52 @@ def windows(step: Conv | Depthwise, x: np.ndarray) -> np.ndarray:
     return cut[:, :: step.strides, :: step.strides].transpose(0, 1, 2, 4, 5, 3)
 
 
+def convolved(step: Conv | Depthwise, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return the sum over each window of its pixels times the kernel."""
+    cells = windows(step, x)
+    if isinstance(step, Depthwise):
+        return np.einsum("nyxklc,klc->nyxc", cells, kernel)
+    return cells.reshape(*cells.shape[:3], -1) @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def convolved_back(
+    step: Conv | Depthwise, x: np.ndarray, kernel: np.ndarray, d: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gradients to the image and to the kernel, from that to the result."""
+    around = [padding(step, n) for n in x.shape[1:3]]
+    padded = np.pad(x, ((0, 0), *around, (0, 0)))
+    to_x, of_kernel = np.zeros_like(padded), np.zeros_like(kernel)
+    (height, width), stride = d.shape[1:3], step.strides
+    for ky, kx in np.ndindex(kernel.shape[:2]):
+        rows = slice(ky, ky + (height - 1) * stride + 1, stride)
+        columns = slice(kx, kx + (width - 1) * stride + 1, stride)
+        pixels = padded[:, rows, columns]
+        if isinstance(step, Depthwise):
+            to_x[:, rows, columns] += d * kernel[ky, kx]
+            of_kernel[ky, kx] = (pixels * d).sum((0, 1, 2))
+        else:
+            to_x[:, rows, columns] += d @ kernel[ky, kx].T
+            of_kernel[ky, kx] = np.tensordot(pixels, d, ((0, 1, 2), (0, 1, 2)))
+    (top, _), (left, _) = around
+    return to_x[:, top : top + x.shape[1], left : left + x.shape[2]], of_kernel
+
+
+def pooled_back(step: Pool, x: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Return the gradient to the image: of the first of the largest pixels, or shared out."""
+    n = step.size
+    batch, height, width, channels = d.shape
+    x_there = x[:, : height * n, : width * n].reshape(batch, height, n, width, n, channels)
+    cells = x_there.transpose(0, 1, 3, 5, 2, 4).reshape(batch, height, width, channels, n * n)
+    share = cells.argmax(-1)[..., None] == np.arange(n * n)
+    made = (d[..., None] * (1 / n**2 if step.average else share)).astype(x.dtype)
+    made = np.broadcast_to(made, cells.shape).reshape(batch, height, width, channels, n, n)
+    to_x = np.zeros_like(x)
+    to_x[:, : height * n, : width * n] = made.transpose(0, 1, 4, 2, 5, 3).reshape(
+        batch, height * n, width * n, channels
+    )
+    return to_x
+
+
 def pooled(step: Pool, x: np.ndarray) -> np.ndarray:
     """Return the largest pixel or the mean of each window."""
     batch, height, width, channels = x.shape

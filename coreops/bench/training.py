@@ -3,13 +3,21 @@ what is right."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
-from .cases import ADAM, Case, Dense, Dropout, Weights
+from .cases import ADAM, Case, Dense, Dropout, Step, Weights
+from .images import Conv, Depthwise, Flatten, Pool, convolved, convolved_back, pooled, pooled_back
+
+# The gradient of a step's result to that of its input, and those of its weights.
+Back = Callable[[np.ndarray], tuple[np.ndarray, list[np.ndarray]]]
+_Made = tuple[np.ndarray, Back]
 
 
 class Network:
-    """Dense layers with relu, dropout between them, softmax at the end; crossentropy and Adam.
+    """Dense layers and steps of images with relu, dropout, softmax at the end; crossentropy and
+    Adam.
 
     Args:
         case: of the group "training".
@@ -18,12 +26,7 @@ class Network:
     """
 
     def __init__(self, case: Case, weights: Weights, dtype: type = np.float32) -> None:
-        self._rates = [0.0]  # of the dropout before each layer
-        for step in case.steps:
-            if isinstance(step, Dropout):
-                self._rates[-1] = step.rate
-            elif isinstance(step, Dense):
-                self._rates.append(0.0)
+        self._steps: tuple[Step, ...] = case.steps
         self._start: list[np.ndarray] = [array.astype(dtype) for pair in weights for array in pair]
         self._dtype = dtype
         self.reset()
@@ -33,21 +36,18 @@ class Network:
         self._weights = [array.copy() for array in self._start]
         self._means = [np.zeros_like(array) for array in self._start]
         self._squares = [np.zeros_like(array) for array in self._start]
-        self._steps = 0
+        self._count = 0
         self._rng = np.random.default_rng(1)
 
     def step(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Learn from one batch; return the loss before."""
-        layers = list(zip(self._weights[::2], self._weights[1::2], strict=True))
-        inputs = []
-        for number, (kernel, bias) in enumerate(layers):
-            x = self._drop(x, self._rates[number])
-            inputs.append(x)
-            x = x @ kernel + bias
-            if number < len(layers) - 1:
-                np.maximum(x, 0, out=x)
+        ways: list[Back] = []
+        weights = iter(self._weights)
+        for step in self._steps:
+            x, back = self._forward(step, x, weights)
+            ways.append(back)
 
-        x -= x.max(axis=1, keepdims=True)
+        x = x - x.max(axis=1, keepdims=True)
         e = np.exp(x)
         total = e.sum(axis=1, keepdims=True)
         rows = np.arange(len(x))
@@ -57,26 +57,46 @@ class Network:
         d /= len(x)
 
         gradients: list[np.ndarray] = []
-        for number in reversed(range(len(layers))):
-            gradients[:0] = [inputs[number].T @ d, d.sum(axis=0)]
-            if number:
-                d = d @ layers[number][0].T
-                d *= inputs[number] > 0  # what relu or dropout made zero
-                if self._rates[number]:
-                    d *= self._dtype(1 / (1 - self._rates[number]))
+        for back in reversed(ways):
+            d, own = back(d)
+            gradients[:0] = own
         self._adam(gradients)
         return loss
 
-    def _drop(self, x: np.ndarray, rate: float) -> np.ndarray:
-        if not rate:
-            return x
-        keep = self._rng.random(x.shape, dtype=np.float32) >= rate
-        return x * keep * self._dtype(1 / (1 - rate))
+    def _forward(self, step: Step, x: np.ndarray, weights: Iterator[np.ndarray]) -> _Made:
+        if isinstance(step, Dropout):
+            factors = self._rng.random(x.shape, dtype=np.float32) >= step.rate
+            factors = factors * self._dtype(1 / (1 - step.rate))
+            return x * factors, lambda d: (d * factors, [])
+        if isinstance(step, Flatten):
+            return x.reshape(len(x), -1), lambda d: (d.reshape(x.shape), [])
+        if isinstance(step, Pool):
+            return pooled(step, x), lambda d: (pooled_back(step, x, d), [])
+        kernel, bias = next(weights), next(weights)
+        if isinstance(step, Dense):
+            y = x @ kernel + bias
+        else:
+            assert isinstance(step, Conv | Depthwise)
+            y = convolved(step, x, kernel) + bias
+        relu = step.activation == "relu"  # softmax is in the loss
+        if relu:
+            np.maximum(y, 0, out=y)
+
+        def back(d: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+            if relu:
+                d = d * (y > 0)
+            of_bias = d.sum(axis=tuple(range(d.ndim - 1)))
+            if isinstance(step, Dense):
+                return d @ kernel.T, [x.T @ d, of_bias]
+            to_x, of_kernel = convolved_back(step, x, kernel, d)
+            return to_x, [of_kernel, of_bias]
+
+        return y, back
 
     def _adam(self, gradients: list[np.ndarray]) -> None:
-        self._steps += 1
+        self._count += 1
         b1, b2 = ADAM.beta_1, ADAM.beta_2
-        rate = ADAM.rate * np.sqrt(1 - b2**self._steps) / (1 - b1**self._steps)
+        rate = ADAM.rate * np.sqrt(1 - b2**self._count) / (1 - b1**self._count)
         for w, m, v, g in zip(self._weights, self._means, self._squares, gradients, strict=True):
             m += (g - m) * self._dtype(1 - b1)
             v += (g * g - v) * self._dtype(1 - b2)

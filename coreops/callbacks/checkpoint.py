@@ -20,7 +20,8 @@ class ModelCheckpoint(MonitorCallback):
 
     Args:
         filepath: the file; `{epoch:02d}`, `{batch}` and the keys of the logs are filled in. It
-            ends in ".weights.h5" for weights only, else in ".keras".
+            ends in ".weights.h5" for weights only, else in ".keras", or in ".h5" for a file of
+            Keras 2's.
         monitor: the key of the logs that `save_best_only` looks at.
         verbose: 1 says when something is saved.
         save_best_only: whether to save only when the monitored value improves.
@@ -52,11 +53,12 @@ class ModelCheckpoint(MonitorCallback):
         self.save_freq = check_frequency(save_freq)
         self._counter = BatchCounter()
         self._epoch = 0
-        ending = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(ending):
+        of_weights = self.filepath.endswith(".weights.h5")
+        if of_weights != save_weights_only or not self.filepath.endswith((".keras", ".h5")):
+            ending = "'.weights.h5'" if save_weights_only else "'.keras' or '.h5'"
             raise ValueError(
                 f"ModelCheckpoint: with save_weights_only={save_weights_only}, `filepath` must end "
-                f"in {ending!r}. Received: filepath={self.filepath!r}"
+                f"in {ending}. Received: filepath={self.filepath!r}"
             )
         if save_freq == "epoch":
             skip_batches(self, ModelCheckpoint)

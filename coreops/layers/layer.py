@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _dtypes, _legacy, _plan, _tape, regularizers
 from .._names import auto_name, to_snake_case
-from .._symbolic import Shape, as_shape, in_order, is_shape, leaves, map_structure
+from .._symbolic import Node, Shape, alone, as_shape, in_order, is_shape, leaves, map_structure
 from .building import build_lock, path_scope, tracked_build
 from .input_spec import check_inputs
 from .quantizing import Quantizable
@@ -206,7 +206,7 @@ class Layer(Running, Quantizable):
     ) -> tuple[Any, Any]:
         """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a
         list of positional arguments' and a dict of keywords'."""
-        from .probe import probe
+        from .probe import probe, undone
 
         def run(inputs: Any) -> Any:
             args, kwargs = inputs if apart else ((inputs,), {})
@@ -221,7 +221,8 @@ class Layer(Running, Quantizable):
                 "its own layers are built."
             )
         try:
-            return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
+            with undone(self):
+                return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
         finally:
             self._clear_losses()
 
@@ -240,6 +241,24 @@ class Layer(Running, Quantizable):
         if self.integer_input == "cast" or "float" in dtype:
             return self.compute_dtype
         return dtype
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor that the layer was first called on, or a list of them.
+        AttributeError for a layer that was not."""
+        return alone(self._first_call("input").inputs)
+
+    @property
+    def output(self) -> Any:
+        """What that call gave: a symbolic tensor, or a list of them."""
+        return alone(self._first_call("output").outputs)
+
+    def _first_call(self, what: str) -> Node:
+        if not self._inbound_nodes:
+            raise AttributeError(
+                f"Layer '{self.name}' has no {what}: it was not called on a symbolic tensor."
+            )
+        return self._inbound_nodes[0]
 
     # --- computing --------------------------------------------------------------------------
 
@@ -306,4 +325,4 @@ def _shapes_in(structure: Any) -> list[Shape]:
         return [structure]
     if isinstance(structure, dict):
         structure = [structure[key] for key in in_order(structure)]
-    return [shape for item in structure for shape in _shapes_in(item)]
+    return [shape for item in structure if item is not None for shape in _shapes_in(item)]

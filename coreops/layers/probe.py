@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._symbolic import Shape, is_shape, leaves, map_structure
+from ..random import SeedGenerator
+
+if TYPE_CHECKING:
+    from .layer import Layer
 
 # Sizes given to unknown dimensions: two runs that differ in every unknown size tell which sizes of
 # the output depend on them. Functions that need longer or even axes get a further try.
@@ -48,6 +53,27 @@ def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) ->
         f"it on small arrays: {type(failure).__name__}: {failure}. Give its `output_shape`, or "
         "define `compute_output_shape()`."
     ) from failure
+
+
+@contextmanager
+def undone(layer: Layer) -> Iterator[None]:
+    """Around a call that is only tried: what it did to variables, metrics and random streams of the
+    layer is undone."""
+    from ..metrics.metric import inside
+
+    layers = list(layer._flatten_layers())
+    held = [value for one in layers for value in vars(one).values()]
+    counts = [variable for one in layers for metric in inside(one) for variable in metric.variables]
+    before = [(variable, variable._version, variable.value) for variable in layer.weights + counts]
+    streams = [(value, value.call) for value in held if isinstance(value, SeedGenerator)]
+    try:
+        yield
+    finally:
+        for variable, version, value in before:
+            if variable._version != version:
+                variable.assign(value)
+        for stream, call in streams:
+            stream.call = call
 
 
 def _arrays(shape: Any, size: int, dtype: str) -> Any:

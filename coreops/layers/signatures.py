@@ -43,6 +43,16 @@ def check_takes_one_input(layer: Layer) -> None:
         )
 
 
+def takes_inputs_and_outputs(cls: type[Layer]) -> bool:
+    """Whether a class of models is made of inputs and outputs, so that its config is its graph; one
+    whose `__init__` makes these itself has the arguments of that."""
+    from inspect import signature
+
+    parameters = list(signature(cls.__init__).parameters.values())[1:]
+    takes_all = {"VAR_POSITIONAL", "VAR_KEYWORD"} <= {p.kind.name for p in parameters}
+    return takes_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]
+
+
 def init_arguments(layer: Layer) -> dict[str, Any]:
     """Return the arguments that a user's layer was made with, as plain values."""
     from inspect import signature

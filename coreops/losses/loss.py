@@ -64,6 +64,13 @@ class Loss:
     def call(self, y_true: Any, y_pred: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not implement call().")
 
+    def check_labels(self, shape: Sequence[int], pred_shape: Sequence[int]) -> None:
+        """Check the shape of a model's labels for predictions of a shape, batch first.
+
+        Raises:
+            ValueError: they do not belong together, though they might broadcast.
+        """
+
     def kernel(self) -> tuple[str, dict[str, Any]] | None:
         """Return the kind and options of the kernel that computes this loss, None if none does."""
         return None

@@ -46,6 +46,16 @@ _OF_VECTORS = (
 )
 
 
+# Whose labels have the predictions' shape.
+_ALIKE = (
+    *(fn for fn in _KERNELS if fn is not _SPARSE),
+    probabilistic.binary_focal_crossentropy,
+    probabilistic.categorical_focal_crossentropy,
+    similarity.dice,
+    similarity.tversky,
+)
+
+
 class LossFunctionWrapper(Loss):
     """A function as a loss.
 
@@ -70,6 +80,10 @@ class LossFunctionWrapper(Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def check_labels(self, shape: Sequence[int], pred_shape: Sequence[int]) -> None:
+        if any(self.fn is fn for fn in _ALIKE):
+            _check_alike(self.name, tuple(shape), tuple(pred_shape))
 
     def kernel(self) -> tuple[str, dict[str, Any]] | None:
         cls = type(self)
@@ -171,14 +185,16 @@ def dense_target(what: str, y_true: Any, shape: Sequence[int], dtype: Any) -> np
     They may lack a last axis of size 1, or have one too many.
     """
     target, shape = as_array(y_true, what), tuple(shape)
-    if target.shape != shape:
-        if (*target.shape, 1) != shape and target.shape != (*shape, 1):
-            raise ValueError(
-                f"{what}: expected labels of the predictions' shape {shape}. "
-                f"Received: y_true.shape={target.shape}"
-            )
-        target = target.reshape(shape)
-    return np.ascontiguousarray(target, dtype)
+    _check_alike(what, target.shape, shape)
+    return np.ascontiguousarray(target.reshape(shape), dtype)
+
+
+def _check_alike(what: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if shape != expected and (*shape, 1) != expected and shape != (*expected, 1):
+        raise ValueError(
+            f"{what}: expected labels of the predictions' shape {expected}. "
+            f"Received: y_true.shape={shape}"
+        )
 
 
 def sparse_target(

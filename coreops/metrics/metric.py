@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from .. import _dtypes, config
 from .._names import auto_name, to_snake_case
+from .._plan import KerasArray, mask_of
+from .._symbolic import leaves
+from .._tape import Tensor
 from .._variables import Variable
 from ..ops._arrays import numpy_dtype
 
@@ -35,6 +39,11 @@ class Metric:
         name: by default made from the name of the class.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "update_state" in cls.__dict__:
+            cls.update_state = _of_values(cls.update_state)  # type: ignore[method-assign]
+
     _direction: str | None = None  # "up" if more is better, "down" if less is
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
@@ -49,18 +58,11 @@ class Metric:
 
     @property
     def variables(self) -> list[Variable]:
-        """The variables, those of metrics in attributes last."""
-        inner = [variable for metric in self._inner() for variable in metric.variables]
-        return [*self._variables, *inner]
-
-    def _inner(self) -> Iterator[Metric]:
-        """The metrics among the attributes, alone or in a list, tuple or dictionary."""
-        for value in list(vars(self).values()):
-            if isinstance(value, Metric):
-                yield value
-            elif isinstance(value, (list, tuple, dict)):
-                items = value.values() if isinstance(value, dict) else value
-                yield from (item for item in items if isinstance(item, Metric))
+        """The variables, those of attributes and of metrics in attributes last."""
+        held = leaves([value for name, value in vars(self).items() if name != "_variables"])
+        own = [*self._variables, *(value for value in held if isinstance(value, Variable))]
+        inner = [variable for metric in inside(self) for variable in metric.variables]
+        return list(dict.fromkeys([*own, *inner]))
 
     def add_variable(
         self,
@@ -132,6 +134,31 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+# What compile was given, which is no layer's own, and what names attributes a second time.
+_NOT_HELD = ("_compile_arguments", "_holders")
+
+
+def inside(owner: Any) -> list[Metric]:
+    """Return the metrics in the attributes of an object, alone or in lists, tuples and dicts."""
+    held = leaves([value for name, value in vars(owner).items() if name not in _NOT_HELD])
+    return [item for item in held if isinstance(item, Metric)]
+
+
+def _of_values(update: Callable) -> Callable:
+    """Return an `update_state` that takes what is being recorded for the way back as its values."""
+
+    @wraps(update)
+    def update_state(self: Metric, *args: Any, **kwargs: Any) -> Any:
+        named = {name: _value(x) for name, x in kwargs.items()}
+        return update(self, *map(_value, args), **named)
+
+    return update_state
+
+
+def _value(x: Any) -> Any:
+    return KerasArray.attach(x.value, mask_of(x)) if isinstance(x, Tensor) else x
 
 
 def _result_dtype(dtype: Any) -> str:

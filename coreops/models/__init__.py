@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..saving import registry
+from .cloning import clone_model
 from .functional import Functional
 from .model import Model
 from .sequential import Sequential
@@ -35,21 +36,6 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     from ..saving import deserialize_keras_object
 
     return deserialize_keras_object(json.loads(json_string), custom_objects)
-
-
-def clone_model(model: Model) -> Model:
-    """Return a new model of the same class and configuration, with weights of its own, compiled
-    as the model is, its optimizer and metrics anew."""
-    import copy
-
-    clone: Any = type(model).from_config(model.get_config())
-    if model.compiled:
-        arguments = dict(model._compile_arguments)
-        optimizer = arguments.pop("optimizer")
-        if optimizer is not None:
-            optimizer = type(optimizer).from_config(optimizer.get_config())
-        clone.compile(optimizer, **copy.deepcopy(arguments))
-    return clone
 
 
 def load_model(filepath: Any, *args: Any, **kwargs: Any) -> Model:

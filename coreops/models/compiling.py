@@ -138,6 +138,10 @@ class Compilable(Layer):
         """The names of what `evaluate` returns, in its order."""
         return self._compilation.names if self._compilation is not None else []
 
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the loss and the metrics of what was counted since they began, by name."""
+        return self._compilation.results() if self._compilation is not None else {}
+
     def reset_metrics(self) -> None:
         """Let the metrics begin anew."""
         if self._compilation is not None:

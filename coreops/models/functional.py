@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from .. import _plan
 from .._symbolic import (
     KerasTensor,
     Shape,
+    alone,
     in_order,
     is_shape,
     leaves,
@@ -19,9 +18,9 @@ from .._symbolic import (
     repack,
 )
 from ..layers import InputLayer, Layer, Operation
-from ..layers.signatures import init_arguments
+from ..layers.signatures import init_arguments, takes_inputs_and_outputs
 from .model import Model
-from .structures import alone, check_tensors, flat_shapes, replayed, warn_of_keys
+from .structures import check_tensors, flat_shapes, replayed, warn_of_keys
 from .topology import Topology, explore
 
 
@@ -67,7 +66,10 @@ class Functional(Model):
         if any(x.node is None or x.node.inputs for x in flat_inputs):
             flat_inputs, flat_outputs = replayed(topology, flat_inputs, flat_outputs)
             topology = explore(flat_inputs, flat_outputs)
-        self._settle(topology, repack(inputs, flat_inputs), repack(outputs, flat_outputs))
+        made = repack(inputs, flat_inputs)
+        if isinstance(inputs, dict):
+            made = {key: made[key] for key in inputs}  # `_flat_inputs` looks at their order
+        self._settle(topology, made, repack(outputs, flat_outputs))
         if trainable is not None:  # the layers' own flags stay as they are
             self._trainable = bool(trainable)
 
@@ -212,7 +214,8 @@ class Functional(Model):
         """Return what was passed for the inputs, in their order.
 
         Raises:
-            ValueError: another number of arrays, or a dict without one.
+            ValueError: another number of arrays, a dict without one, or a list that does not say
+                which is which.
         """
         expected = self._inputs_struct
         names = self.input_names
@@ -223,7 +226,13 @@ class Functional(Model):
                     f"Model '{self.name}' expects inputs of the names {keys}. Received: {list(x)}"
                 )
             return leaves([x[key] for key in keys])
-        flat = leaves(x) if isinstance(x, (list, tuple)) else [x]
+        listed = isinstance(x, (list, tuple))
+        if listed and isinstance(expected, dict) and list(expected) != in_order(expected):
+            raise ValueError(
+                f"Model '{self.name}' takes a dict of inputs, {list(expected)}, for which no list "
+                f"can stand: their order is not that of their names. Received: a {type(x).__name__}"
+            )
+        flat = leaves(x) if listed else [x]
         if len(flat) != len(names):
             raise ValueError(
                 f"Model '{self.name}' expects {len(names)} input(s), {names}. Received: "
@@ -290,40 +299,15 @@ class Functional(Model):
 
     # --- configuration ----------------------------------------------------------------------
 
-    @classmethod
-    def _is_made_of_ends(cls) -> bool:
-        """Whether the class is made of inputs and outputs, so that its config is its graph; one
-        whose `__init__` makes these itself has the arguments of that."""
-        parameters = list(signature(cls.__init__).parameters.values())[1:]
-        kinds = {p.kind for p in parameters}
-        takes_all = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD} <= kinds
-        return takes_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]
-
     def get_config(self) -> dict[str, Any]:
         from .graph_config import config_of
 
-        if not self._is_made_of_ends():
-            return {**init_arguments(self), **super().get_config()}
-        return config_of(self)
+        if takes_inputs_and_outputs(type(self)):
+            return config_of(self)
+        return {**init_arguments(self), **super().get_config()}
 
     def get_build_config(self) -> dict[str, Any] | None:
         return None
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
-    ) -> Functional:
-        """Return a new model with the configuration that `get_config` gave; its weights are new.
-
-        Raises:
-            ValueError: the configuration describes no graph.
-            TypeError: it names an unknown class.
-        """
-        from .graph_config import from_config
-
-        if not cls._is_made_of_ends():
-            return cls(**config)
-        return from_config(cls, config, custom_objects)
 
     # --- copying ----------------------------------------------------------------------------
 

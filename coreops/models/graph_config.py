@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._symbolic import KerasTensor, leaves, map_structure
 from ..layers import InputLayer
+from ..layers.signatures import takes_inputs_and_outputs
 
 if TYPE_CHECKING:
     from ..layers import Layer
     from .functional import Functional
 
+_OWN_KEYS = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
 MAX_CALLS = 100_000  # in a model that a config describes, those in nested models included
 
 
@@ -71,6 +73,11 @@ def _listed(fn: Callable[[Any], Any], value: Any) -> Any:
     return fn(value) if value is not None else None
 
 
+def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the configuration of a class of the caller's holds besides the graph."""
+    return {key: value for key, value in config.items() if key not in _OWN_KEYS}
+
+
 # --- from a configuration -----------------------------------------------------------------------
 
 
@@ -91,6 +98,12 @@ class Described(NamedTuple):
     inputs: Any
     outputs: Any
     dropped: frozenset[str]  # layers that do nothing but make masks
+
+
+def is_graph(cls: type | None, config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is that of a functional model, of which the class can be made."""
+    there = {"layers", "input_layers", "output_layers"} <= config.keys()
+    return there and cls is not None and takes_inputs_and_outputs(cls)
 
 
 def describe(config: Mapping[str, Any]) -> Described:
@@ -189,7 +202,7 @@ def _read_ends(value: Any, nested: set[str]) -> Any:
             source = _source(value)
             source.node -= source.layer in nested and source.node > 0
             return source
-        return [_read_ends(item, nested) for item in value]
+        return type(value)([_read_ends(item, nested) for item in value])
     if isinstance(value, dict):
         return {key: _read_ends(item, nested) for key, item in value.items()}
     raise ValueError(f"not an input or output: {str(value)[:80]}")
@@ -262,6 +275,7 @@ def connect(
     layers: Mapping[str, Layer],
     name: Any,
     check: Callable[[Layer, list[KerasTensor]], None] | None = None,
+    **options: Any,
 ) -> Functional:
     """Call the layers as a configuration says, which builds them; return the model.
 
@@ -271,6 +285,7 @@ def connect(
         layers: the layers by name.
         name: name of the model.
         check: called with each layer and what a call of it gave.
+        **options: what a class of the caller's takes besides.
 
     Raises:
         ValueError: a call on what is not there; whatever the layers raise.
@@ -299,7 +314,7 @@ def connect(
         if check is not None:
             check(layer, known[key, number])
     inputs, outputs = (map_structure(find, end) for end in (described.inputs, described.outputs))
-    return cls(inputs=inputs, outputs=outputs, name=name)
+    return cls(inputs=inputs, outputs=outputs, name=name, **options)
 
 
 def from_config(
@@ -308,11 +323,6 @@ def from_config(
     """Return a new model with a configuration that `config_of` gave, or Keras."""
     from ..layers import deserialize
 
-    if not {"layers", "input_layers", "output_layers"} <= config.keys():
-        raise ValueError(
-            "A functional model's config needs the keys 'layers', 'input_layers' and "
-            f"'output_layers'. Received: {sorted(config)}"
-        )
     described = describe(config)
     layers = {
         entry.get("name", entry["config"].get("name")): deserialize(
@@ -322,7 +332,7 @@ def from_config(
         for entry in config["layers"]
         if entry.get("name", entry["config"].get("name")) not in described.dropped
     }
-    model = connect(cls, described, layers, config.get("name"))
+    model = connect(cls, described, layers, config.get("name"), **options_of(config))
     if config.get("trainable") is False:
         model.trainable = False
     return model

@@ -13,6 +13,7 @@ from .._train.data import BATCH_SIZE, ArraySource, open_source
 from .._train.feed import Feed
 from ..callbacks import CallbackList
 from ..callbacks.progress import check_verbose
+from ..metrics.metric import inside
 from .tried import Tried
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Judge(Tried):
             caller, real,
             arrange=self._take_apart if self._is_tried else self._arrange,
             outputs=lambda x: self._outputs_of([one[:size] for one in x]),
+            judged=None if self._compilation is None else self._compilation.with_loss,
             **asked,
         )  # fmt: skip
 
@@ -92,6 +94,9 @@ class Judge(Tried):
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)
         self._built_for = self._compilation
+        if self._compilation is not None:
+            found = [inside(one) for one in self._flatten_layers()]
+            self._compilation.own = list(dict.fromkeys(metric for some in found for metric in some))
 
     def _hooked(
         self, mode: str, feed: Feed, callbacks: CallbackList, compiled: Compiled
@@ -185,15 +190,25 @@ class Judge(Tried):
                 verbose=check_verbose(verbose), epochs=1, steps=feed.num_batches,
             )  # fmt: skip
         program = self._program(training=False, observe=False)
-        outputs = []
+        outputs: list[list[np.ndarray]] = []
         self.stop_predicting = False
         callbacks.on_predict_begin()
+        group = self.steps_per_execution
+        last = -1  # the step that the group ends with
+        made: list[list[np.ndarray]] = []  # by the group
         for number, (batch, _, _) in feed.epoch():
-            callbacks.on_predict_batch_begin(number)
-            outputs.append([y for y, _ in program(self._adapt_all(batch))])
-            callbacks.on_predict_batch_end(number, {"outputs": self._packed(outputs[-1])})
-            if self.stop_predicting:
-                break
+            if number > last:
+                last = number + group - 1
+                made = []
+                callbacks.on_predict_batch_begin(number)
+            made.append([y for y, _ in program(self._adapt_all(batch))])
+            outputs.append(made[-1])
+            if number == last:
+                callbacks.on_predict_batch_end(last, {"outputs": self._packed(joined(made))})
+                if self.stop_predicting:
+                    break
+        if len(outputs) <= last:
+            callbacks.on_predict_batch_end(last, {"outputs": self._packed(joined(made))})
         callbacks.on_predict_end()
         return self._packed(joined(outputs))
 

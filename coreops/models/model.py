@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import _kernels, _plan
@@ -33,10 +33,7 @@ class Model(Predictor):
 
     def __init__(self, *args: Any, precision: str | None = None, **kwargs: Any) -> None:
         if _is_functional(args, kwargs):
-            from .functional import Functional
-
-            _make_functional(type(self))
-            Functional.__init__(self, *args, precision=precision, **kwargs)  # type: ignore[arg-type]
+            _make_functional(type(self)).__init__(self, *args, precision=precision, **kwargs)
             return
         if args:
             raise TypeError(
@@ -45,6 +42,25 @@ class Model(Predictor):
             )
         super().__init__(**kwargs)
         self.precision = precision
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return a new model with the configuration that `get_config` gave; its weights are new.
+
+        Raises:
+            ValueError: the configuration is one of a graph, and describes none.
+            TypeError: it names an unknown class, or `__init__` does not take it.
+        """
+        from .graph_config import from_config, is_graph
+
+        if is_graph(cls, config):
+            from .functional import Functional
+
+            made: Any = Functional if cls is Model else cls
+            return from_config(made, config, custom_objects)
+        return cls(**config)
 
     @property
     def precision(self) -> str | None:
@@ -262,13 +278,15 @@ def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     )
 
 
-def _make_functional(cls: type) -> None:
-    """Let a user's class that is made of inputs and outputs be one of functional models."""
+def _make_functional(cls: type) -> Any:
+    """Let a user's class that is made of inputs and outputs be one of functional models; return
+    what it is one of then."""
     from .functional import Functional
 
     if Model in cls.__bases__:
         cls.__bases__ = tuple(Functional if base is Model else base for base in cls.__bases__)
-        return
-    for base in cls.__bases__:
-        if issubclass(base, Model):
-            _make_functional(base)
+    else:
+        for base in cls.__bases__:
+            if issubclass(base, Model):
+                _make_functional(base)
+    return Functional

@@ -140,14 +140,14 @@ class Predictor(Trainer):
             return _plan.as_array(x, f"the input of model '{self.name}'")
         return x
 
-    def _fit_input(self, source: InputLayer, array: np.ndarray) -> np.ndarray:
+    def _fit_input(self, source: InputLayer, array: np.ndarray, sizes: bool = True) -> np.ndarray:
         """Give an array an input layer's rank and dtype.
 
         Raises:
             ValueError: the sample shape does not fit.
             TypeError: complex numbers for an input of others.
         """
-        shape = source.fit(array.shape, self.name)
+        shape = source.fit(array.shape, self.name, sizes)
         kind = np.dtype(source.compute_dtype if "float" in source.dtype else source.dtype)
         if array.dtype.kind == "c" and kind.kind != "c":
             raise TypeError(f"Model '{self.name}' takes {kind}. Received: {array.dtype}")

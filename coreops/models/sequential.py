@@ -85,9 +85,9 @@ class Sequential(Model):
                 f"Model '{self.name}' already has a layer '{layer.name}': names must differ."
             )
         if not self._layers and self._input_layer is None:
-            shape = _declared_shape(layer)
-            if shape is not None:
-                self._set_input(InputLayer(batch_shape=shape))
+            source = _declared_input(layer)
+            if source is not None:
+                self._set_input(source)
         self._layers.append(layer)
         try:
             with path_scope(self.name):
@@ -200,17 +200,18 @@ class Sequential(Model):
                 return
 
     def _adapt(self, array: np.ndarray) -> np.ndarray:
-        """Give an input the input layer's rank and dtype.
+        """Give an input the input layer's rank and dtype. Sizes may be others than those that the
+        layers were built for, such as more steps of time: the layers know what they take.
 
         Raises:
-            ValueError: the model has no layers, or the sample shape does not fit.
+            ValueError: the model has no layers, or the rank does not fit.
         """
         source = self._input_layer
         if source is None or not self._layers:
             self._prepare((None, *array.shape[1:]) if array.ndim else (), array.dtype)
             source = self._input_layer
             assert source is not None  # building made it
-        return self._fit_input(source, array)
+        return self._fit_input(source, array, sizes=False)
 
     # --- shapes -----------------------------------------------------------------------------
 
@@ -323,9 +324,10 @@ def _is_single(args: tuple[Any, ...]) -> bool:
     return len(args) == 1 and isinstance(args[0], (list, tuple)) and len(args[0]) == 1
 
 
-def _declared_shape(layer: Layer) -> Shape | None:
-    """Return the input shape that a first layer brings along, None if it brings none."""
-    if isinstance(layer, Sequential):
-        source = layer._input_layer if layer._layers else None
-        return None if source is None else source.batch_shape
-    return layer._declared_shape
+def _declared_input(layer: Layer) -> InputLayer | None:
+    """Return an input such as a first layer says that it takes, None if it says nothing."""
+    inputs: Any = getattr(layer, "inputs", ()) if isinstance(layer, Model) else ()
+    if len(inputs) == 1:
+        return InputLayer(batch_shape=inputs[0].shape, dtype=inputs[0].dtype)
+    shape = layer._declared_shape
+    return None if shape is None else InputLayer(batch_shape=shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from .._symbolic import KerasTensor, Shape, in_order, is_shape, leaves, map_structure
@@ -42,16 +43,23 @@ def replayed(
         known[id(x)] = x
         if x.node is None or x.node.inputs:
             known[id(x)] = Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE")
-    for node in topology.nodes:
-        if node.inputs:
-            args, kwargs = map_structure(lambda x: known.get(id(x), x), (node.args, node.kwargs))
-            made = leaves(node.layer(*args, **kwargs))
-            known.update(zip(map(id, node.outputs), made, strict=True))
+    replay(topology, known, lambda layer, *args, **kwargs: layer(*args, **kwargs))
     return [known[id(x)] for x in inputs], [known[id(x)] for x in outputs]
 
 
-def alone(items: list[Any]) -> Any:
-    return items[0] if len(items) == 1 else items
+def replay(topology: Topology, known: dict[int, Any], call: Callable[..., Any]) -> None:
+    """Make the calls of a graph again, on other tensors.
+
+    Args:
+        topology: the graph.
+        known: what stands for which of its tensors, by id; the results are added.
+        call: is called with the layer and the arguments of each call.
+    """
+    for node in topology.nodes:
+        if node.inputs:
+            args, kwargs = map_structure(lambda x: known.get(id(x), x), (node.args, node.kwargs))
+            made = leaves(call(node.layer, *args, **kwargs))
+            known.update(zip(map(id, node.outputs), made, strict=True))
 
 
 def flat_shapes(structure: Any) -> list[Shape]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._symbolic import in_order, leaves, map_structure, repack
 from .._train.arrays import only
+from ..layers.probe import undone
 from .compiling import Compilable
 
 
@@ -44,7 +45,8 @@ class Tried(Compilable):
         """Learn from a call on a batch what comes out, if that is not known."""
         if not self._is_tried or self._made is not None or not len(x[0]):
             return
-        made = self(repack(self._form, x))
+        with undone(self):
+            made = self(repack(self._form, x))
         flat = leaves(made)
         named = isinstance(made, dict) and len(flat) == len(made)
         state = self.__dict__

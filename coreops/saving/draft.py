@@ -13,7 +13,7 @@ from typing import Any
 from .. import _dtypes
 from ..layers import Layer, Operation
 from ..models import Functional, Model, Sequential
-from ..models.graph_config import MAX_CALLS, Described, describe, is_operation
+from ..models.graph_config import MAX_CALLS, Described, describe, is_graph, is_operation
 from . import objects, registry
 from .errors import ModelFileError, shorten, shorten_text
 from .paths import ClassCounter
@@ -96,14 +96,13 @@ class Drafter:
             cls = Functional
         elif not _is_sequential(entry):
             cls = _layer_class(entry, self.custom)
-            graph = _is_read_like(cls, Functional) and cls._is_made_of_ends()
-            if not graph and not _is_read_like(cls, Sequential):
+            if not _is_read_like(cls, Model if is_graph(cls, entry["config"]) else Sequential):
                 return self.leaf(entry, path)
         layers = entry["config"].get("layers")
         if not isinstance(layers, list):
             self.problems.append(f"{_title(entry)}: `layers` is not a list")
             return None
-        if issubclass(cls, Functional):
+        if not issubclass(cls, Sequential):
             described = self.graph(entry, layers)
             if described is None:
                 return None
@@ -162,7 +161,7 @@ class Drafter:
             return None
         try:
             layer = objects.deserialize_keras_object(
-                {**entry, "config": config, "build_config": None}, self.custom
+                {**entry, "config": config, "build_config": None}, self.custom, family="layers"
             )
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             self.problems.append(f"{title}: {shorten_text(error)}")
@@ -189,8 +188,9 @@ class Drafter:
             if own:
                 self.problems.append(f"{title}: option {key} holds a model")
             return
+        family = "layers" if key.endswith("layer") else None  # of a wrapper
         try:
-            made = objects.deserialize_keras_object(value, self.custom)
+            made = objects.deserialize_keras_object(value, self.custom, family=family)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             self.problems.append(f"{title}: option {key}: {shorten_text(error)}")
             return

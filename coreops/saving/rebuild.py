@@ -16,8 +16,8 @@ import numpy as np
 
 from .._symbolic import KerasTensor, as_shape
 from .._variables import Blank
-from ..models import Model
-from ..models.graph_config import connect
+from ..models import Functional, Model
+from ..models.graph_config import connect, options_of
 from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
@@ -63,7 +63,8 @@ def _assemble(draft: Draft) -> Model:
     name = draft.config.get("name")
     if draft.described is not None:
         layers = dict(zip(draft.names, parts, strict=True))
-        graph: Any = connect(draft.cls, draft.described, layers, name, _check_outputs)
+        options = options_of(draft.config) if draft.cls is not Functional else {}
+        graph: Any = connect(draft.cls, draft.described, layers, name, _check_outputs, **options)
         graph._mask_policy = "warn"  # as where it comes from
         if draft.config.get("trainable", True) is False:
             graph._trainable = False

@@ -14,6 +14,7 @@
 #include "masking_tpl.h"
 #include "merge_tpl.h"
 #include "normalize_tpl.h"
+#include "outer_tpl.h"
 #include "peak_tpl.h"
 #include "qgemm_tpl.h"
 #include "recur_tpl.h"

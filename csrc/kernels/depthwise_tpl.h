@@ -240,49 +240,64 @@ static void depthwise(const co_window *s, ptrdiff_t first, ptrdiff_t rows, const
     }
 }
 
-static void depthwise_grad(const co_window *s, const void *dy, const void *w, void *dx) {
-    const real *dyr = dy, *wr = w;
-    real *dxr = dx;
-    memset(dx, 0, (size_t)(s->h * s->w * s->c) * sizeof(real));
-    for (ptrdiff_t i = 0; i < s->oh; i++)
-        for (ptrdiff_t j = 0; j < s->ow; j++, dyr += s->c) {
-            const window_part p = window_at(s, i, j);
-            for (ptrdiff_t c = 0; c < s->c; c += VL) {
-                const ptrdiff_t lanes = v_lanes(s->c - c);
-                const vreal d = v_load_lanes(dyr + c, lanes);
-                WINDOW_EACH_TAP(p, at) {
-                    const vreal weight = v_load_lanes(wr + (ky * s->kw + kx) * s->c + c, lanes);
-                    real *to = dxr + at + c;
-                    v_store_lanes(to, v_fma(d, weight, v_load_lanes(to, lanes)), lanes);
+/* The gradients of high by wide taps of a vector of channels, from tap (0, 0) of x and of dw on. */
+CO_INLINE void depthwise_taps(const int high, const int wide, const co_window *s, ptrdiff_t lanes,
+                              const real *x, const real *dy, real *dw, int more) {
+    const ptrdiff_t down = s->dh * s->w * s->c, right = s->dw * s->c;
+    vreal sum[3][3];
+    CO_UNROLL
+    for (int ky = 0; ky < high; ky++) {
+        CO_UNROLL
+        for (int kx = 0; kx < wide; kx++)
+            sum[ky][kx] = more ? v_load_lanes(dw + (ky * s->kw + kx) * s->c, lanes) : V(0);
+    }
+    for (ptrdiff_t i = 0; i < s->oh; i++, x += s->sh * s->w * s->c)
+        for (ptrdiff_t j = 0; j < s->ow; j++, dy += s->c) {
+            const vreal d = v_load_lanes(dy, lanes);
+            const real *at = x + j * s->sw * s->c;
+            CO_UNROLL
+            for (int ky = 0; ky < high; ky++) {
+                CO_UNROLL
+                for (int kx = 0; kx < wide; kx++) {
+                    const vreal pixel = v_load_lanes(at + ky * down + kx * right, lanes);
+                    sum[ky][kx] = v_fma(pixel, d, sum[ky][kx]);
                 }
             }
+        }
+    CO_UNROLL
+    for (int ky = 0; ky < high; ky++) {
+        CO_UNROLL
+        for (int kx = 0; kx < wide; kx++)
+            v_store_lanes(dw + (ky * s->kw + kx) * s->c, sum[ky][kx], lanes);
+    }
+}
+
+/* Those of a vector of channels: of 3 by 3 all at once, else in rows of up to three. */
+CO_INLINE void depthwise_channels(const co_window *s, ptrdiff_t lanes, const real *x,
+                                  const real *dy, real *dw, int more) {
+    if (s->kh == 3 && s->kw == 3) {
+        depthwise_taps(3, 3, s, lanes, x, dy, dw, more);
+        return;
+    }
+    for (ptrdiff_t ky = 0; ky < s->kh; ky++)
+        for (ptrdiff_t kx = 0; kx < s->kw; kx += 3) {
+            const real *from = x + (ky * s->dh * s->w + kx * s->dw) * s->c;
+            real *to = dw + (ky * s->kw + kx) * s->c;
+            if (s->kw - kx >= 3)
+                depthwise_taps(1, 3, s, lanes, from, dy, to, more);
+            else if (s->kw - kx == 2)
+                depthwise_taps(1, 2, s, lanes, from, dy, to, more);
+            else
+                depthwise_taps(1, 1, s, lanes, from, dy, to, more);
         }
 }
 
-static void depthwise_sums(const co_window *s, const void *x, const void *dy, void *dw) {
+static void depthwise_sums(const co_window *s, const void *x, const void *dy, void *dw, int more) {
     const real *xr = x, *dyr = dy;
     real *dwr = dw;
-    for (ptrdiff_t ky = 0; ky < s->kh; ky++)
-        for (ptrdiff_t kx = 0; kx < s->kw; kx++, dwr += s->c) {
-            /* the results whose tap is inside the image */
-            ptrdiff_t y0, x0;
-            const ptrdiff_t top = ky * s->dh - s->top, left = kx * s->dw - s->left;
-            const ptrdiff_t y1 = co_inside(top, s->sh, s->oh, s->h, &y0);
-            const ptrdiff_t x1 = co_inside(left, s->sw, s->ow, s->w, &x0);
-            for (ptrdiff_t c = 0; c < s->c; c += VL) {
-                const ptrdiff_t lanes = v_lanes(s->c - c);
-                vreal sum[2] = {V(0), V(0)};
-                for (ptrdiff_t i = y0; i < y1; i++) {
-                    const real *from = xr + ((i * s->sh + top) * s->w + left) * s->c + c;
-                    const real *d = dyr + i * s->ow * s->c + c;
-                    for (ptrdiff_t j = x0; j < x1; j++) {
-                        const vreal pixel = v_load_lanes(from + j * s->sw * s->c, lanes);
-                        sum[j & 1] = v_fma(pixel, v_load_lanes(d + j * s->c, lanes), sum[j & 1]);
-                    }
-                }
-                v_store_lanes(dwr + c, v_add(sum[0], sum[1]), lanes);
-            }
-        }
+    ptrdiff_t c = 0;
+    for (; c + VL <= s->c; c += VL) depthwise_channels(s, VL, xr + c, dyr + c, dwr + c, more);
+    if (c < s->c) depthwise_channels(s, s->c - c, xr + c, dyr + c, dwr + c, more);
 }
 
 #endif

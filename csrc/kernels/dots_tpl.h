@@ -27,6 +27,7 @@ static void dots_pack(ptrdiff_t k, ptrdiff_t n, const void *b, ptrdiff_t ldb, vo
 CO_INLINE void dots_tile(const int mr, const int n, const gemm_shape *s, const real *a,
                          const real *b, const real *bias, real *c) {
     const ptrdiff_t k = s->k, whole = k / VL * VL, stride = dots_stride(k);
+    const vreal floor = v_set1(s->relu ? 0 : -REAL_INF);
     vreal acc[8][DOTS_MOST];
     CO_UNROLL
     for (int i = 0; i < mr; i++) {
@@ -48,7 +49,7 @@ CO_INLINE void dots_tile(const int mr, const int n, const gemm_shape *s, const r
         for (int j = 0; j < n; j++) {
             if (whole < k) acc[i][j] = v_fma(x, v_load(b + j * stride + whole), acc[i][j]);
             const vreal shift = bias ? v_set1(bias[j]) : V(-0.0);
-            const vreal y = v_max(v_set1(s->floor), v_add(v_sum_of(acc[i][j], VL), shift));
+            const vreal y = v_max(floor, v_add(v_sum_of(acc[i][j], VL), shift));
             v_store_tail(c + i * s->ldc + j, y, 1);
         }
     }
@@ -70,8 +71,7 @@ CO_INLINE void dots_tile(const int mr, const int n, const gemm_shape *s, const r
 static void dots(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *a, ptrdiff_t lda,
                  const void *packed, const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
-    const gemm_shape s = {
-        .k = k, .lda = lda, .ldc = ldc, .floor = act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+    const gemm_shape s = {.k = k, .lda = lda, .ldc = ldc, .relu = act->kind == CO_ACT_RELU};
     const real *ar = a;
     real *cr = c;
     ptrdiff_t i = 0;

@@ -123,7 +123,7 @@ static void halves_run(const co_kernels *table, ptrdiff_t m, ptrdiff_t n, ptrdif
                           .lda = stride,
                           .ldc = ldc,
                           .panel = halves_panel(k),
-                          .floor = act->kind == CO_ACT_RELU ? 0 : -REAL_INF};
+                          .relu = act->kind == CO_ACT_RELU};
     const real *ar = a, *b = packed, *br = bias;
     real *cr = c, *rounded = scratch, *is_gemms = rounded + m * stride;
     const halves_call call = {table, k, lda, ldc, s.panel, ar, panels, b, br, is_gemms, cr, act};

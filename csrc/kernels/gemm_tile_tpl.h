@@ -19,7 +19,7 @@
 typedef struct gemm_shape {
     ptrdiff_t k, lda, ldc;
     ptrdiff_t panel;     /* from one panel of b to the next */
-    real floor;          /* 0 for relu, else -inf */
+    int relu;            /* the results are at least 0 */
     ptrdiff_t more;      /* strips of k elements of a, after the first, that a row has */
     const ptrdiff_t *at; /* where each strip starts */
 } gemm_shape;
@@ -30,20 +30,31 @@ typedef vreal gemm_acc[GEMM_MR][4 * GEMM_NV];
 
 CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const gemm_shape *s,
                            ptrdiff_t n, gemm_acc acc, const real *bias, real *c) {
-    const vreal floor = v_set1(s->floor);
-    CO_UNROLL
-    for (int v = 0; v < nv; v++) {
-        const ptrdiff_t lanes = whole ? VL : v_lanes(n - v * VL);
-        vreal shift = V(-0.0);
-        if (bias) shift = whole ? v_load(bias + v * VL) : v_load_tail(bias + v * VL, lanes);
+    if (bias) {
+        CO_UNROLL
+        for (int v = 0; v < nv; v++) {
+            const real *at = bias + v * VL;
+            const vreal shift = whole ? v_load(at) : v_load_tail(at, v_lanes(n - v * VL));
+            CO_UNROLL
+            for (int i = 0; i < mr; i++) acc[i][v] = v_add(acc[i][v], shift);
+        }
+    }
+    if (s->relu) {
         CO_UNROLL
         for (int i = 0; i < mr; i++) {
-            const vreal y = v_max(floor, v_add(acc[i][v], shift));
+            CO_UNROLL
+            for (int v = 0; v < nv; v++) acc[i][v] = v_max(V(0), acc[i][v]);
+        }
+    }
+    CO_UNROLL
+    for (int i = 0; i < mr; i++) {
+        CO_UNROLL
+        for (int v = 0; v < nv; v++) {
             real *at = c + i * s->ldc + v * VL;
             if (whole)
-                v_store(at, y);
+                v_store(at, acc[i][v]);
             else
-                v_store_tail(at, y, lanes);
+                v_store_tail(at, acc[i][v], v_lanes(n - v * VL));
         }
     }
 }

@@ -47,8 +47,7 @@ static void gemm_strips(ptrdiff_t m, ptrdiff_t n, ptrdiff_t strips, const ptrdif
                         const void *bias, void *c, ptrdiff_t ldc, const co_act *act) {
     const int in_tile = act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU;
     const ptrdiff_t rows = gemm_tall(n, lda), k = strips * length;
-    const real floor = act->kind == CO_ACT_RELU ? 0 : -REAL_INF;
-    const gemm_shape s = {length, lda, ldc, k * GEMM_NR, floor, strips - 1, at};
+    const gemm_shape s = {length, lda, ldc, k * GEMM_NR, act->kind == CO_ACT_RELU, strips - 1, at};
     const ptrdiff_t tiles = (m + rows - 1) / rows;
     ptrdiff_t nc = n;
     if (tiles > 1) {

@@ -119,13 +119,6 @@ static void window_copy(ptrdiff_t n, const real *x, real *y) {
     if (i < n) v_store_lanes(y + i, v_load_lanes(x + i, n - i), n - i);
 }
 
-static void window_add(ptrdiff_t n, const real *x, real *y) {
-    for (ptrdiff_t i = 0; i < n; i += VL) {
-        const ptrdiff_t lanes = v_lanes(n - i);
-        v_store_lanes(y + i, v_add(v_load_lanes(y + i, lanes), v_load_lanes(x + i, lanes)), lanes);
-    }
-}
-
 static void window_zero(ptrdiff_t n, real *y) {
     if (n > 0) memset(y, 0, (size_t)n * sizeof(real));
 }
@@ -166,17 +159,6 @@ static void im2col(const co_window *s, ptrdiff_t channels, const void *x, void *
             }
             WINDOW_EACH_TAP(p, at)
             window_copy(channels, xr + at, to + (ky * s->kw + kx) * channels);
-        }
-}
-
-static void col2im(const co_window *s, ptrdiff_t channels, const void *columns, void *x) {
-    const real *from = columns;
-    real *xr = x;
-    for (ptrdiff_t i = 0; i < s->oh; i++)
-        for (ptrdiff_t j = 0; j < s->ow; j++, from += s->kh * s->kw * channels) {
-            const window_part p = window_at(s, i, j);
-            WINDOW_EACH_TAP(p, at)
-            window_add(channels, from + (ky * s->kw + kx) * channels, xr + at);
         }
 }
 

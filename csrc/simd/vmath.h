@@ -145,22 +145,23 @@ CO_INLINE vreal v_mills(vreal a) {
     return v_div(v, v_fma(slope, v, V_POLY(a, mills_u)));
 }
 
-/* The normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n. */
-CO_INLINE vreal v_phi_split(vreal a, vreal *n) {
+/* a times the normal distribution function of -a, 0 <= a <= PHI_ZERO, over 2^n. a goes into V, so
+ * that it is rounded once in both parts of the quotient, where most of that cancels. */
+CO_INLINE vreal v_tail_split(vreal a, vreal *n) {
     const vreal square = v_mul(a, a), lo = v_mul(V(0.5), v_mul_excess(a, a, square));
     const vreal p = v_exp_parts(v_mul(V(-0.5), square), lo, n);
-    const vreal ratio = v_mills(a);
-    return v_fma(p, ratio, ratio);
+    const vreal v = v_mul(a, V_POLY(a, mills_v));
+    const vreal y = v_div(v, v_fma(V(MILLS_SLOPE), v, V_POLY(a, mills_u)));
+    return v_fma(p, y, y);
 }
 
-/* x times the normal distribution function */
+/* x times the normal distribution function: of the tail below -|x|, what is above it is x less. */
 CO_INLINE vreal v_times_phi(vreal x) {
     vreal n;
-    const vmask negative = v_lt(x, V(0));
-    const vreal split = v_phi_split(v_min(V(PHI_ZERO), v_abs(x)), &n);
-    const vreal m = v_select(v_lt(x, V(-PHI_ZERO)), V(0), split);
-    const vreal tail = v_ldexp(v_select(negative, v_mul(x, m), m), n);
-    return v_select(negative, tail, v_fnma(v_min(V(REAL_MAX), x), tail, x)); /* not inf - inf */
+    const vreal split = v_tail_split(v_min(V(PHI_ZERO), v_abs(x)), &n);
+    const vreal tail = v_ldexp(split, n);
+    const vreal zero = v_mul(x, V(0)); /* NaN for -inf */
+    return v_select(v_lt(x, V(-PHI_ZERO)), zero, v_sub(v_max(V(0), x), tail));
 }
 
 #endif

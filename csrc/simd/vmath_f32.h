@@ -23,8 +23,8 @@ static const real exp_poly[] = {0.499999970f, 0.166665435f, 0.0416672044f, 0.008
                                 0.00138823956f};
 /* (2 atanh(s) - 2 s) / s^3 in s^2, |s| <= 0.1717: 2^-30.1 of atanh */
 static const real log_poly[] = {0.666667759f, 0.399775684f, 0.298715949f};
-/* V and U of v_phi_split, 2^-27.3 of the quotient. Both start at 3/4 of a power of 2, where
- * roundings are small: near 0, no other error is smaller than theirs. */
+/* V and U of v_mills and v_tail_split, 2^-27.3 of the quotient. Both start at 3/4 of a power of 2,
+ * where roundings are small: near 0, no other error is smaller than theirs. */
 #define MILLS_SLOPE 2.50659964
 static const real mills_v[] = {0.750000004f, 0.65774368f, 0.275076148f, 0.0610252372f,
                                0.00618567594f};

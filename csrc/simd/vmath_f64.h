@@ -27,8 +27,8 @@ static const real exp_poly[] = {
 static const real log_poly[] = {0.66666666666667351, 0.39999999999409347, 0.28571428743692368,
                                 0.22222198427818354, 0.18183572444344315, 0.15313829131764897,
                                 0.14798296664131960};
-/* V and U of v_phi_split, 2^-59.9 of the quotient. Both start at 3/4 of a power of 2, where
- * roundings are small: near 0, no other error is smaller than theirs. */
+/* V and U of v_mills and v_tail_split, 2^-59.9 of the quotient. Both start at 3/4 of a power of 2,
+ * where roundings are small: near 0, no other error is smaller than theirs. */
 #define MILLS_SLOPE 2.5066282746304281
 static const real mills_v[] = {0.75,
                                1.2419172410748338,

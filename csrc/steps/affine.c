@@ -66,7 +66,8 @@ static void back(co_backward *back, const co_step *step) {
     }
     if (co_weight_learns(back->plan, shift))
         co_back_use(back, shift, -1,
-                    co_back_keep(back, back->gradient[step->out[0]], own->n, step->positions, 1));
+                    co_back_keep(back, back->gradient[step->out[0]], own->n, step->positions,
+                                 CO_KEEP_PANELS));
     co_step to = *step;
     to.w[CENTER] = to.w[SHIFT] = -1;
     co_back_through(back, &to, &affine_grad, -1);

@@ -244,15 +244,35 @@ static ptrdiff_t rows_at_once(const co_job *job, const co_step *step, ptrdiff_t 
 
 /* ------------------------------------------------------------------------------ learning */
 
+/* From so many positions of a sample on, such as pixels, the gradient of its weight is summed
+ * sample by sample: that takes neither transposes nor panels. */
+enum { CO_MANY_POSITIONS = 64 };
+
 static void back(co_backward *back, const co_step *step) {
     const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n;
     const int dy = back->gradient[step->out[0]], w = step->w[0], bias = step->w[1];
     const int learns_w = co_weight_learns(back->plan, w);
     const int learns_bias = co_weight_learns(back->plan, bias);
     if (learns_w || learns_bias) {
-        const int kept = co_back_keep(back, dy, n, step->positions, 1);
-        if (learns_w)
-            co_back_use(back, w, co_back_keep(back, step->in[0], k, step->positions, 0), kept);
+        const int many = step->positions >= CO_MANY_POSITIONS && k && n;
+        const int kept =
+            co_back_keep(back, dy, n, step->positions, many ? CO_KEEP_ROWS : CO_KEEP_PANELS);
+        const co_window pixels = {.h = 1,
+                                  .w = step->positions,
+                                  .c = k,
+                                  .kh = 1,
+                                  .kw = 1,
+                                  .sh = 1,
+                                  .sw = 1,
+                                  .dh = 1,
+                                  .dw = 1,
+                                  .oh = 1,
+                                  .ow = step->positions};
+        if (learns_w && many)
+            co_back_sum_windows(back, w, step->in[0], kept, &pixels, n, 1, 1);
+        else if (learns_w)
+            co_back_use(back, w,
+                        co_back_keep(back, step->in[0], k, step->positions, CO_KEEP_TURNED), kept);
         if (learns_bias) co_back_use(back, bias, -1, kept);
     }
     if (!back->moves[step->in[0]]) return;

@@ -2,9 +2,7 @@
  * A product over the channels of each result that follows one is made by the same step, a band of
  * results at a time, while they are in the cache. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "../backward.h"
 #include "window.h"
 
 typedef struct depthwise {
@@ -16,7 +14,7 @@ typedef struct depthwise {
 
 enum { PRODUCT, PRODUCT_BIAS, KERNEL, BIAS }; /* of a step's weights */
 
-static const co_kind kind, grad, sums;
+static const co_kind kind;
 
 /* ------------------------------------------------------------------------------ building */
 
@@ -151,38 +149,8 @@ static double cost(const co_plan *plan, const co_step *step) {
     return out * ((double)(s->kh * s->kw) / 2 + (double)how->n / 3) / plan->kernels->gemm_nr;
 }
 
-/* ------------------------------------------------------------------------------ learning */
-
-static void run_grad(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                     ptrdiff_t units) {
-    const co_kernels *kernels = job->plan->kernels;
-    const co_window *s = &((depthwise *)step->u.own)->s;
-    CO_EACH_IMAGE(job, step, units, images) {
-        const char *dy = co_image(job, step, arena, first, step->in[0], image);
-        char *to = co_image(job, step, arena, first, step->out[0], image);
-        if (step->kind == &grad)
-            kernels->depthwise_grad(s, dy, step->form[KERNEL], to);
-        else
-            kernels->depthwise_sums(s, co_image(job, step, arena, first, step->in[1], image), dy,
-                                    to);
-    }
-}
-
 static void back(co_backward *back, const co_step *step) {
-    const co_window *s = &((depthwise *)step->u.own)->s;
-    const int w = step->w[KERNEL], bias = step->w[BIAS], dy = back->gradient[step->out[0]];
-    const ptrdiff_t n = s->kh * s->kw * s->c, pixels = s->oh * s->ow;
-    if (co_weight_learns(back->plan, w)) {
-        co_step of_w = *step;
-        of_w.kind = &sums;
-        of_w.in[0] = dy;
-        of_w.in[1] = step->in[0];
-        const int part = co_back_append(back, of_w, step->positions * n);
-        co_back_use(back, w, -1, co_back_keep(back, part, n, step->positions, 1));
-    }
-    if (co_weight_learns(back->plan, bias))
-        co_back_use(back, bias, -1, co_back_keep(back, dy, s->c, step->positions * pixels, 1));
-    co_back_through(back, step, &grad, -1);
+    co_depthwise_back(back, step, step->w[KERNEL], step->w[BIAS]);
 }
 
 static const co_kind kind = {.name = "depthwise",
@@ -193,6 +161,3 @@ static const co_kind kind = {.name = "depthwise",
                              .scratch = scratch,
                              .parts = parts,
                              .release = release};
-static const co_kind grad = {
-    .name = "depthwise gradient", .run = run_grad, .pack = pack, .cost = cost};
-static const co_kind sums = {.name = "depthwise weights' gradient", .run = run_grad, .cost = cost};

@@ -143,7 +143,8 @@ static void prelu_back(co_backward *back, const co_step *step) {
     if (co_weight_learns(back->plan, step->w[0])) {
         to.kind = &alpha_grad;
         const int part = co_back_append(back, to, step->positions * step->u.n);
-        co_back_use(back, step->w[0], -1, co_back_keep(back, part, step->u.n, step->positions, 1));
+        co_back_use(back, step->w[0], -1,
+                    co_back_keep(back, part, step->u.n, step->positions, CO_KEEP_PANELS));
     }
     co_back_through(back, step, &prelu_grad, step->in[0]);
 }

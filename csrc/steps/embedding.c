@@ -47,8 +47,9 @@ static void back(co_backward *back, const co_step *step) {
     const int dy = back->gradient[step->out[0]], table = step->w[0];
     if (dy >= 0 && co_weight_learns(back->plan, table)) {
         const ptrdiff_t n = back->plan->weights[table].n;
-        const int numbers = co_back_keep(back, step->in[0], 1, step->positions, 0);
-        co_back_use_rows(back, table, numbers, co_back_keep(back, dy, n, step->positions, 1));
+        const int numbers = co_back_keep(back, step->in[0], 1, step->positions, CO_KEEP_TURNED);
+        co_back_use_rows(back, table, numbers,
+                         co_back_keep(back, dy, n, step->positions, CO_KEEP_PANELS));
     }
     if (back->moves[step->in[0]])
         co_back_add(back, step->in[0], co_back_nothing(back, step->in[0]));

@@ -114,8 +114,8 @@ static const co_kind loss = {.name = "loss", .run = run_loss, .cost = cost};
 
 /* ---------------------------------------------------------------------------- rows kept */
 
-int co_back_keep(co_backward *back, int v, ptrdiff_t n, ptrdiff_t positions, int panels) {
-    const int kept = co_trainer_keep(back->plan->trainer, n, positions, panels);
+int co_back_keep(co_backward *back, int v, ptrdiff_t n, ptrdiff_t positions, int layout) {
+    const int kept = co_trainer_keep(back->plan->trainer, n, positions, layout);
     if (kept < 0 && back->status == CO_OK) back->status = (co_status)kept;
     co_step step = co_step_of(&keep, v, positions);
     step.u.kept = kept;

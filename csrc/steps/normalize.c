@@ -66,10 +66,12 @@ static void back(co_backward *back, const co_step *step) {
         to.in[0] = dy;
         to.in[1] = step->in[0];
         const int part = co_back_append(back, to, step->positions * own->n);
-        co_back_use(back, step->w[GAMMA], -1, co_back_keep(back, part, own->n, step->positions, 1));
+        co_back_use(back, step->w[GAMMA], -1,
+                    co_back_keep(back, part, own->n, step->positions, CO_KEEP_PANELS));
     }
     if (co_weight_learns(back->plan, step->w[BETA]))
-        co_back_use(back, step->w[BETA], -1, co_back_keep(back, dy, own->n, step->positions, 1));
+        co_back_use(back, step->w[BETA], -1,
+                    co_back_keep(back, dy, own->n, step->positions, CO_KEEP_PANELS));
     co_back_through(back, step, &layer_norm_grad, step->in[0]);
 }
 

@@ -43,6 +43,11 @@ static inline ptrdiff_t co_rnn_time(const co_recurrent *own, ptrdiff_t s) {
     return own->how.backwards ? own->how.steps - 1 - s : s;
 }
 
+/* Where its result goes, among those of all steps. */
+static inline ptrdiff_t co_rnn_place(const co_recurrent *own, ptrdiff_t s) {
+    return own->how.turned ? own->how.steps - 1 - s : s;
+}
+
 static inline co_rows co_rnn_at(const void *at, ptrdiff_t item, ptrdiff_t ld, ptrdiff_t offset) {
     return (co_rows){(char *)at + offset * item, ld};
 }

@@ -52,12 +52,13 @@ void co_rnn_back(co_backward *back, const co_step *step) {
         const int dr = out[GRAD_DR] >= 0 ? out[GRAD_DR] : dz;
         const int x = own->apart ? step->out[RNN_OPERANDS] : step->out[RNN_BEFORE];
         const ptrdiff_t positions = steps * own->parts;
-        const int kept = co_back_keep(back, dr, gates, positions, 1);
-        co_back_use(back, step->w[RNN_R], co_back_keep(back, x, u, positions, 0), kept);
+        const int kept = co_back_keep(back, dr, gates, positions, CO_KEEP_PANELS);
+        co_back_use(back, step->w[RNN_R], co_back_keep(back, x, u, positions, CO_KEEP_TURNED),
+                    kept);
     }
     if (out[GRAD_SUMS] >= 0)
         co_back_use(back, step->w[RNN_BIASES], -1,
-                    co_back_keep(back, out[GRAD_SUMS], 2 * gates, steps, 1));
+                    co_back_keep(back, out[GRAD_SUMS], 2 * gates, steps, CO_KEEP_PANELS));
 }
 
 static co_status pack(co_plan *plan, co_step *step) {
@@ -110,7 +111,7 @@ static co_rows rows(const block *b, const void *at, ptrdiff_t ld, ptrdiff_t offs
 /* The gradient of step s's result becomes a part of dh, or waits where the mask skips the step. */
 static void take(const block *b, ptrdiff_t s) {
     const co_rnn *how = &b->own->how;
-    const ptrdiff_t time = co_rnn_time(b->own, s), t = how->in_order ? time : s, u = b->u;
+    const ptrdiff_t time = co_rnn_time(b->own, s), t = co_rnn_place(b->own, s), u = b->u;
     const ptrdiff_t row = how->sequences ? b->steps * how->width : how->width;
     const ptrdiff_t from = (how->sequences ? t * how->width : 0) + how->at;
     const int given = b->dy && (how->sequences || s == b->steps - 1);

@@ -160,11 +160,6 @@ static void states(const block *b, co_cell_step *at, ptrdiff_t s) {
     at->c0 = b->started ? at->c1 : at->h0;
 }
 
-/* Where the result of step s goes, of those that are returned. */
-static ptrdiff_t place(const block *b, ptrdiff_t s) {
-    return b->own->how.in_order ? co_rnn_time(b->own, s) : s;
-}
-
 static int is_on(const block *b, ptrdiff_t i, ptrdiff_t s) {
     return !b->mask || b->mask[i * b->steps + co_rnn_time(b->own, s)];
 }
@@ -226,14 +221,14 @@ static void advance_some(const block *all, ptrdiff_t s, ptrdiff_t on) {
 static void put(const block *b, ptrdiff_t i, ptrdiff_t s, const char *h, int on) {
     const co_rnn *how = &b->own->how;
     const size_t bytes = (size_t)(b->u * b->item);
-    char *y = b->y + ((how->sequences ? (i * b->steps + place(b, s)) : i) * how->width + how->at) *
-                         b->item;
+    const ptrdiff_t t = co_rnn_place(b->own, s);
+    char *y = b->y + ((how->sequences ? (i * b->steps + t) : i) * how->width + how->at) * b->item;
     if (on)
         memcpy(y, h, bytes);
     else if (how->zeros || s == 0 || !how->sequences)
         memset(y, 0, bytes);
     else
-        memcpy(y, y + (how->in_order && how->backwards ? 1 : -1) * how->width * b->item, bytes);
+        memcpy(y, y + (how->turned ? 1 : -1) * how->width * b->item, bytes);
 }
 
 static void put_step(const block *b, ptrdiff_t s, co_rows h) {
@@ -241,7 +236,7 @@ static void put_step(const block *b, ptrdiff_t s, co_rows h) {
     const ptrdiff_t item = b->item;
     if (!b->mask) {
         b->kernels->copy_rows(b->m, b->u * item, h.at, h.ld * item,
-                              b->y + (place(b, s) * how->width + how->at) * item,
+                              b->y + (co_rnn_place(b->own, s) * how->width + how->at) * item,
                               b->steps * how->width * item, 0);
         return;
     }
@@ -275,7 +270,7 @@ static void begin(const block *b, const char *from, co_rows to) {
  */
 static ptrdiff_t advance_row(block *b, ptrdiff_t s, ptrdiff_t last) {
     const co_rnn *how = &b->own->how;
-    const ptrdiff_t sign = how->backwards ? -1 : 1, y_sign = how->in_order ? sign : 1;
+    const ptrdiff_t sign = how->backwards ? -1 : 1, y_sign = how->turned ? -1 : 1;
     const char *bias = b->step->form[RNN_BIASES];
     co_rows z = inputs(b, s, last);
     ptrdiff_t most = b->own->f >= 0 ? b->from + b->piece - s : bias ? 1 : last + 1 - s;
@@ -285,7 +280,7 @@ static ptrdiff_t advance_row(block *b, ptrdiff_t s, ptrdiff_t last) {
     row.z = (co_rows){z.at, sign * (b->own->f < 0 ? b->x_step : b->gates)};
     if (bias) row.bias = bias + b->gates * b->item;
     if (how->sequences)
-        row.y = rows(b, b->y, y_sign * how->width, place(b, s) * how->width + how->at);
+        row.y = rows(b, b->y, y_sign * how->width, co_rnn_place(b->own, s) * how->width + how->at);
     b->kernels->recur(b->u, &how->cell, &row);
     if (row.steps % 2) turn(b);
     return row.steps;

@@ -1,5 +1,4 @@
-/* window.c - windows over images: columns, which convolutions learn by, padding, pooling. x is
- * (images, h, w, c). */
+/* window.c - windows over images: padding and pooling. x is (images, h, w, c). */
 #include "window.h"
 
 #include <stdlib.h>
@@ -9,11 +8,10 @@
 
 typedef struct windows {
     co_window s;
-    ptrdiff_t groups; /* columns: of channels */
-    int average;      /* pooling */
+    int average; /* pooling */
 } windows;
 
-static const co_kind columns, columns_grad, apart, apart_grad, pool, pool_grad;
+static const co_kind pad, pad_grad, pool, pool_grad;
 
 /* ------------------------------------------------------------------------------ building */
 
@@ -69,94 +67,40 @@ void co_run_bands(const co_job *job, const co_step *step, char *arena, ptrdiff_t
     co_parallel(co_ceiling(rows, bands.band), team, work, &bands);
 }
 
-/* ------------------------------------------------------------------------------- columns */
-
-/* (images, groups, oh, ow, kh, kw, c / groups) */
-static int append_columns(co_plan *plan, int x, const co_window *s, ptrdiff_t groups) {
-    const windows how = {.s = *s, .groups = groups};
-    return append(plan, &columns, x, how, s->oh * s->ow * s->kh * s->kw * s->c);
-}
-
-static void run_columns(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                        ptrdiff_t units) {
-    const windows *how = step->u.own;
-    const co_window *s = &how->s;
-    const ptrdiff_t c = s->c / how->groups, item = job->plan->item_bytes;
-    const ptrdiff_t size = s->oh * s->ow * s->kh * s->kw * c * item;
-    CO_EACH_IMAGE(job, step, units, images) {
-        char *x = co_image(job, step, arena, first, step->in[0], image);
-        char *y = co_image(job, step, arena, first, step->out[0], image);
-        if (step->kind == &columns_grad) memset(y, 0, (size_t)(s->h * s->w * s->c * item));
-        for (ptrdiff_t g = 0; g < how->groups; g++) {
-            if (step->kind == &columns)
-                job->plan->kernels->im2col(s, c, x + g * c * item, y + g * size);
-            else
-                job->plan->kernels->col2im(s, c, x + g * size, y + g * c * item);
-        }
-    }
-}
-
-static void columns_back(co_backward *back, const co_step *step) {
-    co_back_through(back, step, &columns_grad, -1);
-}
-
-static const co_kind columns = {
-    .name = "columns", .run = run_columns, .back = columns_back, .release = release};
-static const co_kind columns_grad = {.name = "columns gradient", .run = run_columns};
+/* ------------------------------------------------------------------------------- padding */
 
 int co_plan_pad(co_plan *plan, int x, const co_window *s) {
     if (s->kh != 1 || s->kw != 1 || s->sh != 1 || s->sw != 1) return CO_BAD_PLAN;
-    return append_columns(plan, x, s, 1);
+    return append(plan, &pad, x, (windows){.s = *s}, s->oh * s->ow * s->c);
 }
 
-/* -------------------------------------------------------------------------------- groups */
-
-/* (images, groups, oh, ow, n), of which each group has made its own n / groups columns right, to
- * (images, oh, ow, n); and back, with zeros for the others. */
-static void run_apart(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                      ptrdiff_t units) {
-    const windows *how = step->u.own;
-    const ptrdiff_t item = job->plan->item_bytes, rows = how->s.oh * how->s.ow, n = how->s.c * item;
-    const ptrdiff_t part = n / how->groups;
-    CO_EACH_IMAGE(job, step, units, images) {
-        char *x = co_image(job, step, arena, first, step->in[0], image);
-        char *y = co_image(job, step, arena, first, step->out[0], image);
-        if (step->kind == &apart_grad) memset(y, 0, (size_t)(how->groups * rows * n));
-        for (ptrdiff_t g = 0; g < how->groups; g++) {
-            const ptrdiff_t all = g * rows * n + g * part, one = g * part;
-            const int forth = step->kind == &apart;
-            job->plan->kernels->copy_rows(rows, part, x + (forth ? all : one), n,
-                                          y + (forth ? one : all), n, 0);
-        }
-    }
+/* The gradient leaves out what was added, and the other way round. */
+static co_window padded_back(const co_window *s) {
+    co_window to = *s;
+    to.h = s->oh;
+    to.w = s->ow;
+    to.oh = s->h;
+    to.ow = s->w;
+    to.top = -s->top;
+    to.left = -s->left;
+    return to;
 }
 
-static void apart_back(co_backward *back, const co_step *step) {
-    co_back_through(back, step, &apart_grad, -1);
+static void run_pad(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                    ptrdiff_t units) {
+    const co_window *s = &((windows *)step->u.own)->s;
+    const co_window by = step->kind == &pad ? *s : padded_back(s);
+    CO_EACH_IMAGE(job, step, units, images)
+    job->plan->kernels->im2col(&by, by.c, co_image(job, step, arena, first, step->in[0], image),
+                               co_image(job, step, arena, first, step->out[0], image));
 }
 
-static const co_kind apart = {
-    .name = "groups", .run = run_apart, .back = apart_back, .release = release};
-static const co_kind apart_grad = {.name = "groups gradient", .run = run_apart};
-
-int co_plan_learning_conv(co_plan *plan, int x, const co_window *s, ptrdiff_t groups, int w,
-                          int bias) {
-    const ptrdiff_t images = co_window_images(plan, x, s), n = plan->weights[w].n;
-    if (images < 0) return (int)images;
-    int y = append_columns(plan, x, s, groups);
-    y = co_plan_dense(plan, y, co_product(images, groups * s->oh * s->ow), w, bias);
-    if (groups == 1 || y < 0) return y;
-    /* every group's columns are multiplied with all of w: of one weight no parts can learn */
-    co_step step = co_step_of(&apart, y, images);
-    windows *how = calloc(1, sizeof *how);
-    if (!how) return CO_NO_MEMORY;
-    how->s.c = n;
-    how->s.oh = s->oh;
-    how->s.ow = s->ow;
-    how->groups = groups;
-    step.u.own = how;
-    return co_plan_append(plan, step, co_product(images, s->oh * s->ow * n));
+static void pad_back(co_backward *back, const co_step *step) {
+    co_back_through(back, step, &pad_grad, -1);
 }
+
+static const co_kind pad = {.name = "pad", .run = run_pad, .back = pad_back, .release = release};
+static const co_kind pad_grad = {.name = "pad gradient", .run = run_pad};
 
 /* ------------------------------------------------------------------------------- pooling */
 

@@ -34,16 +34,27 @@ typedef struct co_bands {
 void co_run_bands(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                   ptrdiff_t rows, ptrdiff_t band, co_chunk *work);
 
-/* window.c. co_plan_conv in a plan that trains: columns, and a dense step that multiplies them. */
-int co_plan_learning_conv(co_plan *plan, int x, const co_window *s, ptrdiff_t groups, int w,
-                          int bias);
+/* The pixels that windows of `rows` rows of results reach, and those of a row. */
+static inline ptrdiff_t co_window_high(const co_window *s, ptrdiff_t rows) {
+    return (rows - 1) * s->sh + (s->kh - 1) * s->dh + 1;
+}
+static inline ptrdiff_t co_window_wide(const co_window *s) {
+    return (s->ow - 1) * s->sw + (s->kw - 1) * s->dw + 1;
+}
+/* Whether no window reaches beyond the image. */
+static inline int co_window_inside(const co_window *s) {
+    return s->top == 0 && s->left == 0 && co_window_wide(s) <= s->w &&
+           co_window_high(s, s->oh) <= s->h;
+}
+/* conv.c. `rows` rows of an image from row `top` on, `wide` pixels each, with their padding. */
+void co_copy_band(const co_kernels *kernels, const co_window *s, const char *x, ptrdiff_t top,
+                  ptrdiff_t rows, ptrdiff_t wide, char *band);
+/* depthwise_back.c. The way back of a convolution channel by channel, whose `own` begins with its
+ * window, by weights w and bias (-1: none). */
+void co_depthwise_back(co_backward *back, const co_step *step, int w, int bias);
 
 /* winograd.c. Whether tiles take less time than the sum in order. */
 int co_winograd_pays(const co_window *s, ptrdiff_t n);
-/* The transformed kernels w[3,3,k,n] in panels: CO_WINOGRAD_NUMBERS of k by n, `apart` bytes apart.
- */
-co_status co_winograd_pack(const co_kernels *kernels, ptrdiff_t k, ptrdiff_t n, ptrdiff_t item,
-                           const void *w, char *panels, ptrdiff_t apart);
 enum { CO_WINOGRAD_TILE = 4, CO_WINOGRAD_NUMBERS = 36 };
 
 static inline ptrdiff_t co_ceiling(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }

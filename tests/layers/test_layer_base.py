@@ -604,3 +604,42 @@ def test_get_and_deserialize():
         layers.get("Dense")
     with pytest.raises(TypeError, match="Nonsense"):
         layers.deserialize({"class_name": "Nonsense", "config": {}})
+
+
+def test_a_call_that_was_only_tried_leaves_no_trace():
+    """Shapes are found by trying a Python `call`: nothing has happened then."""
+
+    class Counts(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+            self.size = coreops.metrics.Mean()
+            self.stream = coreops.random.SeedGenerator(1)
+
+        def call(self, x):
+            self.calls.assign_add(1)
+            self.size.update_state(x)
+            return x + coreops.random.normal((1,), seed=self.stream)
+
+    layer = Counts()
+    model = coreops.Sequential([coreops.Input((3,)), layer])
+    assert layer.compute_output_shape((None, 3)) == (None, 3)
+    assert (float(layer.calls), float(layer.size.count), layer.stream.call) == (0, 0, 0)
+    model(np.ones((2, 3), "float32"))
+    assert (float(layer.calls), float(layer.size.count), layer.stream.call) == (1, 2, 1)
+
+
+def test_a_model_that_was_only_tried_is_as_before():
+    class Counts(coreops.Model):
+        def __init__(self):
+            super().__init__()
+            self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.calls.assign_add(1)
+            return x
+
+    model = Counts()
+    model.compile("sgd", "mse")
+    model.predict(np.ones((3, 2)), batch_size=2, verbose=0)
+    assert float(model.calls) == 2

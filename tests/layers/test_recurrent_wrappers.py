@@ -96,6 +96,28 @@ def test_bidirectional_of_two_layers(keras, rng):
     close(ours(x), theirs(x))
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("mode", ["concat", "sum", None])
+def test_bidirectional_whose_first_layer_goes_backwards(keras, rng, mode):
+    """The second layer's steps are turned round whichever way it goes, as in Keras."""
+
+    def make(library):
+        options = {"return_sequences": True, "zero_output_for_mask": True}
+        return library.Bidirectional(
+            library.LSTM(4, go_backwards=True, name="a", **options),
+            backward_layer=library.GRU(4, name="b", **options),
+            merge_mode=mode,
+            name="layer",
+        )
+
+    ours, theirs = both(keras, make, (3, 5, 2))
+    x = rng.normal(size=(3, 5, 2)).astype("float32")
+    for mask in (None, rng.random((3, 5)) < 0.6):
+        y, expected = ours(x, mask=mask), theirs(x, mask=mask)
+        for one, other in zip(y, expected, strict=True):
+            close(one, other)
+
+
 def test_bidirectional_contract(rng):
     x = rng.normal(size=(3, 5, 4)).astype("float32")
     run_layer_test(

@@ -105,7 +105,7 @@ def test_names_that_repeat_are_told_apart():
     assert list(logs) == ["loss", "mse", "mse_1", "weighted_mse", "weighted_mse_1"]
 
 
-@pytest.mark.parametrize("loss", ["mse", ["mse"], {"output": "mse"}])
+@pytest.mark.parametrize("loss", ["mse", ["mse"], [["mse"]], {"output": "mse"}])
 def test_one_loss_in_a_container(loss):
     model = linear(coreops, loss=loss, loss_weights=[2.0], metrics={"output": ["mse"]})
     loss, mse = model.evaluate(X, Y, verbose=0)
@@ -502,6 +502,23 @@ def test_predict_can_be_stopped():
     assert model.predict(X, batch_size=2, callbacks=[Stop()], verbose=0).shape == (4, 1)
 
 
+def test_hooks_around_several_steps_of_predict():
+    seen = []
+
+    class Seen(coreops.callbacks.Callback):
+        def on_predict_batch_begin(self, batch, logs=None):
+            seen.append(batch)
+
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append((batch, logs["outputs"].shape))
+
+    model = Sequential([Input((3,)), Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=2)
+    x = np.ones((5, 3))
+    assert model.predict(x, batch_size=2, callbacks=[Seen()], verbose=0).shape == (5, 1)
+    assert seen == [0, (1, (4, 1)), 2, (3, (1, 1))]
+
+
 # --- models with a `call` in Python that take or give several arrays ---------------------------
 
 
@@ -581,3 +598,67 @@ def test_batches_of_several_arrays():
         model.fit(x, {"z": y["z"], "other": y["b"]}, verbose=0)
     with pytest.raises(ValueError, match="one for each output"):
         model.compile("sgd", {"z": ["mse", "mae"], "b": "mse"})
+
+
+# --- metrics that layers hold --------------------------------------------------------------------
+
+
+class Watched(coreops.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = Dense(1, kernel_initializer="ones", use_bias=False)
+        self.size = coreops.metrics.Mean(name="size")
+        self.more = {"list": [coreops.metrics.Sum(name="total")]}
+
+    def call(self, x):
+        y = self.inner(x)
+        self.size.update_state(y)
+        self.more["list"][0].update_state(coreops.ops.abs(y))
+        return y
+
+
+def test_metrics_that_layers_update_are_in_the_logs():
+    model = Watched()
+    own = coreops.metrics.MeanAbsoluteError(name="mae")
+    model.compile(coreops.optimizers.SGD(0.0), "mse", metrics=[own])
+    x = np.arange(8.0).reshape(4, 2)
+    sums = x.sum(1)
+    logs = model.fit(x, np.zeros(4), epochs=2, batch_size=2, verbose=0).history
+    assert list(logs) == ["loss", "mae", "size", "total"]
+    np.testing.assert_allclose(logs["size"], [sums.mean()] * 2)  # each epoch begins anew
+    np.testing.assert_allclose(logs["total"], [sums.sum()] * 2)
+    assert [metric.name for metric in model.metrics] == ["loss", "mae", "size", "total"]
+    assert model.metrics_names == ["loss", "mae", "size", "total"]
+    found = model.evaluate(x[:2], np.zeros(2), return_dict=True, verbose=0)
+    assert found["total"] == pytest.approx(sums[:2].sum())
+    assert model.get_metrics_result() == found
+    model.reset_metrics()
+    assert model.get_metrics_result()["size"] == 0
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber", "kl_divergence", "hinge", "dice"])
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+@pytest.mark.parametrize("shape", [(3, 1), (3, 2), (3, 3, 1, 1)])
+def test_labels_of_other_shapes_are_refused_everywhere(loss, method, shape):
+    """Also those that would broadcast: nobody means that."""
+    model = Sequential([Input((3,)), Dense(3)])
+    model.compile("sgd", loss)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"labels of the predictions' shape \(3, 3\)"):
+        getattr(model, method)(np.ones((3, 3)), np.ones(shape))
+    for weight, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_targets_of_those_outputs_alone_that_have_a_loss():
+    inputs = Input((3,))
+    model = Model(inputs, [Dense(units, name=f"d{units}")(inputs) for units in (1, 2, 3)])
+    x, y = np.ones((4, 3)), [np.ones((4, units)) for units in (1, 2, 3)]
+    model.compile("sgd", [None, "mse", None])
+    expected = model.evaluate(x, y, verbose=0)
+    assert model.evaluate(x, y[1], verbose=0) == expected
+    assert model.test_on_batch(x, [y[1]]) == expected
+    model.compile("sgd", {"d1": "mse", "d3": "mae"})
+    assert model.evaluate(x, [y[0], y[2]], verbose=0) == model.evaluate(x, y, verbose=0)
+    with pytest.raises(ValueError, match="for each of the outputs"):
+        model.evaluate(x, y[0], verbose=0)

@@ -572,3 +572,84 @@ def test_arguments_without_names_have_no_config():
     assert Free(name="free").get_config()["name"] == "free"
     with pytest.raises(NotImplementedError, match="get_config"):
         Free(1, 2).get_config()
+
+
+def test_inputs_and_outputs_of_its_layers():
+    model = residual(*OURS)
+    u = inputs_of(residual)
+    first = model.get_layer("sum")
+    assert [x.shape for x in first.input] == [(None, 6), (None, 6)]
+    both = Model(model.input, [first.output, model.output])
+    np.testing.assert_array_equal(both(u)[1], model(u))
+    end = Model(first.output, model.output)
+    np.testing.assert_array_equal(end(both(u)[0]), model(u))
+
+
+def test_tuples_of_outputs_stay_tuples():
+    x = coreops.Input((3,))
+    model = Model(x, (layers.Dense(1)(x), layers.Dense(2)(x)))
+    (u,) = data((2, 3))
+    assert type(model(u)) is tuple
+    assert type(type(model).from_config(model.get_config())(u)) is tuple
+
+
+@pytest.mark.parity
+def test_lists_for_inputs_of_a_dict(keras):
+    """A list stands for the inputs in the order of their names; where the dict has another one,
+    nobody can know which is meant."""
+    u, v = data((2, 3), (2, 3))
+    for Input, make, L in (OURS, keras_of(keras)):
+        a, b = Input((3,), name="a"), Input((3,), name="b")
+        y = L.Subtract()([a, b])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.testing.assert_array_equal(np.asarray(make({"a": a, "b": b}, y)([u, v])), u - v)
+        with pytest.raises(ValueError, match=r"[Ss]tructure|dict of inputs"):
+            make({"b": b, "a": a}, y)([u, v])
+
+
+class Named(Model):
+    """Is given its graph, and something more."""
+
+    def __init__(self, *args, label="none", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.label = label
+
+    def get_config(self):
+        return {**super().get_config(), "label": self.label}
+
+
+def test_a_class_may_have_more_than_a_graph(tmp_path):
+    pytest.importorskip("h5py")
+    x = coreops.Input((3,))
+    model = Named(x, layers.Dense(2)(x), label="some")
+    model.save(tmp_path / "m.keras")
+
+    class Other(Named):  # of which there was no model yet
+        pass
+
+    for cls in (Named, Other):
+        twin = coreops.saving.load_model(tmp_path / "m.keras", custom_objects={"Named": cls})
+        assert type(twin) is cls
+        assert twin.label == "some"
+        np.testing.assert_array_equal(twin(np.ones((2, 3))), model(np.ones((2, 3))))
+
+
+def test_a_config_with_layers_of_the_users():
+    class Own(layers.Dense):
+        pass
+
+    x = coreops.Input((3,))
+    config = Model(x, Own(2)(x)).get_config()
+    model = Model.from_config(config, custom_objects={"Own": Own})
+    assert isinstance(model, Functional)
+    assert isinstance(model.layers[1], Own)
+
+
+def test_nothing_in_a_structure_of_inputs(rng):
+    class Either(layers.Layer):
+        def call(self, x):
+            return x["a"] if x.get("b") is None else x["a"] + x["b"]
+
+    (u,) = data((2, 3))
+    np.testing.assert_array_equal(Either()({"a": u, "b": None}), u)

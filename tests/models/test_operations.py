@@ -352,3 +352,11 @@ def test_doubles():
     v = np.arange(6.0).reshape(2, 3)
     assert model.output.dtype == "float64"
     np.testing.assert_allclose(model(v), v / 3 + 1, rtol=1e-15)
+
+
+def test_options_that_a_file_leaves_out_have_their_defaults():
+    cls = coreops.layers.operations.operation.class_of("prod")
+    one = cls.from_config({"name": "p", "axis": 1, "dtype": None})
+    assert one.get_config() == {"name": "p", "axis": 1, "keepdims": False}
+    with pytest.raises(TypeError, match="options"):
+        cls(code="x")

@@ -127,6 +127,12 @@ def _learning(case: Case, x: np.ndarray, weights: Weights, kind: str) -> Built:
                 kernel, bias = next(rest)
                 y = y @ kernel + bias
                 y = jax.nn.relu(y) if step.activation == "relu" else jax.nn.log_softmax(y)
+            elif isinstance(step, Conv | Depthwise):
+                y = _convolved(step, y, *next(rest))
+            elif isinstance(step, Pool):
+                y = _pooled(step, y)
+            elif isinstance(step, Flatten):
+                y = y.reshape(len(y), -1)
             elif isinstance(step, Dropout):
                 key, own = jax.random.split(key)
                 keep = jax.random.bernoulli(own, 1 - step.rate, y.shape)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Step, Weights
-from ..images import Shape
+from ..images import Image, Shape
 from ..training import Network
 from . import Built, CannotDo, fastest
 
@@ -57,6 +57,8 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
 
 
 def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
+    if any(isinstance(step, Image) for step in case.steps):
+        raise CannotDo("NumPy has no convolutions of images")
     network, labels = Network(case, weights), case.labels()
     return Built(lambda: network.step(x, labels), reset=network.reset)
 

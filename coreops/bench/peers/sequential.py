@@ -51,6 +51,7 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
 def learning(keras: Any, case: Case, x: np.ndarray, weights: Weights) -> Built:
     """Build what trains the case's model by `train_on_batch`."""
     model = sequential(keras, case, weights)
+    arrays = model.get_weights()
     optimizer = keras.optimizers.Adam(*ADAM)
     model.compile(optimizer, "sparse_categorical_crossentropy")
     labels = case.labels()
@@ -58,7 +59,7 @@ def learning(keras: Any, case: Case, x: np.ndarray, weights: Weights) -> Built:
     fresh = [(variable, np.array(variable)) for variable in optimizer.variables]
 
     def reset() -> None:
-        model.set_weights([array for pair in weights for array in pair])
+        model.set_weights(arrays)
         for variable, value in fresh:
             variable.assign(value)
 

@@ -17,6 +17,8 @@ def start(threads: int) -> str:
 def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
     if case.random:
         raise CannotDo("scikit-learn has no dropout")
+    if len(case.shape) > 2:
+        raise CannotDo("scikit-learn has no images")
     if case.out_shape[-1] == 2:
         raise CannotDo("two classes are one sigmoid in scikit-learn")
     units = [step.units for step in case.steps if isinstance(step, Dense)]

@@ -208,14 +208,24 @@ def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
     """Modules and a plain loop, with Adam in each of its forms."""
     _infer(False)
     torch.set_float32_matmul_precision("highest")
-    t, labels = torch.from_numpy(x), torch.from_numpy(case.labels().astype(np.int64))
+    labels = torch.from_numpy(case.labels().astype(np.int64))
     forms = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}
+    if x.ndim > 2:
+        from . import torch_images
+
+        networks = torch_images.networks(case, x, weights)
+    else:
+        networks = {"": lambda: (_network(case, weights), torch.from_numpy(x))}
     return fastest(
-        {how: partial(_learning, case, t, labels, weights, form) for how, form in forms.items()}
+        {
+            f"{how}{where}": partial(_learning, make, labels, form)
+            for where, make in networks.items()
+            for how, form in forms.items()
+        }
     )
 
 
-def _learning(case: Case, t: Any, labels: Any, weights: Weights, form: dict[str, bool]) -> Built:
+def _network(case: Case, weights: Weights) -> Any:
     layers: list[Any] = []
     for step, before, _ in case.walk():
         if isinstance(step, Dense):
@@ -225,6 +235,16 @@ def _learning(case: Case, t: Any, labels: Any, weights: Weights, form: dict[str,
         elif isinstance(step, Dropout):
             layers.append(torch.nn.Dropout(step.rate))
     model = torch.nn.Sequential(*layers)
+    with torch.no_grad():
+        pairs = zip(model.parameters(), (a for pair in weights for a in pair), strict=True)
+        for parameter, array in pairs:
+            parameter.copy_(torch.from_numpy(array.T))
+    return model
+
+
+def _learning(make: Callable[[], tuple[Any, Any]], labels: Any, form: dict[str, bool]) -> Built:
+    model, t = make()
+    start = [parameter.detach().clone() for parameter in model.parameters()]
     loss_of = torch.nn.CrossEntropyLoss()
     optimizer: Any = None
     steps = 0
@@ -233,9 +253,8 @@ def _learning(case: Case, t: Any, labels: Any, weights: Weights, form: dict[str,
         nonlocal optimizer, steps
         steps = 0
         with torch.no_grad():
-            pairs = zip(model.parameters(), (a for pair in weights for a in pair), strict=True)
-            for parameter, array in pairs:
-                parameter.copy_(torch.from_numpy(array.T))
+            for parameter, value in zip(model.parameters(), start, strict=True):
+                parameter.copy_(value)
         optimizer = torch.optim.Adam(
             model.parameters(), ADAM.rate, (ADAM.beta_1, ADAM.beta_2), ADAM.epsilon, **form
         )

@@ -20,15 +20,32 @@ ACTIVATIONS: dict[str, Callable[[], Any]] = {
 }
 
 
+FORMATS = {"last": torch.channels_last, "first": torch.contiguous_format}
+
+
+def networks(
+    case: Case, x: np.ndarray, weights: Weights
+) -> dict[str, Callable[[], tuple[Any, Any]]]:
+    """Return what makes a network to train, whose loss has the softmax, and its input, in either
+    order of memory."""
+
+    def make(form: Any) -> tuple[Any, Any]:
+        *layers, _ = _module(case, weights)
+        model = torch.nn.Sequential(*layers).train().requires_grad_().to(memory_format=form)
+        image = torch.from_numpy(x).permute(0, 3, 1, 2)
+        return model, image.contiguous(memory_format=form)
+
+    return {f", channels {where}": partial(make, form) for where, form in FORMATS.items()}
+
+
 def ways(case: Case, x: np.ndarray, weights: Weights) -> dict[str, Callable[[], Built]]:
     """Return the ways to build a case; those of memory that suit best are tried."""
     image = torch.from_numpy(x).permute(0, 3, 1, 2)
-    formats = {"last": torch.channels_last, "first": torch.contiguous_format}
     return {
         f"{how}, channels {where}": partial(
             build, case, image.contiguous(memory_format=form), weights, form
         )
-        for where, form in formats.items()
+        for where, form in FORMATS.items()
         for how, build in (("eager", _eager), ("trace", _trace))
     }
 

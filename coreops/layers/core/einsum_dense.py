@@ -119,19 +119,18 @@ class EinsumDense(Layer):
             return _plan.Seam(x, self._by_ops)
         shape = x.shape
         columns = [self.kernel.shape[axis] for axis in way.kernel[len(way.contracted) :]]
-        as_it_is = way.kernel == sorted(way.kernel) and len(columns) == 1
+        as_it_is = way.kernel == sorted(way.kernel)
         if flow.trains and not as_it_is:
             return _plan.Seam(x, self._by_ops)
         k = prod(shape[axis - 1] for axis in way.contracted)
         moved = flow._permute(x, [axis - 1 for axis in (*way.free, *way.contracted)])
         moved = moved._replace(shape=(prod(shape[axis - 1] for axis in way.free), k), mask=None)
-        kernel = self.kernel
+        kernel, rows = self.kernel, len(way.contracted)
         if not as_it_is:
-            turned = flow.value_of(kernel).transpose(way.kernel)
-            kernel = np.ascontiguousarray(turned.reshape(k, prod(columns)))
+            kernel = np.ascontiguousarray(flow.value_of(kernel).transpose(way.kernel))
         joined = as_it_is and way.result == sorted(way.result)
         joined = joined and self.bias is not None and self.bias.shape == tuple(columns)
-        y = flow.dense(moved, kernel, self.bias if joined else None)
+        y = flow.dense(moved, kernel, self.bias if joined else None, rows=rows)
         y = y._replace(shape=(*(shape[axis - 1] for axis in way.free), *columns))
         y = flow._permute(y, way.result)
         if self.bias is not None and not joined:

@@ -79,8 +79,7 @@ class InputLayer(Layer):
         self.integer_input = "cast" if self._input_dtype in _FLOATS else "keep"
         self.optional = bool(optional)
         self.supports_masking = True
-        self.output = KerasTensor(self.batch_shape, self._input_dtype, self.name)
-        Node(self, (), {}, self.output)
+        Node(self, (), {}, KerasTensor(self.batch_shape, self._input_dtype, self.name))
 
     @property
     def dtype(self) -> str:
@@ -88,14 +87,17 @@ class InputLayer(Layer):
         return self._input_dtype
 
     def emit(self, flow: Any, x: Any) -> Any:
-        return flow.reshape(x, self.fit((None, *x.shape), self.name)[1:])
+        return flow.reshape(x, self.fit((None, *x.shape), self.name, sizes=False)[1:])
 
-    def fit(self, shape: tuple[_Size, ...], owner: str) -> tuple[_Size | int, ...]:
+    def fit(
+        self, shape: tuple[_Size, ...], owner: str, sizes: bool = True
+    ) -> tuple[_Size | int, ...]:
         """Return the shape in which an input is taken: a last axis of 1 comes or goes.
 
         Args:
             shape: the input's shape.
             owner: names the model in the message.
+            sizes: whether they have to be those that were declared; the rank always has.
 
         Raises:
             ValueError: the input does not fit.
@@ -109,7 +111,7 @@ class InputLayer(Layer):
         elif len(shape) + 1 == len(expected) and expected[-1] == 1:
             fitted = (*shape, 1)
         wrong = len(fitted) != len(expected) or any(
-            want is not None and size is not None and want != size
+            sizes and want is not None and size is not None and want != size
             for want, size in zip(expected[1:], fitted[1:], strict=True)
         )
         if wrong:

@@ -157,7 +157,7 @@ class BatchNormalization(Layer):
     def emit(self, flow: Any, x: Any) -> Any:
         axis = self._check_axis((None, *x.shape))
         if flow.training and self.trainable:
-            return _plan.Seam(x, self._train)
+            return _plan.Seam(x, self._train, self._normalized(axis == len(x.shape)))
         if axis == 0 or flow.learns(self.gamma) or flow.learns(self.beta):
             return _plan.Seam(x, lambda array, mask: self._normalize(array))
         rest = (1,) * (len(x.shape) - axis)
@@ -170,6 +170,15 @@ class BatchNormalization(Layer):
             scale = scale * flow.value_of(self.gamma, np.float64).reshape(scale.shape)
         shift = flow.value_of(self.beta).reshape(scale.shape) if self.center else None
         return _plan.affine(flow, x, scale, mean, shift)
+
+    def _normalized(self, last: bool) -> _plan.Normalized | None:
+        """Say what `_train` does, if the kernels can: for channels in the last axis."""
+        if self.renorm or not last:
+            return None
+        return _plan.Normalized(
+            self.gamma, self.beta, self.moving_mean, self.moving_variance,
+            self.momentum, self.epsilon, backend.epsilon(),
+        )  # fmt: skip
 
     def _normalize(self, x: Any, mean: Any = None, variance: Any = None) -> Any:
         """By ops: what is recorded is differentiated. By the moving averages unless others are

@@ -16,6 +16,8 @@ from . import table
 from .shapes import output_spec
 from .steps import STEPS
 
+_REQUIRED = inspect.Parameter.empty
+
 
 class Operation(Layer):
     """A function of `coreops.ops` with its options: what `ops.mean(x, axis=1)` and `x + y` are for
@@ -34,10 +36,12 @@ class Operation(Layer):
 
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
         super().__init__(name=name)
-        unknown = sorted(options.keys() - set(self.option_names()))
+        names = self.option_names()
+        unknown = sorted(key for key in options.keys() - set(names) if options[key] is not None)
         if unknown:
             raise TypeError(f"ops.{self._op} has no such options. Received: {unknown}")
-        self._options = options
+        given = {**_parameters(self._op), **options}
+        self._options = {key: given[key] for key in names if given[key] is not _REQUIRED}
         self._reals = False  # it gives reals
         self.supports_masking = True  # which means that they may come, and end here
 
@@ -53,7 +57,7 @@ class Operation(Layer):
 
     @classmethod
     def _taken(cls) -> tuple[str, ...]:
-        return table.taken(cls._op, _parameters(cls._op))
+        return table.taken(cls._op, list(_parameters(cls._op)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function to arrays, or enter it between symbolic tensors."""
@@ -123,9 +127,10 @@ class Operation(Layer):
 
 
 @cache
-def _parameters(name: str) -> list[str]:
+def _parameters(name: str) -> dict[str, Any]:
+    """Return the parameters of a function, with their defaults."""
     parameters = inspect.signature(getattr(ops, name)).parameters.values()
-    return [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
 
 
 def _as_list(made: Any) -> Any:

@@ -60,21 +60,12 @@ def _dtype(run: Callable[..., Any], args: tuple[Any, ...]) -> str:
         is_array = isinstance(x, (KerasTensor, np.ndarray))
         return np.ones((1,) * len(x.shape), _numpy(x.dtype)) if is_array else x
 
-    with _quiet():
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         return np.asarray(run(*map_structure(one, args))).dtype.name
 
 
 def _numpy(dtype: Any) -> Any:
     return "float32" if dtype == "bfloat16" else dtype
-
-
-class _quiet(warnings.catch_warnings):
-    """Within it functions may divide by zero, or take the mean of nothing."""
-
-    def __enter__(self) -> Any:
-        log = super().__enter__()
-        warnings.simplefilter("ignore")
-        return log
 
 
 def _broadcast(shapes: Sequence[Shape]) -> Shape:
@@ -140,7 +131,7 @@ def _tried(name: str, run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     for sizes, empty in ((_SIZES, True), (_SMALL, False)):
         try:
             stand_in = partial(_stand_in, empty=empty, name=name)
-            with _quiet(), np.errstate(all="ignore"):
+            with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
                 first, second = (
                     run(*map_structure(partial(stand_in, size=size), args)) for size in sizes
                 )

@@ -5,7 +5,7 @@ Each takes what its function takes in a call, a Value for each symbolic tensor, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf, prod
 from typing import Any
 
@@ -146,10 +146,6 @@ def _reshape(flow: Flow, x: Value, newshape: Any) -> Value | None:
     return flow.reshape(x, tuple(shape))
 
 
-def _ravelled_from(flow: Flow, x: Value, shape: Sequence[int]) -> Value:
-    return flow.reshape(x, tuple(shape))
-
-
 def _expand_dims(flow: Flow, x: Value, axis: Any) -> Value | None:
     rank = len(x.shape) + 1
     shape = list(x.shape)
@@ -157,7 +153,7 @@ def _expand_dims(flow: Flow, x: Value, axis: Any) -> Value | None:
         if a == 0:
             return None
         shape.insert(a - 1, 1)
-    return _ravelled_from(flow, x, shape)
+    return flow.reshape(x, tuple(shape))
 
 
 def _squeeze(flow: Flow, x: Value, axis: Any = None) -> Value | None:
@@ -166,7 +162,7 @@ def _squeeze(flow: Flow, x: Value, axis: Any = None) -> Value | None:
     gone = _axes(axis, x)
     if 0 in gone or any(x.shape[a - 1] != 1 for a in gone):
         return None
-    return _ravelled_from(flow, x, [n for i, n in enumerate(x.shape, 1) if i not in gone])
+    return flow.reshape(x, tuple(n for i, n in enumerate(x.shape, 1) if i not in gone))
 
 
 def _transpose(flow: Flow, x: Value, axes: Any = None) -> Value | None:
@@ -200,7 +196,7 @@ def _stack(flow: Flow, x: Any, axis: int = 0) -> Value | None:
     at = axis % (len(x[0].shape) + 2) - 1
     if at < 0:
         return None
-    apart = [_ravelled_from(flow, one, (*one.shape[:at], 1, *one.shape[at:])) for one in x]
+    apart = [flow.reshape(one, (*one.shape[:at], 1, *one.shape[at:])) for one in x]
     return merging.concatenate(flow, apart, at)
 
 

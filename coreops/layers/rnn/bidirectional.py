@@ -98,6 +98,7 @@ class Bidirectional(Layer):
         for layer in self._pair:
             if not layer.built:
                 layer.build(input_shape)
+        self.input_spec = self.forward_layer.input_spec
 
     def compute_output_shape(self, input_shape: Any, initial_state_shape: Any = None) -> Any:
         one, other = (layer.compute_output_shape(input_shape) for layer in self._pair)
@@ -206,19 +207,19 @@ class Bidirectional(Layer):
         return made[0] if len(made) == 1 else made
 
     def _emit_pair(self, flow: Any, x: Any, first: list[Any], second: list[Any]) -> tuple:
-        """What the two layers give, the steps of each in the order of time; if they are to be
+        """What the two layers give, the backward one's steps turned round; if they are to be
         concatenated, they write into one result."""
         forward, backward = self._pair
         if self.merge_mode != "concat":
             return (
-                forward.emit_steps(flow, x, first, in_order=True),
-                backward.emit_steps(flow, x, second, in_order=True),
+                forward.emit_steps(flow, x, first),
+                backward.emit_steps(flow, x, second, turned=True),
             )
         width = forward.units + backward.units
         place = _plan.Place(None, width, 0)
-        one = forward.emit_steps(flow, x, first, place, in_order=True)
+        one = forward.emit_steps(flow, x, first, place)
         place = _plan.Place(one[0], width, forward.units)
-        return one, backward.emit_steps(flow, x, second, place, in_order=True)
+        return one, backward.emit_steps(flow, x, second, place, turned=True)
 
     def _seam(self, arrays: Any, mask: Any, training: bool) -> tuple[Any, Any]:
         y = self.call(arrays[0], arrays[1:] or None, mask=mask, training=training)

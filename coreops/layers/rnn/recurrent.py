@@ -204,7 +204,7 @@ class Recurrent(Layer):
         x: _plan.Value,
         given: Sequence[_plan.Value] = (),
         place: _plan.Place | None = None,
-        in_order: bool = False,
+        turned: bool = False,
     ) -> list[_plan.Value]:
         """Add the layer's steps to a plan, which has them.
 
@@ -213,7 +213,7 @@ class Recurrent(Layer):
             x: the input.
             given: the states to begin with; none for zeros, or the layer's own.
             place: where the result goes, if that is a part of one.
-            in_order: the result is in the order of time, even if the layer goes backwards.
+            turned: the steps of the result are turned round.
 
         Returns:
             The result, and with `return_state` the last states.
@@ -232,7 +232,7 @@ class Recurrent(Layer):
         run = _plan.Run(
             self.return_sequences,
             self.go_backwards,
-            in_order,
+            turned,
             self.zero_output_for_mask,
             self._carried(flow) if self.stateful and not given else None,
         )

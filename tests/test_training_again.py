@@ -634,3 +634,20 @@ def test_moving_averages_are_those_of_a_call(made, rng):
     assert made.count
     for one, other in zip(norm.non_trainable_weights, alone.non_trainable_weights, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-6)
+
+
+def test_what_is_normalised_may_come_from_outside(made, rng):
+    """Then it is another array at every step, and no script can say where it lies."""
+    batches = [data(rng) for _ in range(6)]
+
+    def run():
+        coreops.utils.set_random_seed(3)
+        x = layers.Input((6,))
+        h = layers.Add()([layers.Dense(6)(x), layers.BatchNormalization()(x)])
+        model = coreops.Model(x, layers.Dense(4, activation="softmax")(h))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return [*(model.train_on_batch(*batch) for batch in batches), *model.get_weights()]
+
+    found = run()
+    made.allowed = False
+    same(found, run())

@@ -52,12 +52,24 @@ static double by_parts(const co_job *job, int team) {
     return ns;
 }
 
+/* The units of a chunk, at most `block`: four chunks a thread, or fewer, which fill gemm's tiles,
+ * and as many for each thread, since the last to come would keep the others waiting. */
+static ptrdiff_t share_of(const co_job *job, ptrdiff_t block, ptrdiff_t grain, int team) {
+    const ptrdiff_t least = (job->units + block - 1) / block;
+    ptrdiff_t chunks = job->units / job->plan->kernels->gemm_mr;
+    if (chunks > 4 * team) chunks = 4 * team;
+    if (chunks < least) chunks = least + team - 1;
+    chunks = chunks < team ? team : chunks / team * team;
+    const ptrdiff_t share = (job->units + chunks - 1) / chunks;
+    return (share + grain - 1) / grain * grain;
+}
+
 /* Cuts the call into chunks of units and says how many threads are to work on them: a plan's block
- * is a chunk, or less when that would leave threads without work. A call of a few rows, which whole
+ * is a chunk, or less when that would leave threads without work. A call of a few rows, which
  * tiles share out badly, is one chunk, of which large steps share out their parts. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
-    ptrdiff_t grain = plan->kernels->gemm_mr, block = plan->block;
+    ptrdiff_t grain = 1, block = plan->block;
     double ns = 0;
     for (int i = 0, found = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
@@ -72,8 +84,7 @@ static int cut(co_job *job, int threads) {
     const int wanted = co_team(PTRDIFF_MAX, ns, threads);
     int team = job->units < wanted ? (int)job->units : wanted;
     if (team > 1) {
-        ptrdiff_t share = (job->units + 4 * team - 1) / (4 * team); /* four chunks a thread */
-        share = (share + grain - 1) / grain * grain;
+        const ptrdiff_t share = share_of(job, block, grain, team);
         if (share < block) block = share;
     }
     job->block = block < job->units ? block : job->units;
@@ -83,7 +94,14 @@ static int cut(co_job *job, int threads) {
         /* The units of the thread that has most: the last chunk, if it has one more than others. */
         ptrdiff_t most = (chunks + team - 1) / team * job->block;
         if (chunks % team == 1) most -= chunks * job->block - job->units;
-        if (by_parts(job, wanted) < ns * (double)most / (double)job->units) {
+        /* Less than half a tile takes as long as that. Where chunks do not fill one, columns if it
+         * comes to the same: each core then has its own part of the weights. */
+        const ptrdiff_t mr = plan->kernels->gemm_mr;
+        if (most < mr / 2) most = mr / 2;
+        double rows_ns = ns * (double)most / (double)job->units;
+        if (job->block < mr) rows_ns += CO_REGION_NS;
+        const double parts_ns = by_parts(job, wanted);
+        if (parts_ns < ns && parts_ns <= rows_ns) {
             job->block = job->units;
             job->team = wanted;
             team = 1;

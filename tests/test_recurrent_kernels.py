@@ -151,6 +151,21 @@ def test_bits_do_not_depend_on_the_batch(isa, dtype, rng, kind, u, batch_invaria
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("batch", [2, 5, 20, 67])
+def test_bits_do_not_depend_on_threads(isa, rng, kind, batch):
+    """Work enough for a team, also of few rows: a thread may have one of them alone."""
+    x, kernel, r, biases = data(rng, kind, np.dtype(np.float32), batch, 40, 30, 96)
+    before = _kernels.get_num_threads()
+    results = []
+    for count in (1, 2, 3, 8):
+        _kernels.set_num_threads(count)
+        results += [run(kind, x, kernel, r, biases=biases) for _ in range(3)]
+    _kernels.set_num_threads(before)
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("pattern", ["none", "holes", "right"])
 def test_large_batches(isa, rng, kind, pattern):
     """Enough rows for the units that multiply faster."""

@@ -52,15 +52,24 @@ co_status co_rnn_prepare(const co_job *job, const co_step *step) {
     return status;
 }
 
-ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
+/* Bytes that m rows take. */
+static ptrdiff_t room_of(const co_job *job, const co_step *step, ptrdiff_t m) {
     const co_recurrent *own = step->u.own;
     const ptrdiff_t item = job->plan->item_bytes;
     ptrdiff_t most = 0;
     for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R) {
         if (!co_rnn_by_matmul(job, step->w[w])) continue;
-        const ptrdiff_t rows = units > FEW_ROWS ? units : co_rnn_piece(own, units, item);
+        const ptrdiff_t rows = m > FEW_ROWS ? m : co_rnn_piece(own, m, item);
         const ptrdiff_t bytes = job->plan->matmul->scratch(rows, job->plan->weights[step->w[w]].k);
         if (bytes > most) most = bytes;
     }
-    return co_rnn_lay_out(own, units, item, step->in[RNN_MASK] >= 0).all * item + most;
+    return co_rnn_lay_out(own, m, item, step->in[RNN_MASK] >= 0).all * item + most;
+}
+
+/* Few rows may take more than many: the last block may be of fewer. */
+ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
+    const ptrdiff_t last = units > 0 ? job->units % units : 0;
+    const ptrdiff_t room = room_of(job, step, units);
+    const ptrdiff_t last_room = last > 0 ? room_of(job, step, last) : 0;
+    return room > last_room ? room : last_room;
 }

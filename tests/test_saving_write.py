@@ -582,3 +582,15 @@ def test_without_h5py(monkeypatch, tmp_path):
     with pytest.raises(ImportError, match=r"Writing.*pip install 'coreops\[keras\]'"):
         make(double, coreops).save_weights(tmp_path / "m.weights.h5")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("hook", ["save_own_variables", "load_own_variables"])
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5", "m.safetensors"])
+def test_a_store_of_its_own_is_refused(tmp_path, hook, name):
+    """What it would have stored must not be lost without a word."""
+    own = type("Own", (coreops.layers.Dense,), {hook: lambda self, store: None})
+    model = coreops.Sequential([coreops.layers.Input((3,)), own(2, name="apart")])
+    save = model.save_weights if name.endswith(".weights.h5") else model.save
+    with pytest.raises(NotImplementedError, match=rf"layer 'apart': `Own\.{hook}` is not called"):
+        save(tmp_path / name)
+    assert not list(tmp_path.iterdir())

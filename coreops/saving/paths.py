@@ -36,8 +36,22 @@ def walk(layer: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     Args:
         layer: where to begin.
         path: its own path.
+
+    Raises:
+        NotImplementedError: a layer has a `save_own_variables` or `load_own_variables`.
     """
     return _Walk().layer(layer, path)
+
+
+def _has_no_store(layer: Any) -> None:
+    """Raise what says so where a layer would store its variables in a way of its own."""
+    for hook in ("save_own_variables", "load_own_variables"):
+        if hasattr(layer, hook):
+            raise NotImplementedError(
+                f"layer {layer.name!r}: `{type(layer).__name__}.{hook}` is not called. Variables "
+                "are stored as `add_weight` made them, by number; what follows from them belongs "
+                "into `build`. Remove the method."
+            )
 
 
 class _Walk:
@@ -48,6 +62,7 @@ class _Walk:
         if id(layer) in self.seen:
             return
         self.seen.add(id(layer))
+        _has_no_store(layer)
         yield path, layer
         prefix = f"{path}/" if path else ""
         for attribute, value in _held(layer):

@@ -30,7 +30,8 @@ def networks(
     order of memory."""
 
     def make(form: Any) -> tuple[Any, Any]:
-        *layers, _ = _module(case, weights)
+        own = [tuple(array.copy() for array in pair) for pair in weights]  # it is learnt in place
+        *layers, _ = _module(case, own)
         model = torch.nn.Sequential(*layers).train().requires_grad_().to(memory_format=form)
         image = torch.from_numpy(x).permute(0, 3, 1, 2)
         return model, image.contiguous(memory_format=form)

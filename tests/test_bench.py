@@ -229,6 +229,13 @@ def test_judge_of_training():
         wrong = y.copy()
         wrong[place] += change
         assert "losses are off" in judge(wrong).fault
+    case, (x, weights) = IMAGES, IMAGES.arrays()
+    judge = Judge(case, x, weights)
+    for place, change, right in [(0, 3e-4, False), (4, 3e-4, True), (4, 3e-2, False)]:
+        y = judge.losses.copy()
+        y[place] += change
+        assert (judge(y).fault is None) == right
+    x, weights = LEARNING.arrays()
     judge = Judge(LEARNING, x, weights)
     assert judge(np.linspace(2, 1, 10)).fault is None
     assert judge(np.full(10, 1.0)).fault == "the loss goes from 1 to 1"

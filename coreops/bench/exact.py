@@ -20,7 +20,8 @@ SIGMAS = 6  # of what is random: losses of operands, the share that dropout keep
 # Units in the last place of 1 that a library's exp, tanh or erf may be off; few publish a figure.
 FUNCTION_EPS = 16
 COMPARED = 5  # losses of training
-LOSS_ERROR = 1e-4  # of those, as `Judge` explains
+LOSS_ERROR = 1e-4  # of those, as `Judge` explains,
+KINK_ERROR = 2e-2  # and of images' from the second on
 # The steepest slope of each activation: by how much it can enlarge an error that comes in.
 SLOPE = {"relu": 1.0, "tanh": 1.0, "sigmoid": 0.25, "gelu": 1.13, "gelu_tanh": 1.13}
 
@@ -48,12 +49,19 @@ class Judge:
     rate * sum |g|, about 1 in these cases. Rounding errors of the gradients take their share of
     that, at most twice, where a sign changes: k / 2 roundings of EPS / 2 for a sum of k terms on
     its way, which is 1e-5 for the longest here; ten times as much is allowed after five steps.
+    Networks of images have millions of sums before a relu or a maximum, of which a few are closer
+    to its kink than they are exact. Each puts its share of a gradient here or there: some 1e-3 of a
+    kernel's, measured in two orders of PyTorch's sums, and 8e-3 of the losses. So only the first
+    loss is held as tightly as others, and 2 % of what a step changes is allowed later.
     """
 
     def __init__(self, case: Case, x: np.ndarray, weights: Weights) -> None:
         self.case, self.x, self.weights = case, x, weights
         if case.training:
             self.losses = losses(case, x, weights, 0 if case.random else COMPARED)
+            self.bound = np.full(len(self.losses), LOSS_ERROR)
+            if len(case.shape) > 2:
+                self.bound[1:] = KINK_ERROR
         elif not case.random:
             self.y, self.bound = _exact(case, x, weights)
 
@@ -80,7 +88,7 @@ class Judge:
             return Verdict(fault, 0.0)
         distance = np.abs(y[: len(self.losses)] - self.losses)
         error = float(distance.max())
-        if not np.all(distance <= LOSS_ERROR):  # also where a loss is NaN
+        if not np.all(distance <= self.bound):  # also where a loss is NaN
             return Verdict(f"losses are off by {error:.1e}", error)
         return Verdict(None, error)
 

@@ -381,6 +381,13 @@ def test_rescaling_of_leading_channels(rng):
     np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-6)
 
 
+def test_rescaling_that_does_not_broadcast():
+    for options in ({"scale": [1.0, 2.0, 3.0]}, {"scale": 1.0, "offset": [1.0, 2.0, 3.0]}):
+        layer = Rescaling(**options, name="odd")
+        with pytest.raises(ValueError, match=r"Layer 'odd': expected .*shape \(None, 4\)"):
+            layer(np.zeros((2, 4), "float32"))
+
+
 def test_rescaling_by_more_than_a_sample(rng):
     x = rng.normal(size=(2, 1)).astype("float32")
     np.testing.assert_array_equal(Rescaling([2.0, 3.0])(x), x * np.array([2, 3], "float32"))

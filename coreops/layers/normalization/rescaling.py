@@ -25,6 +25,9 @@ class Rescaling(Layer):
 
     Output shape:
         The input's.
+
+    Raises:
+        ValueError: a `scale` or an `offset` that does not broadcast with the input.
     """
 
     integer_input = "cast"
@@ -38,6 +41,14 @@ class Rescaling(Layer):
 
     def emit(self, flow: Any, x: Any) -> Any:
         scale, offset = (self._factor(value, x.dtype) for value in (self.scale, self.offset))
+        try:
+            np.broadcast_shapes((1, *x.shape), scale.shape, offset.shape)
+        except ValueError:
+            raise ValueError(
+                f"Layer '{self.name}': expected a `scale` and an `offset` that broadcast with the "
+                f"input of shape {(None, *x.shape)}. Received: scale.shape={scale.shape}, "
+                f"offset.shape={offset.shape}"
+            ) from None
         if max(scale.ndim, offset.ndim) > len(x.shape) or not _fits(x.shape, scale, offset):
             return _plan.Seam(x, lambda array, mask: array * scale + offset)
         return _plan.affine(flow, x, scale, None, offset if np.any(offset) else None)

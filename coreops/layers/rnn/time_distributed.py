@@ -12,6 +12,7 @@ from ...saving import objects
 from ..activation import ELU, Activation, LeakyReLU, ReLU
 from ..core.dense import Dense
 from ..core.identity import Identity
+from ..input_spec import check_inputs
 from ..layer import Layer
 from ..regularization import Dropout
 from .wrapper import checked_layer
@@ -71,6 +72,7 @@ class TimeDistributed(Layer):
         if isinstance(layer, Activation) and not _is_elementwise(layer, x):
             alike = False
         if alike and layer.activity_regularizer is None:
+            check_inputs(layer.input_spec, [(None, *x.shape[1:])], [x.dtype], layer.name)
             return layer.emit(flow, x)
         return _plan.Seam(
             x, lambda array, mask: (self._over_steps(array, mask, flow.training), mask)

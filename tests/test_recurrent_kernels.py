@@ -154,7 +154,7 @@ def test_bits_do_not_depend_on_the_batch(isa, dtype, rng, kind, u, batch_invaria
 @pytest.mark.parametrize("batch", [2, 5, 20, 67])
 def test_bits_do_not_depend_on_threads(isa, rng, kind, batch):
     """Work enough for a team, also of few rows: a thread may have one of them alone."""
-    x, kernel, r, biases = data(rng, kind, np.dtype(np.float32), batch, 40, 30, 96)
+    x, kernel, r, biases = data(rng, kind, np.dtype(np.float32), batch, 160 // batch, 30, 96)
     before = _kernels.get_num_threads()
     results = []
     for count in (1, 2, 3, 8):

@@ -277,14 +277,14 @@ class TrainingPlan(Plan):
 @disjoint_base
 class Run:
     batch: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         plan: TrainingPlan,
         batch: int,
         y: np.ndarray,
         penalty: np.ndarray | None = None,
         mask: np.ndarray | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def put(self, at: int, array: np.ndarray) -> None: ...
     def run(self, streams: list[tuple[int, int]]) -> None: ...
     def outcome(

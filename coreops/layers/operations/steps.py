@@ -47,12 +47,17 @@ def _shifted(flow: Flow, x: Value, shift: np.ndarray, factor: int = 1) -> Value:
     return affine(flow, x, np.asarray(factor, shift.dtype), None, shift)
 
 
-def _add(flow: Flow, x1: Any, x2: Any) -> Value | None:
+def _commuting(flow: Flow, kind: str, x1: Any, x2: Any, by_constant: Any) -> Value | None:
+    """A merge of two values, or `by_constant` of the value and the constant, on whichever side."""
     if _is_one_shape(x1, x2):
-        return merging.merge(flow, "add", [x1, x2])
+        return merging.merge(flow, kind, [x1, x2])
     x, c = (x1, x2) if isinstance(x1, Value) else (x2, x1)
-    shift = _constant(flow, c, x)
-    return None if shift is None else _shifted(flow, x, shift)
+    constant = _constant(flow, c, x)
+    return None if constant is None else by_constant(flow, x, constant)
+
+
+def _add(flow: Flow, x1: Any, x2: Any) -> Value | None:
+    return _commuting(flow, "add", x1, x2, _shifted)
 
 
 def _subtract(flow: Flow, x1: Any, x2: Any) -> Value | None:
@@ -68,11 +73,7 @@ def _subtract(flow: Flow, x1: Any, x2: Any) -> Value | None:
 
 
 def _multiply(flow: Flow, x1: Any, x2: Any) -> Value | None:
-    if _is_one_shape(x1, x2):
-        return merging.merge(flow, "multiply", [x1, x2])
-    x, c = (x1, x2) if isinstance(x1, Value) else (x2, x1)
-    factor = _constant(flow, c, x)
-    return None if factor is None else _scaled(flow, x, factor)
+    return _commuting(flow, "multiply", x1, x2, _scaled)
 
 
 def _divide(flow: Flow, x1: Any, x2: Any) -> Value | None:

@@ -18,11 +18,13 @@ static atomic_int forked;    /* this process is a child of one that had */
 /* A team is as late as its latest thread. On a machine that is busy with something else a thread
  * may not get a core for milliseconds, while the others spin: the call then takes many times what
  * one thread would. So each region is held against the time of its fastest chunk. When teams have
- * lost `credit` more than they gained, calls do without for so long that it is `share` of the time.
- * Work of three lengths is judged apart: one may well pay while another does not. */
+ * lost `credit` more than they gained, calls do without for a while, twice as long each time until
+ * teams have gained as much. Work of three lengths is judged apart: one may well pay while another
+ * does not. */
 typedef enum { SMALL, LARGE, LONG } length; /* below CO_SERIAL_NS, below CO_LONG_NS, above */
-static const double credit = 20e-3, share = 0.02, longest = 2; /* longest: of a pause, seconds */
+static const double credit = 20e-3, first_pause = 0.1, longest_pause = 2; /* seconds */
 static _Atomic double lost[3];         /* seconds that teams took longer than one thread, net */
+static _Atomic double next_pause[3];   /* seconds */
 static _Atomic double paused_until[3]; /* by the clock of omp_get_wtime */
 
 /* After a region its threads spin for a while, and the next one finds them awake. So small work is
@@ -73,11 +75,15 @@ static double on_core(void) {
 static void judge(length kind, double start, double end, double serial) {
     atomic_store(&last_call, end);
     double sum = atomic_load(&lost[kind]) + end - start - serial;
-    if (sum < 0) sum = 0;
     if (sum > credit) {
-        const double pause = sum / share;
-        atomic_store(&paused_until[kind], end + (pause < longest ? pause : longest));
+        double pause = atomic_load(&next_pause[kind]);
+        if (pause < first_pause) pause = first_pause;
+        atomic_store(&paused_until[kind], end + pause);
+        atomic_store(&next_pause[kind], pause < longest_pause / 2 ? 2 * pause : longest_pause);
         sum = 0;
+    } else if (sum < -credit) {
+        atomic_store(&next_pause[kind], first_pause);
+        sum = -credit;
     }
     atomic_store(&lost[kind], sum);
 }

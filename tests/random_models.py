@@ -266,7 +266,8 @@ class Maker:
         for _ in range(8):
             try:
                 layer = self.layer(tuple(x.shape[1:]))
-                if isinstance(layer, self.layers.Softmax) and getattr(x, "_keras_mask", None) is not None:
+                masked = getattr(x, "_keras_mask", None) is not None
+                if masked and isinstance(layer, self.layers.Softmax):
                     continue  # it takes masks of another shape
                 made = layer(x)
             except (ValueError, TypeError, NotImplementedError):

@@ -10,7 +10,6 @@ import pytest
 from keras_cases import h5py  # noqa: F401
 from random_models import Maker, flat
 
-import coreops
 from coreops.saving import load_model
 
 ROWS = 3

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -298,6 +298,7 @@ class Run:
 @disjoint_base
 class Place:
     def __init__(self, run: Run, at: int, like: np.ndarray, classes: int = 0) -> None: ...
+    def take(self, given: Any) -> bool: ...
 
 @disjoint_base
 class Step: ...
@@ -327,9 +328,13 @@ class SumStep(Step):
     def __init__(self, x: np.ndarray | None, y: np.ndarray | None, total: np.ndarray) -> None: ...
 
 @disjoint_base
+class CallStep(Step):
+    def __init__(self, function: Callable[[], None]) -> None: ...
+
+@disjoint_base
 class Lesson:
     def __init__(
-        self, steps: list[Step], inputs: list[list[Place]], targets: list[Place | None]
+        self, steps: list[Step], inputs: list[list[Place]], targets: list[Any]
     ) -> None: ...
     def take(self, x: Any, y: Any) -> list[Any] | None: ...
     def run(self) -> float: ...

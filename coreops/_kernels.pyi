@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -329,7 +329,7 @@ class SumStep(Step):
 
 @disjoint_base
 class CallStep(Step):
-    def __init__(self, function: Callable[[], None]) -> None: ...
+    def __init__(self, function: Any) -> None: ...
 
 @disjoint_base
 class Lesson:

@@ -56,8 +56,8 @@ class Aim:
 
     def total(self, values: np.ndarray) -> float:
         """Return the loss that these values come to, not weighed against others."""
-        shape = np.shape(self.factor) or -1
-        return float(np.sum(values.reshape(shape) * self.factor))
+        factor: Any = self.factor
+        return float(np.sum(values.reshape(np.shape(factor) or -1) * factor))
 
     # --- in a lesson --------------------------------------------------------------------------
 
@@ -102,7 +102,8 @@ class Aim:
         """Take the targets of the next run, if they are like those before."""
         if type(y) is not np.ndarray or (y.dtype, y.shape) != self._kinds[:2]:
             return False
-        assert self._target is not None and self._place is not None
+        assert self._target is not None
+        assert self._place is not None
         self._target[...] = self.loss.target(y, self.shape, self._dtype)
         return self._place.take(self._target)
 

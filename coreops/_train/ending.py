@@ -113,9 +113,9 @@ class Ending:
             losses,
         )
         total = run.outcome(*ending)
-        for i, aim in enumerate(aims):
-            if aim is not None and not compiled.judged[i].weight:
-                losses[i] = aim.total(more["loss", i])
+        for i, one in enumerate(aims):
+            if one is not None and not one.judged.weight:
+                losses[i] = one.total(more["loss", i])
         met = None
         if chain.script is not None and way.makes(outputs):
             chain.script.ends(*ending)

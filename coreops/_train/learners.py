@@ -143,7 +143,12 @@ class LearningChain(Chain):
         if any(mask is not None and mask.id is not None for mask in masks):
             way = self._way_to_masks(part)
             self.refresh()
+            states = [(state, state.copy()) for state in way.flow.states]
+            if states:  # a script does not bring them back
+                self.script = None
             self.settle(way, found, known, way.run(known, streams, {}, self.script))
+            for state, before in states:
+                state[...] = before
         return [
             None if mask is None else found[ref if mask.id is not None else mask.of][1]
             for ref, mask in zip(self.graph.outputs, masks, strict=True)

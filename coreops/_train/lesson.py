@@ -68,7 +68,7 @@ class Lesson:
         refs = met.chain.graph.inputs
         if x is None or y is None or weights is None:
             return None
-        if not len(x) == len(refs) or not len(y) == len(weights) == len(met.aims):
+        if len(x) != len(refs) or not len(y) == len(weights) == len(met.aims):
             return None
         inputs: list[list[_kernels.Place]] = []
         outside, real = met.script.outside, met.chain.workspace.dtype

@@ -245,7 +245,7 @@ class Trainer(Judge):
         """Make one step on one batch, and return what `evaluate` would: the batch's own loss and
         metrics, before the step."""
         compiled = self._must_be_compiled("train_on_batch")
-        step = self._programs.get("step")
+        step: Any = self._programs.get("step")
         weight, plain = sample_weight, class_weight is None
         if not plain and weight is None and type(y) is np.ndarray:
             weight, plain = class_weights(y, class_weight, "train_on_batch"), True

@@ -1,6 +1,7 @@
 /* recurrent.h - a recurrent layer as a step, forward and back.
  *
- * Forward, over m rows (sequences, of which a sample may have several) of T steps of time, `part`s of gates side by side (cell.h):
+ * Forward, over m rows of T steps of time, `part`s of gates side by side (cell.h); a sample has one
+ * row, or several:
  *   in    z (T, gates u), or once the product before has joined x (T, f); mask (T) or -1; h and c
  *         to begin with, or -1; factors (parts, u) of h, one for each gate, or -1
  *   out   y (T, u) or (u); h and c in the end; and where it trains what is kept: keep (T, keeps u),

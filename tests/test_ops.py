@@ -505,3 +505,66 @@ def test_trapezoid():
     for axis, steps in ((0, x), (1, x), (-1, x[0]), (0, x[:, 0]), (0, None)):
         expected = np.trapezoid(y, steps, axis=axis)
         np.testing.assert_allclose(ops.trapezoid(y, steps, axis=axis), expected, rtol=1e-6)
+
+
+def test_targets_that_are_not_among_the_best():
+    scores = np.array([[1.0, np.nan, 0.5], [3, 2, 1], [3, 2, 1], [3, 2, 1]])
+    found = ops.in_top_k([1, 0, 5, -1], scores, k=2)
+    np.testing.assert_array_equal(found, [False, True, False, False])
+    assert not ops.in_top_k([0], np.zeros((1, 0)), k=1).any()
+
+
+def test_blocks():
+    x = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(ops.slice(x, (1, 1), (-1, 2)), x[1:, 1:3])
+    np.testing.assert_array_equal(ops.slice(x, (2, -1), (2, 2)), x[1:, 2:])  # moved back
+    changed = ops.slice_update(x, (2, 3), [[-1, -2]])
+    np.testing.assert_array_equal(changed[2], [8, 9, -1, -2])
+    for starts, shape in [((0, 0), (4, 1)), ((0,), (1,)), ((0, 0), (1, -2))]:
+        with pytest.raises(ValueError, match="block"):
+            ops.slice(x, starts, shape)
+
+
+@pytest.mark.parametrize(
+    ("reduction", "expected"), [(None, 3), ("add", 6), ("mul", 6), ("max", 3), ("min", 1)]
+)
+def test_scattered_updates(reduction, expected):
+    found = ops.scatter_update([1.0, 1, 1], [[1], [1]], [2.0, 3], reduction)
+    np.testing.assert_array_equal(found, [1, expected, 1])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.segment_sum(np.ones((3, 2)), np.zeros((3, 1), int)),
+        lambda: ops.segment_max(np.ones((3, 2)), [0, 1], 2),
+        lambda: ops.histogram(np.ones((2, 2))),
+        lambda: ops.where([True], [1.0]),
+        lambda: ops.unstack(np.ones((2, 3)), num=3),
+        lambda: ops.scatter_update([1.0], [[0]], [1.0], "mean"),
+        lambda: ops.map(lambda x: x, np.ones((0, 2))),
+    ],
+)
+def test_arguments_that_do_not_fit(call):
+    with pytest.raises(ValueError, match=r"Received|map|unstack"):
+        call()
+
+
+def test_names_of_arguments():
+    assert ops.bitwise_and(x=6, y=3) == 2
+    assert ops.prod(np.ones(2, "int8"), dtype="float64").dtype == np.float64
+    np.testing.assert_array_equal(ops.rot90(array=np.eye(2)), np.eye(2)[::-1])
+    np.testing.assert_allclose(ops.kaiser(5, beta=2.0), np.kaiser(5, 2.0), rtol=1e-6)
+    upper = ops.cholesky([[4.0, 2], [2, 5]], upper=True)
+    np.testing.assert_allclose(upper, [[2, 1], [0, 2]])
+    doubled = ops.vectorized_map(function=lambda x: x * 2, elements=np.arange(3))
+    np.testing.assert_array_equal(doubled, [0, 2, 4])
+    assert ops.cast(1, None).dtype == "float32"
+    assert ops.result_type() == "float32"
+
+
+def test_maps_of_several_arrays():
+    pair = {"a": np.arange(6.0).reshape(3, 2), "b": np.arange(3.0)}
+    total, double = ops.map(lambda x: (x["a"].sum() + x["b"], x["b"] * 2), pair)
+    np.testing.assert_array_equal(total, [1, 6, 11])
+    np.testing.assert_array_equal(double, [0, 2, 4])

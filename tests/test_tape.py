@@ -418,6 +418,8 @@ def test_scattering():
     check(lambda x, u: ops.scatter_update(x, [[0, 0], [2, 3]], u), x, values(2))
     check(lambda x, u: ops.scatter_update(x, [[0], [2]], u), x, values(2, 4))
     check(lambda x, u: ops.scatter_update(x, [[1], [2], [1]], u), x, values(3, 4))
+    check(lambda x, u: ops.scatter_update(x, [[1], [2], [1]], u, reduction="add"), x, values(3, 4))
+    check(lambda x: ops.slice(x, (2, -1), (2, 2)), x)
     check(lambda u: ops.scatter([[0], [2], [0]], u, (4, 2)), values(3, 2))
 
 
@@ -513,6 +515,7 @@ def test_linear_algebra():
     check(ops.solve, a, values(3, 2))
     check(ops.solve, a, values(3))
     check(lambda a: ops.cholesky(a @ ops.transpose(a)), a)
+    check(lambda a: ops.cholesky(a @ ops.transpose(a), upper=True), a)
     check(ops.kron, values(2, 3), values(3, 2))
     check(ops.kron, values(2), values(3, 2))
     check(ops.cross, values(4, 3), values(4, 3))

@@ -149,8 +149,9 @@ def test_arithmetic():
         (-v, [-1, -2, -4]),
         (abs(v), [1, 2, 4]),
         (+v, [1, 2, 4]),
-        (Variable([1, 6]) & 3, [1, 2]),
-        (1 | Variable([1, 6]), [1, 7]),
+        (Variable([1, 0]) & 3, [True, False]),
+        (1 ^ Variable([1, 0]), [False, True]),
+        (round(Variable([1.4, 2.6])), [1, 3]),
         (~Variable([True, False]), [False, True]),
         (v > 1, [False, True, True]),
         (v[1:], [2, 4]),
@@ -414,3 +415,20 @@ def test_comparing_compares_elements_and_a_key_is_itself():
     assert (one == 0).all()
     assert not (one != np.zeros(3)).any()
     assert len({one: 1, other: 2}) == 2
+
+
+@pytest.mark.parametrize(
+    ("made", "dtype"),
+    [
+        (lambda v, i: v + i, "float32"),
+        (lambda v, i: i - v, "float32"),
+        (lambda v, i: v * np.float32(2), "float32"),
+        (lambda v, i: i * 2.5, "float32"),
+        (lambda v, i: i / i, "float32"),
+        (lambda v, i: 3 // i, "int32"),
+        (lambda v, i: v**i, "float32"),
+    ],
+)
+def test_arithmetic_has_the_types_of_the_ops(made, dtype):
+    reals, integers = Variable([1.0, 2.0]), Variable([1, 2])
+    assert made(reals, integers).dtype == dtype

@@ -309,5 +309,6 @@ from .shaping import (
     zeros as zeros,
     zeros_like as zeros_like,
 )
+from . import operators as _operators  # noqa: F401 - gives Variables their arithmetic
 
 array = convert_to_tensor

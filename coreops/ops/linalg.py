@@ -32,12 +32,17 @@ outer = _product(np.outer, "outer")
 vdot = _product(np.vdot, "vdot")
 kron = _product(np.kron, "kron")
 
-cholesky = _matrix(np.linalg.cholesky)
 det = _matrix(np.linalg.det)
 eig = _matrix(np.linalg.eig)
 eigh = _matrix(np.linalg.eigh)
 inv = _matrix(np.linalg.inv)
 slogdet = _matrix(np.linalg.slogdet)
+
+
+@recorded
+def cholesky(x: Any, upper: bool = False) -> np.ndarray:
+    """The lower triangular L of x = L L^T, or the upper one, its transpose."""
+    return np.linalg.cholesky(fractional(x), upper=upper)
 
 
 @recorded

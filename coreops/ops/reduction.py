@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ._arrays import accumulator, array, axes, fractional, named, promote, recorded
+from ._arrays import accumulator, array, axes, fractional, named, numpy_dtype, promote, recorded
 
 _Method = Literal[
     "inverted_cdf",
@@ -94,7 +94,6 @@ def _as(x: Any, dtype: Any) -> Any:
 
 
 sum = _summing(np.sum)
-prod = _summing(np.prod)
 nansum = _summing(np.nansum)
 nanprod = _summing(np.nanprod)
 mean = _averaging(np.mean)
@@ -109,8 +108,8 @@ max = _extreme(np.max, "max")
 min = _extreme(np.min, "min")
 amax = _bound(np.max, "amax")
 amin = _bound(np.min, "amin")
-nanmax = _extreme(np.nanmax, "nanmax")
-nanmin = _extreme(np.nanmin, "nanmin")
+nanmax = _bound(np.nanmax, "nanmax")
+nanmin = _bound(np.nanmin, "nanmin")
 all = _logical(np.all)
 any = _logical(np.any)
 argmax = _arg(np.argmax)
@@ -121,6 +120,14 @@ cumsum = _running(np.cumsum)
 cumprod = _running(np.cumprod)
 nancumsum = _running(np.nancumsum)
 nancumprod = _running(np.nancumprod)
+
+
+@recorded
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> np.ndarray:
+    """`numpy.prod` in the dtype of x, small integers widened to 32 bits, or in another."""
+    x = array(x)
+    made = accumulator(x) if dtype is None else numpy_dtype(dtype)
+    return np.prod(x, axis=axes(axis), keepdims=keepdims, dtype=made)
 
 
 @recorded
@@ -214,10 +221,17 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
 
 @recorded
 def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
-    """Whether the value at each target's index is among the row's k greatest."""
-    targets, predictions = array(targets), array(predictions)
-    values = np.take_along_axis(predictions, targets[..., None].astype(np.intp), axis=-1)
-    return np.sum(predictions > values, axis=-1) < k
+    """Whether the value at each target's index is among the row's k greatest; none at an index
+    that does not exist, and NaN, are not."""
+    targets, predictions = array(targets).astype(np.intp), array(predictions)
+    count = predictions.shape[-1]
+    exists = (targets >= -count) & (targets < count)
+    if not count:
+        return exists
+    index = np.where(exists, targets, 0)[..., None]
+    values = np.take_along_axis(predictions, index, axis=-1)
+    fewer = np.sum(predictions > values, axis=-1) < k
+    return fewer & exists & ~np.isnan(values[..., 0])
 
 
 @recorded
@@ -261,6 +275,8 @@ def histogram(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The counts in equal bins (int32) and the bins' edges."""
     x = array(x)
+    if x.ndim != 1:
+        raise ValueError(f"histogram takes a vector. Received: shape={x.shape}")
     counts, edges = np.histogram(x, bins=bins, range=range)
     return counts.astype(np.int32), edges.astype(fractional(x).dtype)
 
@@ -314,6 +330,11 @@ def _segment(ufunc: np.ufunc, name: str, initial: Callable) -> Callable[..., np.
         data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
     ) -> np.ndarray:
         data, ids = array(data), array(segment_ids)
+        if ids.ndim != 1 or data.shape[:1] != ids.shape:
+            raise ValueError(
+                f"{name}: `segment_ids` must be a vector, with a number for each row of `data`. "
+                f"Received: shapes {ids.shape} and {data.shape}"
+            )
         count = int(ids.max(initial=-1)) + 1 if num_segments is None else num_segments
         result = np.full((count, *data.shape[1:]), initial(data.dtype), data.dtype)
         kept = (ids >= 0) & (ids < count)

@@ -45,7 +45,9 @@ def _ptp(dy: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> n
     return extreme(dy, top, x, axis, keepdims) - extreme(dy, bottom, x, axis, keepdims)
 
 
-def _prod(dy: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+def _prod(
+    dy: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None
+) -> np.ndarray:
     """The product of the others: of those before and of those behind, as one may be 0."""
     axes = range(np.ndim(x)) if axis is None else np.atleast_1d(axis)
     last = range(-len(axes), 0)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tolerance import ulps
 
-from coreops import config, ops
+import coreops
+from coreops import _symbolic, config, ops
 from coreops._variables import Variable
 
 INTS = ["int8", "uint8", "int32", "int64"]
@@ -483,18 +484,15 @@ def test_parity_of_two_arguments(keras, name, a, b):
 
 @pytest.mark.parity
 def test_the_names_of_keras(keras):
-    """What is left out: convolution, pooling, attention, losses, signals, images, tracing."""
+    """What is left out: convolution, pooling, attention, signals, images, tracing."""
     theirs = {n for n in dir(keras.ops) if callable(getattr(keras.ops, n))}
     assert theirs - set(dir(ops)) <= set(
         words(
-            """adaptive_average_pool adaptive_max_pool associative_scan average_pool
-            batch_normalization binary_crossentropy categorical_crossentropy cdist
-            cholesky_inverse conv conv_transpose ctc_decode ctc_loss custom_gradient
-            depth_to_space depthwise_conv dot_product_attention erfinv extract_sequences fft
-            fft2 fold ifft2 irfft istft jvp layer_normalization ldexp lu_factor matrix_rank
-            max_pool nanpercentile nanquantile polar psnr rearrange rfft rms_normalization scan
-            separable_conv solve_triangular space_to_depth sparse_categorical_crossentropy stft
-            unfold vectorize view_as_complex view_as_real"""
+            """adaptive_average_pool adaptive_max_pool associative_scan average_pool cdist conv
+            conv_transpose ctc_decode ctc_loss depth_to_space depthwise_conv
+            dot_product_attention erfinv extract_sequences fft fft2 fold ifft2 irfft
+            istft jvp lu_factor max_pool polar psnr rearrange rfft separable_conv space_to_depth
+            stft unfold vectorize view_as_complex view_as_real"""
         )
     )
 
@@ -568,3 +566,73 @@ def test_maps_of_several_arrays():
     total, double = ops.map(lambda x: (x["a"].sum() + x["b"], x["b"] * 2), pair)
     np.testing.assert_array_equal(total, [1, 6, 11])
     np.testing.assert_array_equal(double, [0, 2, 4])
+
+
+COMPOSED = {
+    "binary": lambda o, x, t: o.binary_crossentropy(t, o.sigmoid(x)),
+    "binary logits": lambda o, x, t: o.binary_crossentropy(t, x, from_logits=True),
+    "categorical": lambda o, x, t: o.categorical_crossentropy(t, o.exp(x), axis=1),
+    "categorical logits": lambda o, x, t: o.categorical_crossentropy(t, x, from_logits=True),
+    "sparse": lambda o, x, t: o.sparse_categorical_crossentropy([[0, 4, 1]] * 2, o.exp(x)),
+    "sparse logits": lambda o, x, t: o.sparse_categorical_crossentropy(
+        [[[0], [4], [-1]]] * 2, x, from_logits=True
+    ),
+    "batch": lambda o, x, t: o.batch_normalization(
+        x, t[0, :, 0], t[1, :, 0], 1, offset=t[0, :, 1], scale=t[0, :, 2]
+    ),
+    "layer": lambda o, x, t: o.layer_normalization(x, t[0, :, 0], t[1, :, 0], axis=1),
+    "layer without": lambda o, x, t: o.layer_normalization(x, axis=(1, 2), epsilon=0.1),
+    "rms": lambda o, x, t: o.rms_normalization(x, t[0, 0]),
+    "ldexp": lambda o, x, t: o.ldexp(x, [0, 1, -1, 2, 5]),
+    "inverse": lambda o, x, t: o.cholesky_inverse(x[1, :3, :3] + 2 * o.eye(3)),
+    "inverse upper": lambda o, x, t: o.cholesky_inverse(x[0, :3, :3] + 2 * o.eye(3), upper=True),
+    "triangular": lambda o, x, t: o.solve_triangular(x[:, :3, :3] + 2 * o.eye(3), x[:, :3, 3:]),
+    "triangular lower": lambda o, x, t: o.solve_triangular(
+        x[0, :3, :3] + 2 * o.eye(3), x[0, :3, 4], lower=True
+    ),
+    "rank": lambda o, x, t: o.matrix_rank(o.stack([o.eye(3), o.ones((3, 3))])),
+    "nan quantile": lambda o, x, t: o.nanquantile(o.log(x), 0.3, axis=-1, keepdims=True),
+    "nan percentile": lambda o, x, t: o.nanpercentile(o.log(x), [30, 60]),
+    "scan": lambda o, x, t: o.scan(lambda c, v: (c + v, c * v), t[0], x),
+    "scan back": lambda o, x, t: o.scan(lambda c, v: (c + v, c), t[0], x, reverse=True)[1],
+    "scan counted": lambda o, x, t: o.scan(lambda c, _: (c + 1, c), x, length=3),
+}
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("case", COMPOSED)
+def test_parity_of_what_is_composed(keras, case):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(2, 3, 5)).astype("float32")
+    t = rng.uniform(0.1, 0.9, size=(2, 3, 5)).astype("float32")
+    with np.errstate(invalid="ignore"):  # the logarithms of negative numbers, to have NaNs
+        found, expected = COMPOSED[case](ops, x, t), COMPOSED[case](keras.ops, x, t)
+    for one, other in zip(*map(_symbolic.leaves, (found, expected)), strict=True):
+        other = np.asarray(other)
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("case", ["layer", "rms"])
+def test_what_is_composed_stands_in_graphs(case):
+    x, value = coreops.Input((3, 5)), np.linspace(-1, 1, 30, dtype="float32").reshape(2, 3, 5)
+    t = np.full((2, 3, 5), 0.25, "float32")
+    model = coreops.Model(x, COMPOSED[case](ops, x, t))
+    np.testing.assert_allclose(model(value), COMPOSED[case](ops, value, t), rtol=1e-5, atol=1e-6)
+    target = coreops.Input((3, 5))
+    assert ops.categorical_crossentropy(target, x).shape == (None, 3)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.binary_crossentropy(np.ones(3), np.ones((3, 1))),
+        lambda: ops.categorical_crossentropy(1.0, 1.0),
+        lambda: ops.sparse_categorical_crossentropy([1, 2, 3], np.ones((2, 4))),
+        lambda: ops.scan(lambda c, x: (c, x), 0, np.ones(3), length=4),
+        lambda: ops.scan(lambda c, x: (c, x), 0),
+    ],
+)
+def test_composed_of_what_does_not_fit(call):
+    with pytest.raises(ValueError, match="Received"):
+        call()

@@ -4,17 +4,30 @@
 NumPy does the arithmetic; the activations, softmax and transposition reach the kernels.
 """
 
+from .composed import (
+    batch_normalization as batch_normalization,
+    binary_crossentropy as binary_crossentropy,
+    categorical_crossentropy as categorical_crossentropy,
+    cholesky_inverse as cholesky_inverse,
+    layer_normalization as layer_normalization,
+    ldexp as ldexp,
+    rms_normalization as rms_normalization,
+    solve_triangular as solve_triangular,
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
 from .core import (
     cast as cast,
     cond as cond,
     convert_to_numpy as convert_to_numpy,
     convert_to_tensor as convert_to_tensor,
+    custom_gradient as custom_gradient,
     dtype as dtype,
     fori_loop as fori_loop,
     is_tensor as is_tensor,
     map as map,
     result_type as result_type,
     saturate_cast as saturate_cast,
+    scan as scan,
     scatter as scatter,
     scatter_update as scatter_update,
     shape as shape,
@@ -143,6 +156,7 @@ from .linalg import (
     logdet as logdet,
     lstsq as lstsq,
     matmul as matmul,
+    matrix_rank as matrix_rank,
     norm as norm,
     outer as outer,
     pinv as pinv,
@@ -224,7 +238,9 @@ from .reduction import (
     nanmean as nanmean,
     nanmedian as nanmedian,
     nanmin as nanmin,
+    nanpercentile as nanpercentile,
     nanprod as nanprod,
+    nanquantile as nanquantile,
     nanstd as nanstd,
     nansum as nansum,
     nanvar as nanvar,

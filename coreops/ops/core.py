@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from .. import config
 from .._symbolic import KerasTensor, leaves, repack
-from .._tape import Tensor
+from .._tape import Tensor, external, value_of
 from .._tape.rules.basic import block
+from .._variables import Variable
 from ._arrays import array, numpy_dtype, recorded
 from .shaping import stack
 
@@ -179,6 +181,70 @@ def fori_loop(lower: int, upper: int, body_fun: Callable, init_val: Any) -> Any:
     for i in range(lower, upper):
         value = body_fun(i, value)
     return value
+
+
+def scan(
+    f: Callable,
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """Go along the first axis of `xs` with `carry, y = f(carry, x)`.
+
+    Args:
+        f: what is called with the state and the slices of one place.
+        init: the first state.
+        xs: an array, nested arrays, or None for `length` steps without any.
+        length: the number of steps, if `xs` does not tell.
+        reverse: whether to go from the end to the beginning.
+        unroll: accepted as in Keras.
+
+    Returns:
+        The last state and the y's, stacked in the order of `xs`.
+
+    Raises:
+        ValueError: sizes that differ, or none that is known.
+    """
+    arrays = [convert_to_tensor(x) for x in leaves(xs)]
+    counts = {len(x) for x in arrays} | (set() if length is None else {int(length)})
+    if len(counts) != 1:
+        raise ValueError(
+            "scan: `xs` must have one size along their first axes, that of `length` if given. "
+            f"Received: sizes {[len(x) for x in arrays]}, length={length}"
+        )
+    order = range(counts.pop())
+    carry, made = init, []
+    for i in reversed(order) if reverse else order:
+        carry, y = f(carry, repack(xs, [x[i] for x in arrays]))
+        made.append(y)
+    if not made:
+        return carry, None
+    made = made[::-1] if reverse else made
+    stacked = [stack(parts) for parts in zip(*builtins.map(leaves, made), strict=True)]
+    return carry, repack(made[0], stacked)
+
+
+def custom_gradient(f: Callable) -> Callable:
+    """Decorate a function that returns its result and a function for its gradient.
+
+    Args:
+        f: returns `(y, grad)`; `grad(upstream)` returns the gradient of each argument of `f`.
+    """
+
+    @functools.wraps(f)
+    def op(*args: Any) -> Any:
+        inputs = [x.value if isinstance(x, Variable) else x for x in args]
+        y, gradient = f(*builtins.map(value_of, inputs))
+
+        def back(dy: np.ndarray) -> Sequence[Any]:
+            found = gradient(dy)
+            return found if isinstance(found, (list, tuple)) else [found]
+
+        return external(inputs, y, back)
+
+    return op
 
 
 def map(f: Callable, xs: Any) -> Any:

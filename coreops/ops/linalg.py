@@ -120,6 +120,13 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 
 @recorded
+def matrix_rank(x: Any, tol: float | None = None) -> np.ndarray:
+    """The number of singular values above a tolerance, as int32."""
+    x = fractional(x)
+    return np.asarray(np.linalg.matrix_rank(x, tol)).astype(np.int32)
+
+
+@recorded
 def logdet(x: Any) -> np.ndarray:
     """The logarithm of the determinant of a positive definite matrix."""
     return slogdet(x)[1]

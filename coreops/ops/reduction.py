@@ -156,9 +156,7 @@ def quantile(
     x: Any, q: Any, axis: Any = None, method: _Method = "linear", keepdims: bool = False
 ) -> np.ndarray:
     """`numpy.quantile`, q in [0, 1]; integers give floats."""
-    x = fractional(x)
-    q = np.asarray(q, np.float64)
-    return _as(np.quantile(x, q, axis=axes(axis), method=method, keepdims=keepdims), x.dtype)
+    return _quantile(np.quantile, x, q, axis, method, keepdims)
 
 
 @recorded
@@ -167,6 +165,32 @@ def percentile(
 ) -> np.ndarray:
     """`numpy.percentile`, q in [0, 100]; integers give floats."""
     return quantile(x, np.asarray(q, np.float64) / 100.0, axis, method, keepdims)
+
+
+@recorded
+def nanquantile(
+    x: Any, q: Any, axis: Any = None, method: _Method = "linear", keepdims: bool = False
+) -> np.ndarray:
+    """`quantile` of what is no NaN."""
+    return _quantile(np.nanquantile, x, q, axis, method, keepdims)
+
+
+@recorded
+def nanpercentile(
+    x: Any, q: Any, axis: Any = None, method: _Method = "linear", keepdims: bool = False
+) -> np.ndarray:
+    """`percentile` of what is no NaN."""
+    return nanquantile(x, np.asarray(q, np.float64) / 100.0, axis, method, keepdims)
+
+
+def _quantile(
+    function: Callable, x: Any, q: Any, axis: Any, method: str, keepdims: bool
+) -> np.ndarray:
+    x = fractional(x)
+    found = function(
+        x, np.asarray(q, np.float64), axis=axes(axis), method=method, keepdims=keepdims
+    )
+    return _as(found, x.dtype)
 
 
 @recorded

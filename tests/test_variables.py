@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+import coreops
 from coreops import _kernels, config, random, utils
 from coreops._names import auto_name, reset_names, to_snake_case
 from coreops._variables import Variable
@@ -432,3 +433,33 @@ def test_comparing_compares_elements_and_a_key_is_itself():
 def test_arithmetic_has_the_types_of_the_ops(made, dtype):
     reals, integers = Variable([1.0, 2.0]), Variable([1, 2])
     assert made(reals, integers).dtype == dtype
+
+
+def test_the_state_of_a_seed_generator():
+    stream = coreops.random.SeedGenerator(7)
+    first = coreops.random.normal((3,), seed=stream)
+    assert list(stream.state) == [7, 1]
+    again = coreops.random.normal((3,), seed=stream)
+    stream.state = [7, 0]
+    for expected in (first, again):
+        np.testing.assert_array_equal(coreops.random.normal((3,), seed=stream), expected)
+    copied = coreops.random.SeedGenerator()
+    copied.state = stream.state
+    np.testing.assert_array_equal(
+        coreops.random.normal((3,), seed=copied), coreops.random.normal((3,), seed=stream)
+    )
+
+
+def test_other_names_of_keras():
+    assert coreops.layers.GlobalAvgPool2D is coreops.layers.GlobalAveragePooling2D
+    entry = {"class_name": "GlobalMaxPool1D", "config": {"name": "g"}}
+    assert isinstance(coreops.layers.deserialize(entry), coreops.layers.GlobalMaxPooling1D)
+    assert coreops.dtype_policies.FloatDTypePolicy("float64").compute_dtype == "float64"
+    assert coreops.layers.Dense(2).input_dtype == "float32"
+    assert coreops.layers.Layer().add_weight((2,), aggregation="mean").shape == (2,)
+    assert coreops.utils.is_keras_tensor(coreops.KerasTensor((2,), record_history=False))
+    assert not coreops.utils.is_keras_tensor(np.zeros(2))
+    with pytest.raises(ValueError, match="sparse"):
+        coreops.KerasTensor((2,), sparse=True)
+    with pytest.raises(TypeError, match="name"):
+        coreops.DTypePolicy(32)

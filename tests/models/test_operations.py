@@ -356,7 +356,7 @@ def test_doubles():
 def test_options_that_a_file_leaves_out_have_their_defaults():
     cls = coreops.layers.operations.operation.class_of("prod")
     one = cls.from_config({"name": "p", "axis": 1, "dtype": None})
-    assert one.get_config() == {"name": "p", "axis": 1, "keepdims": False}
+    assert one.get_config() == {"name": "p", "axis": 1, "keepdims": False, "dtype": None}
     with pytest.raises(TypeError, match="options"):
         cls(code="x")
 

@@ -561,6 +561,16 @@ def test_names_of_arguments():
     assert ops.result_type() == "float32"
 
 
+def test_types_of_products():
+    x = np.full(200, 100, "int8")
+    assert ops.matmul(x, x) == 2_000_000
+    assert ops.einsum("i,i->", x, x) == 2_000_000
+    assert ops.matmul(x, x.astype("int16")).dtype == "int16"
+    assert ops.correlate(x[:2], x[:2]).dtype == "float32"
+    assert ops.vander(x[:2]).dtype == "int8"
+    assert ops.unravel_index(x[:2], (20, 10))[1].dtype == "int8"
+
+
 def test_maps_of_several_arrays():
     pair = {"a": np.arange(6.0).reshape(3, 2), "b": np.arange(3.0)}
     total, double = ops.map(lambda x: (x["a"].sum() + x["b"], x["b"] * 2), pair)

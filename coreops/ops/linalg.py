@@ -25,7 +25,6 @@ def _matrix(function: Callable, name: str | None = None) -> Callable:
     return named(op, name, f"`numpy.linalg.{function.__name__}`; integers give floats.")
 
 
-matmul = _product(np.matmul, "matmul")
 dot = _product(np.dot, "dot")
 inner = _product(np.inner, "inner")
 outer = _product(np.outer, "outer")
@@ -37,6 +36,13 @@ eig = _matrix(np.linalg.eig)
 eigh = _matrix(np.linalg.eigh)
 inv = _matrix(np.linalg.inv)
 slogdet = _matrix(np.linalg.slogdet)
+
+
+@recorded
+def matmul(x1: Any, x2: Any) -> np.ndarray:
+    """`numpy.matmul` in the arguments' common dtype; of int8 it gives int32."""
+    x1, x2 = pair(x1, x2)
+    return np.matmul(x1, x2, dtype=np.int32 if x1.dtype == np.int8 else None)
 
 
 @recorded
@@ -61,9 +67,13 @@ def cross(
 
 @recorded
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> np.ndarray:
-    """The sum of products that `subscripts` spell, in the operands' common dtype."""
+    """The sum of products that `subscripts` spell, in the operands' common dtype; of int8 it gives
+    int32."""
     kwargs.setdefault("optimize", True)
-    return np.einsum(subscripts, *promote(*operands), **kwargs)
+    arrays = promote(*operands)
+    if arrays[0].dtype == np.int8:
+        arrays = [x.astype(np.int32) for x in arrays]
+    return np.einsum(subscripts, *arrays, **kwargs)
 
 
 @recorded
@@ -134,8 +144,9 @@ def logdet(x: Any) -> np.ndarray:
 
 @recorded
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> np.ndarray:
-    """The powers of a vector as columns."""
-    return np.vander(array(x), N, increasing)
+    """The powers of a vector as columns; keeps the dtype."""
+    x = array(x)
+    return np.vander(x, N, increasing).astype(x.dtype, copy=False)
 
 
 @recorded
@@ -147,8 +158,9 @@ def corrcoef(x: Any) -> np.ndarray:
 
 @recorded
 def correlate(x1: Any, x2: Any, mode: Literal["valid", "same", "full"] = "valid") -> np.ndarray:
-    """The cross-correlation of two vectors."""
-    return np.correlate(*pair(x1, x2), mode)
+    """The cross-correlation of two vectors; integers give floats."""
+    x1, x2 = pair(x1, x2)
+    return np.correlate(fractional(x1), fractional(x2), mode)
 
 
 @recorded

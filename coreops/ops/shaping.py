@@ -201,9 +201,10 @@ def get_item(x: Any, key: Any) -> np.ndarray:
 
 @recorded
 def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[np.ndarray, ...]:
-    """The index tuples of flat indices."""
-    found = np.unravel_index(array(indices), tuple(shape))
-    return tuple(np.asarray(index, np.int32) for index in found)
+    """The index tuples of flat indices, in their dtype."""
+    indices = array(indices)
+    found = np.unravel_index(indices, tuple(shape))
+    return tuple(np.asarray(index, indices.dtype) for index in found)
 
 
 @recorded

@@ -454,6 +454,14 @@ def test_other_names_of_keras():
     assert coreops.layers.GlobalAvgPool2D is coreops.layers.GlobalAveragePooling2D
     entry = {"class_name": "GlobalMaxPool1D", "config": {"name": "g"}}
     assert isinstance(coreops.layers.deserialize(entry), coreops.layers.GlobalMaxPooling1D)
+    assert coreops.preprocessing.sequence.pad_sequences is coreops.utils.pad_sequences
+    assert coreops.config.backend() == coreops.backend.backend() == "coreops"
+    coreops.mixed_precision.set_global_policy("float64")
+    try:
+        assert coreops.mixed_precision.global_policy() == coreops.mixed_precision.Policy("float64")
+        assert coreops.layers.Dense(2).dtype == "float64"
+    finally:
+        coreops.mixed_precision.set_global_policy(None)
     assert coreops.dtype_policies.FloatDTypePolicy("float64").compute_dtype == "float64"
     assert coreops.layers.Dense(2).input_dtype == "float32"
     assert coreops.layers.Layer().add_weight((2,), aggregation="mean").shape == (2,)

@@ -254,11 +254,12 @@ def test_a_bar_of_ones_own(capsys, monkeypatch):
     shown = capsys.readouterr().out.split("\r")
     assert "s/file - a: 1.0000 - b: 1.0000" in shown[1]
     assert shown[2].startswith("3/4 ━━━━━━   ")
-    assert shown[2].endswith("- a: 3.0000 - b: 3.0000")  # (1 + 4 + 4) / 3
+    assert shown[2].rstrip().endswith("- a: 3.0000 - b: 3.0000")  # (1 + 4 + 4) / 3
     bar.update(4, [("a", 7.0)])
     end = capsys.readouterr().out
     assert "4/4 ━━━━━━━━ " in end
-    assert end.rstrip(" ").endswith("- a: 7.0000 - b: 3.0000\n")
+    assert end.rstrip().endswith("- a: 7.0000 - b: 3.0000")
+    assert end.endswith("\n")
     coreops.utils.Progbar(None, verbose=2).update(5, [("a", 2.0)], finalize=True)
     assert capsys.readouterr().out.startswith("5/5 - 0s - ")
     coreops.utils.Progbar(0, verbose=0).update(0, finalize=True)
@@ -266,7 +267,7 @@ def test_a_bar_of_ones_own(capsys, monkeypatch):
     only = coreops.utils.Progbar(9, stateless_metrics=["a"], interval=0)
     for step in (1, 2):
         only.update(step, [("a", step), ("b", step)])
-    assert capsys.readouterr().out.endswith("- a: 1.5000 - b: 2.0000")
+    assert capsys.readouterr().out.rstrip().endswith("- a: 1.5000 - b: 2.0000")
     with pytest.raises(ValueError, match="both"):
         coreops.utils.Progbar(1, stateful_metrics=[], stateless_metrics=[])
 

@@ -387,6 +387,7 @@ def test_what_is_known_of_a_symbolic_tensor():
         (lambda o, x: o.slice(x, (0, 1, 0), (-1, 2, 1)), (4, 2, 1)),
         (lambda o, x: o.segment_sum(x, [0, 1, 1, 0], num_segments=7), (7, 3, 2)),
         (lambda o, x: o.isin(x, [1, 2]), (4, 3, 2)),
+        (lambda o, x: o.split(x, [0], axis=1)[0], (4, 0, 2)),
         (lambda o, x: o.nanmean(o.cast(x, "float32"), axis=1), (4, 2)),
     ],
 )

@@ -197,7 +197,7 @@ def _tried(name: str, run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
                 first, second = (
                     run(*map_structure(partial(stand_in, size=size), args)) for size in sizes
                 )
-            return _common(first, second, empty)
+            return _common(first, second, empty and any(map(_is_cut, leaves(args))))
         except (ValueError, TypeError, IndexError, ArithmeticError) as error:
             failure = error
     shapes = [_shape_of(x) for x in leaves(args) if isinstance(x, KerasTensor)]
@@ -210,7 +210,7 @@ def _stand_in(x: Any, *, size: int, empty: bool) -> Any:
     shape = list(x.shape)
     if empty and None in shape:
         shape[shape.index(None)] = 0
-    elif empty and prod(n or 0 for n in shape) > _MOST_VALUES:
+    elif empty and _is_cut(x):
         shape[0] = 0
     known = tuple(size if n is None else n for n in shape)
     if prod(known) > _MOST_VALUES:
@@ -221,10 +221,17 @@ def _stand_in(x: Any, *, size: int, empty: bool) -> Any:
     return np.broadcast_to(values, known)
 
 
-def _common(first: Any, second: Any, empty: bool) -> Any:
+def _is_cut(x: Any) -> bool:
+    """Whether what stands for `x` has an axis of size 0 that tells nothing."""
+    if not isinstance(x, KerasTensor):
+        return False
+    return None in x.shape or prod(x.shape) > _MOST_VALUES  # type: ignore[arg-type]
+
+
+def _common(first: Any, second: Any, cut: bool) -> Any:
     if isinstance(first, (list, tuple)):
-        made = [_common(one, two, empty) for one, two in zip(first, second, strict=True)]
+        made = [_common(one, two, cut) for one, two in zip(first, second, strict=True)]
         return made if isinstance(first, list) else tuple(made)
     shapes = zip(first.shape, second.shape, strict=True)
-    shape = [None if one != two or (empty and one == 0) else one for one, two in shapes]
+    shape = [None if one != two or (cut and one == 0) else one for one, two in shapes]
     return KerasTensor(shape, first.dtype.name)

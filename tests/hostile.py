@@ -183,6 +183,25 @@ def amplified(h5py, path):
     return bytes(data)
 
 
+def indexes(good, index, heap):
+    """Yield (name, bytes) of files whose first group has this index and this heap of names."""
+
+    def placed(place, value):
+        value = struct.pack("<Q", value) if isinstance(value, int) else value
+        return good[:place] + value + good[place + len(value) :]
+
+    free, start = struct.unpack_from("<16xQQ", good, heap)
+    yield "no index", placed(index, b"JUNK")
+    yield (
+        "an index in a circle",
+        placed(index + 5, b"\1\1\0" + bytes(24) + struct.pack("<Q", index)),
+    )
+    yield "an index beyond the end", placed(index + 32, 2**40)
+    yield "more links than bytes", placed(index + 6, b"\xff\xff")
+    yield "no names", placed(heap, b"JUNK")
+    yield "free names in a circle", placed(start + free, free)
+
+
 def replaced(data, old, new):
     assert old in data
     return data.replace(old, new)
@@ -264,6 +283,7 @@ def legacies(h5py, folder):
     size = struct.unpack_from("<I", good, root + 8)[0]
     circle = struct.pack("<HHBxxxQQ", 0x10, 16, 0, root + 16, size)
     yield "a header in a circle", good[: root + 16] + circle + good[root + 16 + len(circle) :]
+    yield from indexes(good, *struct.unpack_from("<QQ", good, 80))
     yield "a header beyond the end", good[:64] + struct.pack("<Q", 2**40) + good[72:]
     yield "a header of another form", good[:root] + b"OHDR" + good[root + 4 :]
     yield "addresses from elsewhere", good[:24] + struct.pack("<Q", 8) + good[32:]

@@ -11,7 +11,8 @@ struct co_job {
     ptrdiff_t batch;
     ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
     int flags;
-    int team; /* threads that share out the parts of a step, when there is one chunk */
+    int team;    /* threads that share out the parts of a step, when there is one chunk */
+    int watched; /* parallel.h wants to be told of its end */
     char *arena;
     ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
     ptrdiff_t scratch;     /* where that starts */

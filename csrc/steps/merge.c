@@ -158,11 +158,14 @@ static void run_concatenate(const co_job *job, const co_step *step, char *arena,
     char *y = co_locate(job, arena, step->out[0], first);
     for (int i = 0; i < CO_MOST_IN && step->in[i] >= 0; i++) {
         const ptrdiff_t bytes = values[step->in[i]].size / step->positions * item;
-        job->plan->kernels->copy_rows(rows, bytes, co_locate(job, arena, step->in[i], first), bytes,
-                                      y, row, 0);
+        if (values[step->in[i]].within < 0) /* else it is there */
+            job->plan->kernels->copy_rows(rows, bytes, co_locate(job, arena, step->in[i], first),
+                                          bytes, y, row, 0);
         y += bytes;
     }
 }
+
+int co_step_is_concatenate(const co_step *step) { return step->kind == &concatenate; }
 
 static void concatenate_back(co_backward *back, const co_step *step) {
     const co_value *values = back->plan->values;

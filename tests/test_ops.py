@@ -600,6 +600,9 @@ COMPOSED = {
     "triangular lower": lambda o, x, t: o.solve_triangular(
         x[0, :3, :3] + 2 * o.eye(3), x[0, :3, 4], lower=True
     ),
+    "triangular vectors": lambda o, x, t: o.solve_triangular(
+        x[:, :3, :3] + 2 * o.eye(3), x[:, :, 4]
+    ),
     "rank": lambda o, x, t: o.matrix_rank(o.stack([o.eye(3), o.ones((3, 3))])),
     "nan quantile": lambda o, x, t: o.nanquantile(o.log(x), 0.3, axis=-1, keepdims=True),
     "nan percentile": lambda o, x, t: o.nanpercentile(o.log(x), [30, 60]),

@@ -220,4 +220,8 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
 
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     """The solution x of a x = b, of which only the upper, or the lower, half of `a` is read."""
-    return solve(tril(a) if lower else triu(a), b)
+    a, b = convert_to_tensor(a), convert_to_tensor(b)
+    half = tril(a) if lower else triu(a)
+    if len(b.shape) < len(a.shape):  # vectors
+        return squeeze(solve(half, expand_dims(b, -1)), -1)
+    return solve(half, b)

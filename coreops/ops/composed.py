@@ -192,11 +192,15 @@ def _axes(axis: Any, x: Any) -> list[int]:
 
 
 def _along(vector: Any, x: Any, axes: Sequence[int]) -> Any:
-    """Return an array of sizes along some axes of x so that it broadcasts to x."""
+    """Return an array of sizes along some axes of x so that it broadcasts to x; one that has
+    another number of axes as it is."""
+    vector = cast(vector, x.dtype)
+    if len(vector.shape) != len(axes):
+        return vector
     shape = [1] * len(x.shape)
     for axis in axes:
         shape[axis] = x.shape[axis]
-    return reshape(cast(vector, x.dtype), tuple(shape))
+    return reshape(vector, tuple(shape))
 
 
 # --- arrays and matrices -------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from . import table
 # A function is tried on arrays without elements. Sizes that nobody knows are these: functions that
 # cut an axis into equal parts can do so.
 _SIZES = (5040, 10080)
-_SMALL = (2, 3)  # and then, where there have to be elements
+_SMALL = (12, 24)  # and then, where there have to be elements
 _MOST_VALUES = 1 << 22  # of the arrays on which it is tried then
 
 
@@ -148,6 +148,10 @@ def _repeated(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
         shape, axis = (None if None in shape else prod(shape),), 0  # type: ignore[arg-type]
     axis %= len(shape)
     size = shape[axis]
+    if np.size(times) not in (1, size) and size is not None:
+        raise ValueError(
+            f"repeat: axis {axis} of shape {shape} needs one number or {size}. Received: {times}"
+        )
     if np.size(times) > 1:
         size = int(np.sum(times))
     elif size is not None:
@@ -257,6 +261,7 @@ def _common(first: Any, second: Any, cut: bool) -> Any:
     if isinstance(first, (list, tuple)):
         made = [_common(one, two, cut) for one, two in zip(first, second, strict=True)]
         return made if isinstance(first, list) else tuple(made)
+    first, second = np.asarray(first), np.asarray(second)
     shapes = zip(first.shape, second.shape, strict=True)
     shape = [None if one != two or (cut and one == 0) else one for one, two in shapes]
     return KerasTensor(shape, first.dtype.name)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coreops.layers import Dense, Dropout, Flatten, LeakyReLU, PReLU
+from coreops.layers import LSTM, Convolution1D, Dense, Dropout, Flatten, LeakyReLU, PReLU
 from coreops.models import Sequential
 
 
@@ -71,6 +71,16 @@ def test_the_first_layer_declares_the_input(kwargs, shape):
     assert model.input_shape == shape
     assert model.output_shape == (*shape[:-1], 3)
     assert len(model.weights) == 2
+
+
+def test_sequences_of_any_length():
+    """`input_dim` alone is no shape of two axes where the layer goes through time."""
+    with pytest.warns(DeprecationWarning, match="old form"):
+        layers = [LSTM(3, input_dim=4), Convolution1D(3, 2, input_dim=4)]
+    for layer, shape in zip(layers, [(None, 3), (None, None, 3)], strict=True):
+        model = Sequential([layer])
+        assert model.input_shape == (None, None, 4)
+        assert model.output_shape == shape
 
 
 def test_a_later_layers_declaration_is_ignored():

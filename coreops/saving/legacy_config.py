@@ -149,8 +149,8 @@ def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         class_name, options = _MERGES[mode]
         made.update({new: config[old] for old, new in options.items() if old in config})
         return class_name, made | ({"normalize": True} if mode == "cos" else {})
-    options = {"mode": "function", "mode_type": "function_type", "output_mask": "mask"}
-    made |= {new: config.get(old) for old, new in options.items()}
+    for old, new in (("mode", "function"), ("output_mask", "mask")):
+        made |= {new: config.get(old), f"{new}_type": config.get(f"{old}_type")}
     return "Lambda", made | {"arguments": config.get("arguments")}
 
 
@@ -256,7 +256,7 @@ def _gru(config: dict[str, Any], class_name: str) -> None:
 
 def _lambda(config: dict[str, Any], class_name: str) -> None:
     """Code is marked as such; where it came from is of no use."""
-    for key in ("function", "output_shape"):
+    for key in ("function", "output_shape", "mask"):
         if config.pop(f"{key}_type", None) == "lambda":
             config[key] = {"class_name": "__lambda__", "config": {"value": None}}
     for key in ("module", "output_shape_module"):

@@ -83,15 +83,12 @@ class NameLists:
         """Yield what a layer is called, its variables, and what is stored for them."""
         layers = [(layer, _in_order(layer)) for layer in model.layers]
         if by_name:
-            own = {layer.name: variables for layer, variables in layers}
+            own = {layer.name: (layer, variables) for layer, variables in layers}
             for name, stored in self.lists:
                 name = modern_name(name)
                 if stored and name in own:
-                    yield (
-                        f"layer {name!r}",
-                        own[name],
-                        self._converted(model.get_layer(name), stored),
-                    )
+                    layer, variables = own[name]
+                    yield f"layer {name!r}", variables, self._converted(layer, stored)
             return
         weighted = [(layer, variables) for layer, variables in layers if variables]
         lists = [(name, stored) for name, stored in self.lists if stored]

@@ -157,6 +157,27 @@ def rows_and_columns(class_name: str, args: tuple) -> tuple:
     return filters, (rows, columns)
 
 
+def merge_by_mode(mode: Any, concat_axis: Any, dot_axes: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the class of today that a Merge of Keras 1 is by its mode, and its options; None for
+    what is no mode."""
+    joined, products = {"axis": concat_axis}, {"axes": dot_axes}
+    modes: dict[str, tuple[str, dict[str, Any]]] = {
+        "sum": ("Add", {}),
+        "mul": ("Multiply", {}),
+        "ave": ("Average", {}),
+        "max": ("Maximum", {}),
+        "concat": ("Concatenate", joined),
+        "dot": ("Dot", products),
+        "cos": ("Dot", {**products, "normalize": True}),
+    }
+    return modes.get(mode) if isinstance(mode, str) else None
+
+
+def warn_of_merge(mode: Any) -> None:
+    """Say that `merge` has layers in its place."""
+    _warn(f"`merge(..., mode={mode!r})` is the old form of Add, Concatenate, Dot and their kin.")
+
+
 def pop_first_layer_shape(cls: type, kwargs: dict[str, Any]) -> tuple | None:
     """Take the input shape that Keras 1 and 2 let the first layer of a model declare.
 

@@ -381,13 +381,14 @@ def test_graph_configs():
                 layer("b", "Dense", [[["a", 0, 0, {"training": False}]], [["x", 1, 0]]]),
                 {**layer("n", "Sequential", [[["a", 0, 0, {}]]]), "config": {"layers": []}},
                 layer("d", "Dense", [[["n", 1, 0, {}]]]),
+                layer("e", "Add", [[["a", 0, 0, {}]]]),
                 layer("c", "GRU", [[["x", 0, 0, {"mask": ["a", 0, 0]}], ["y", 0, 0]]]),
             ],
             "input_layers": [["x", 0, 0]],
             "output_layers": [["c", 0, 0]],
         },
     }
-    a, b, _, d, c = (part["inbound_nodes"] for part in modern_model(entry)["config"]["layers"])
+    a, b, _, d, e, c = (part["inbound_nodes"] for part in modern_model(entry)["config"]["layers"])
 
     def tensor(*history):
         return {"class_name": "__keras_tensor__", "config": {"keras_history": list(history)}}
@@ -396,6 +397,7 @@ def test_graph_configs():
     assert b[0] == {"args": [tensor("a", 0, 0)], "kwargs": {"training": False}}
     assert b[1] == {"args": [tensor("x", 1, 0)], "kwargs": {}}
     assert d == [{"args": [tensor("n", 0, 0)], "kwargs": {}}]  # the first call of a model was 1
+    assert e == [{"args": [[tensor("a", 0, 0)]], "kwargs": {}}]
     wanted = {"mask": tensor("a", 0, 0), "initial_state": [tensor("y", 0, 0)]}
     assert c == [{"args": [tensor("x", 0, 0)], "kwargs": wanted}]
 

@@ -124,18 +124,6 @@ def _refuse_meaning(entry: dict[str, Any], name: str, value: Any) -> None:
         )
 
 
-# What Keras 1's Merge was by its mode: the class of today, and what it takes of the old options.
-_MERGES: dict[str, tuple[str, dict[str, str]]] = {
-    "sum": ("Add", {}),
-    "mul": ("Multiply", {}),
-    "ave": ("Average", {}),
-    "max": ("Maximum", {}),
-    "concat": ("Concatenate", {"concat_axis": "axis"}),
-    "dot": ("Dot", {"dot_axes": "axes"}),
-    "cos": ("Dot", {"dot_axes": "axes"}),
-}
-
-
 def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the class and the config of a Merge of Keras 1; one with a function is a Lambda."""
     if "layers" in config:
@@ -143,12 +131,13 @@ def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             "a Sequential of Keras 1 that begins with a Merge of models is not available here: "
             "build it as a functional model and load its weights."
         )
-    mode = config.get("mode")
     made = {key: config[key] for key in ("name", "trainable") if key in config}
-    if config.get("mode_type", "raw") == "raw" and mode in _MERGES:
-        class_name, options = _MERGES[mode]
-        made.update({new: config[old] for old, new in options.items() if old in config})
-        return class_name, made | ({"normalize": True} if mode == "cos" else {})
+    found = _legacy.merge_by_mode(
+        config.get("mode"), config.get("concat_axis", -1), config.get("dot_axes", -1)
+    )
+    if found is not None:
+        class_name, options = found
+        return class_name, made | options
     for old, new in (("mode", "function"), ("output_mask", "mask")):
         made |= {new: config.get(old), f"{new}_type": config.get(f"{old}_type")}
     return "Lambda", made | {"arguments": config.get("arguments")}

@@ -188,7 +188,8 @@ def _own(name: str, module: Any, families: Iterable[str | None]) -> Any:
         families = ("ops",) if own == "ops" else (own, *families)
     for family in families:
         found = registry.find(family, name) if family else None
-        modules = (None, "keras", f"keras.{family}", registry.keras_module(found))
+        own_module = registry.keras_module(found)
+        modules = (None, "keras", f"keras.{family}", f"keras._legacy.{family}", own_module)
         if found is not None and (internal or module in modules):
             return found
     return None

@@ -26,6 +26,9 @@ class KerasTensor:
     Args:
         shape: tuple of ints and None (unknown), batch axis first.
         dtype: the element type, by name or as NumPy has it.
+        sparse: must be false.
+        ragged: must be false.
+        record_history: accepted as in Keras.
         name: by default "keras_tensor", "keras_tensor_1", ...
     """
 
@@ -37,8 +40,13 @@ class KerasTensor:
         self,
         shape: Iterable[int | None],
         dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
         name: str | None = None,
     ) -> None:
+        if sparse or ragged:
+            raise ValueError(f"There are no such tensors here. Received: {sparse=}, {ragged=}")
         self.shape = as_shape(shape)
         self.dtype: str = dtype if isinstance(dtype, str) else np.dtype(dtype).name
         self.name = auto_name("keras_tensor") if name is None else name

@@ -266,26 +266,8 @@ def _forward(op: Callable) -> Callable:
     return lambda self, *other: op(self.value, *other)
 
 
-def _reflect(op: Callable) -> Callable:
-    return lambda self, other: op(other, self.value)
-
-
-# Arithmetic and comparisons work on the value, == too, as in Keras; as a key a variable is itself.
-for _name in (
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "matmul",
-    "and",
-    "or",
-    "xor",
-):
-    setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
-    setattr(Variable, f"__r{_name}__", _reflect(getattr(operator, f"__{_name}__")))
+# Comparisons work on the value, == too, as in Keras; as a key a variable is itself.
+# Arithmetic, which gives types by Keras' rules, comes from `ops.operators`.
 for _name in ("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "invert", "abs"):
     setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
 Variable.__hash__ = object.__hash__  # type: ignore[method-assign]  # __eq__ came after the class

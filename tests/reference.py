@@ -56,7 +56,7 @@ def philox4x32(counter, key, rounds=10):
 
 
 def philox_word(seed, call, i):
-    """The word of element i of a stream: 64 elements take 16 counters, word by word."""
+    """Word i of a stream: 64 words take 16 counters, word by word."""
     group, j = divmod(i, 64)
     counter = group * 16 + j % 16
     low = (1 << 32) - 1
@@ -65,11 +65,18 @@ def philox_word(seed, call, i):
     return words[j // 16]
 
 
+def dropout_word(seed, call, i):
+    """The word of element i: 64 have words with the halves exchanged, 64 the same words."""
+    group, j = divmod(i, 128)
+    word = philox_word(seed, call, group * 64 + j % 64)
+    return word if j >= 64 else word >> 16 | (word & 0xFFFF) << 16
+
+
 def dropout(x, rate, seed, call, noise_shape=None):
     """Inverted dropout. noise_shape: sizes of x or 1, batch axis included."""
     noise = x.shape if noise_shape is None else noise_shape
     threshold = int(rate * 2**32 + 0.5)
-    words = [philox_word(seed, call, i) for i in range(int(np.prod(noise)))]
+    words = [dropout_word(seed, call, i) for i in range(int(np.prod(noise)))]
     keep = (np.array(words, dtype=np.uint64) >= threshold).reshape(noise)
     scale = 1 / (1 - rate) if rate < 1 else 0.0
     return np.where(keep, x * x.dtype.type(scale), np.zeros((), x.dtype))

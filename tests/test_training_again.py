@@ -651,3 +651,134 @@ def test_what_is_normalised_may_come_from_outside(made, rng):
     found = run()
     made.allowed = False
     same(found, run())
+
+
+# ------------------------------------------------------- weights, masks, targets of their own kind
+
+
+def sequences(**kwargs):
+    """A model whose outputs have masks."""
+    coreops.utils.set_random_seed(3)
+    model = Sequential([
+        layers.Input((6, 1)),
+        layers.Dropout(0.25),
+        layers.Masking(0.0),
+        layers.LSTM(4, return_sequences=True),
+        layers.Dense(4, activation="softmax", activity_regularizer="l2"),
+    ])  # fmt: skip
+    kwargs = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **kwargs}
+    model.compile("adam", **kwargs)
+    return model
+
+
+def ends():
+    coreops.utils.set_random_seed(3)
+    x = layers.Input((6,))
+    h = layers.Dense(5, activation="tanh")(x)
+    model = coreops.Model(x, [layers.Dense(4, activation="softmax")(h), layers.Dense(2)(h)])
+    model.compile("adam", ["sparse_categorical_crossentropy", "mse"], loss_weights=[0.5, 2])
+    return model
+
+
+def signs():
+    coreops.utils.set_random_seed(3)
+    model = Sequential([layers.Input((6,)), layers.Dense(1, activation="tanh")])
+    model.compile("sgd", "hinge", metrics=["mae"])
+    return model
+
+
+def ignoring(make, **kwargs):
+    loss = coreops.losses.SparseCategoricalCrossentropy(ignore_class=2, **kwargs)
+    return lambda: make(loss=loss)
+
+
+def steps_of(rng, kind):
+    """Arguments of six steps."""
+    for _ in range(6):
+        x, y = data(rng)
+        weight, rest = rng.uniform(size=10).astype("float32"), {}
+        if kind in ("masked", "masked, weighted", "masked, ignored"):
+            x, y = np.round(x)[:, :, None], rng.integers(0, 4, (10, 6))
+            weight = weight if kind == "masked" else rng.uniform(size=(10, 6))
+        if kind == "signs":
+            y = rng.integers(0, 2, (10, 1))
+        if kind == "two outputs":
+            y, weight = [y, x[:, :2].copy()], [weight, weight * 2]
+        if kind == "classes":
+            rest = {"class_weight": {0: 0.5, 3: 2.0}}
+        elif kind not in ("ignored", "masked"):
+            rest = {"sample_weight": weight}
+        yield x, y, rest
+
+
+WEIGHED = {
+    "samples": lambda: classifier(weighted_metrics=["accuracy"]),
+    "classes": classifier,
+    "ignored": ignoring(classifier),
+    "ignored, weighted": ignoring(classifier, reduction="mean_with_sample_weight"),
+    "masked": sequences,
+    "masked, weighted": lambda: sequences(weighted_metrics=["accuracy"]),
+    "masked, ignored": ignoring(sequences),
+    "signs": signs,
+    "two outputs": ends,
+}
+
+
+@pytest.mark.parametrize("kind", WEIGHED)
+def test_what_is_weighed_is_the_same(made, rng, kind):
+    arguments = list(steps_of(rng, kind))
+
+    def run():
+        model = WEIGHED[kind]()
+        out = [np.hstack(model.train_on_batch(x, y, **rest)) for x, y, rest in arguments]
+        return [*out, *model.get_weights()]
+
+    found, expected = both_ways(made, run)
+    same(found, expected)
+    made.allowed, made.count = True, 0
+    run()
+    assert made.count >= 4
+
+
+def test_weights_that_come_and_go_are_seen(made, rng):
+    x, y = data(rng)
+    some = rng.uniform(size=10)
+    given = [None, None, some, some, some.astype("float32"), some[:, None], list(some), None, None]
+
+    def run():
+        model = classifier(weighted_metrics=["accuracy"])
+        out = [model.train_on_batch(x, y, sample_weight=weight) for weight in given]
+        out += [model.train_on_batch(x, [y], class_weight={1: 5.0}) for _ in range(3)]
+        with pytest.raises(ValueError, match="sample_weight"):
+            model.train_on_batch(x, y, sample_weight=some[:5])
+        with pytest.raises(ValueError, match="at the same time"):
+            model.train_on_batch(x, y, sample_weight=some, class_weight={1: 5.0})
+        return [*out, *model.get_weights()]
+
+    same(*both_ways(made, run))
+
+
+def test_a_label_to_be_ignored_is_still_checked(made, rng):
+    x, y = data(rng)
+    model = WEIGHED["ignored"]()
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    before, made.count = model.get_weights(), 0
+    y[3] = 7
+    with pytest.raises(ValueError, match="Received a label 7"):
+        model.train_on_batch(x, y)
+    same(model.get_weights(), before)
+    y[3] = 2
+    model.train_on_batch(x, y)
+
+
+@pytest.mark.parametrize("kind", ["samples", "masked, weighted"])
+def test_a_weighed_fit_is_the_same(made, rng, kind):
+    _, (x, y, rest), *_ = steps_of(rng, kind)
+
+    def run():
+        model = WEIGHED[kind]()
+        history = model.fit(x, y, batch_size=4, epochs=3, verbose=0, **rest).history
+        return [*history.values(), *model.get_weights()]
+
+    same(*both_ways(made, run))

@@ -28,7 +28,7 @@ cdef class Place:
         self._classes = classes
         self._room = np.empty((<object>like).shape, dtype)
 
-    cdef bint take(self, object given) except -1:
+    cpdef bint take(self, object given) except -1:
         """Whether the array is like the one before, and in its place now."""
         cdef int i
         if not cnp.PyArray_CheckExact(given):
@@ -157,6 +157,19 @@ cdef class SumStep(Step):
         return 0
 
 
+cdef class CallStep(Step):
+    """What a function without arguments does."""
+
+    cdef object _function
+
+    def __init__(self, function not None):
+        self._function = function
+
+    cdef double go(self) except? -1:
+        self._function()
+        return 0
+
+
 cdef list _listed(object arrays):
     """What was passed for inputs or outputs as a list; None for what is neither that nor an array."""
     if cnp.PyArray_CheckExact(arrays):
@@ -167,8 +180,8 @@ cdef list _listed(object arrays):
 cdef class Lesson:
     """A step of training up to its loss, like one that was made before: where its arrays go is known.
 
-    steps: what it does. inputs: of each input the Places. targets: of each output the Place, None where
-    there is no loss.
+    steps: what it does. inputs: of each input the Places. targets: of each output the Place, or what has a
+    method `again` that takes one, None where there is no loss.
     """
 
     cdef list _steps, _inputs, _targets
@@ -180,6 +193,7 @@ cdef class Lesson:
         """Take the inputs and targets of the next run, each a list or the only one. Returns the targets
         as a list; None if anything is not as it was."""
         cdef Py_ssize_t i
+        cdef bint taken
         cdef Place place
         cdef list inputs = _listed(x), targets = _listed(y)
         if inputs is None or targets is None:
@@ -191,8 +205,14 @@ cdef class Lesson:
                 if not place.take(inputs[i]):
                     return None
         for i in range(len(targets)):
-            place = self._targets[i]
-            if targets[i] is not None if place is None else not place.take(targets[i]):
+            aim = self._targets[i]
+            if aim is None:
+                taken = targets[i] is None
+            elif type(aim) is Place:
+                taken = (<Place>aim).take(targets[i])
+            else:
+                taken = aim.again(targets[i])
+            if not taken:
                 return None
         return targets
 

@@ -133,9 +133,8 @@ def class_weights(y: np.ndarray, class_weight: Any, caller: str) -> np.ndarray:
         )
     if y.ndim == 2:
         y = y[:, 0] if y.shape[1] == 1 else np.argmax(y, axis=-1)
-    labels, where = np.unique(np.round(y).astype(np.int64), return_inverse=True)
-    weights = np.array([table.get(int(label), 1.0) for label in labels], np.float64)
-    return weights[where.reshape(-1)]
+    labels = np.round(y).astype(np.int64).tolist()
+    return np.array([table.get(label, 1.0) for label in labels], np.float64)
 
 
 def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:

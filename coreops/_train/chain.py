@@ -111,12 +111,16 @@ class Chain:
         return part
 
     def _emit(
-        self, index: int, stop: int | None, kinds: dict[_plan.Ref, _plan.Kind]
+        self,
+        index: int,
+        stop: int | None,
+        kinds: dict[_plan.Ref, _plan.Kind],
+        after: Any = penalized,
     ) -> tuple[TrainingFlow, _plan.Emitted]:
         shape = kinds[self.graph.calls[index].inputs[0]][0]
         flow = TrainingFlow(shape, self.workspace.dtype, self)
         made = _plan.emit_calls(
-            self.graph, index, kinds, flow, self._mask_policy, penalized, stop, mixed=True
+            self.graph, index, kinds, flow, self._mask_policy, after, stop, mixed=True
         )
         return flow, made
 

@@ -160,12 +160,11 @@ class Compiled:
         count = len(y_pred[0])
         self._total += loss * count
         self._count += count
-        for judged, value, one, pred, factor, mask in zip(
-            self.judged, losses, self.each(y), y_pred, self.each(weight), self.each(masks),
-            strict=True,
-        ):  # fmt: skip
-            judged.total += value * count
-            judged.update(one, pred, factor, mask)
+        for i, judged in enumerate(self.judged):
+            judged.total += losses[i] * count
+            if judged.named:
+                one, factor, mask = (None if a is None else a[i] for a in (y, weight, masks))
+                judged.update(one, y_pred[i], factor, mask)
 
     def results(self) -> dict[str, float]:
         """Return the losses and the metrics of what was counted, in the order of their names."""

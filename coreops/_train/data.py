@@ -59,27 +59,29 @@ class ArraySource(Source):
         if self._shuffle:
             row = sum(a.nbytes for a in self._arrays) // count
             self._block = size * max(1, _BLOCK_BYTES // max(row * size, 1))
-            self._buffers = [
-                np.empty((min(self._block, count), *a.shape[1:]), a.dtype) for a in self._arrays
-            ]
+            self._block = min(self._block, count)
+            self._buffers = [np.empty((self._block, *a.shape[1:]), a.dtype) for a in self._arrays]
+            self._shuffled = self._grouped(self._buffers)
+            self._views = list(self._cut(self._shuffled, 0, self._block))
 
     def batches(self, number: int, start: int) -> Iterator[Batch]:
         order = self._order(number)
-        size, block = self.batch_size, self._block
-        batch = self._batch
-        for first in range(start * size, self.count, block):
-            length = min(block, self.count - first)
-            if order is not None:
-                rows = order[first : first + length]
-                # mode="clip": the one that writes into `out` directly; no index is out of range.
-                batch = self._grouped([
-                    a.take(rows, 0, out[:length], "clip")
-                    for a, out in zip(self._arrays, self._buffers, strict=True)
-                ])  # fmt: skip
-                first = 0
-            for begin in range(first, first + length, size):
-                end = min(begin + size, first + length)
-                yield cut(batch, begin, end)
+        if order is None:
+            yield from self._cut(self._batch, start * self.batch_size, self.count)
+            return
+        for first in range(start * self.batch_size, self.count, self._block):
+            rows = order[first : first + self._block]
+            # mode="clip": the one that writes into `out` directly; no index is out of range.
+            for a, out in zip(self._arrays, self._buffers, strict=True):
+                a.take(rows, 0, out[: len(rows)], "clip")
+            if len(rows) == self._block:
+                yield from self._views
+            else:
+                yield from self._cut(self._shuffled, 0, len(rows))
+
+    def _cut(self, batch: Batch, begin: int, end: int) -> Iterator[Batch]:
+        for first in range(begin, end, self.batch_size):
+            yield cut(batch, first, min(first + self.batch_size, end))
 
     def pieces(self, size: int) -> Iterator[tuple[int, Batch]]:
         """Yield all samples in order, so many at a time; and how many batches that is by then."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import _plan, _tape
+from .aim import Aim
 from .batch import Batch, options
 from .learners import LearningChain
 from .lesson import Met
@@ -33,7 +34,7 @@ class Ending:
 
     def __init__(self, graph: _plan.Graph, compiled: Compiled, dtype: np.dtype) -> None:
         self._graph, self._compiled, self._dtype = graph, compiled, dtype
-        self._constant: dict[int, tuple[Any, np.ndarray]] = {}  # weights, by the output's number
+        self._aims: dict[int, Aim] = {}  # by the output's number
         self._kernels: dict[int, tuple[Any, Any]] = {}  # a loss, and what stands for it in a plan
 
     def kernels(self, part: Part, known: Known, batch: Batch) -> list[Any] | None:
@@ -77,42 +78,31 @@ class Ending:
         """The last part, its losses and its way back, in one run of one plan."""
         outputs, compiled = self._graph.outputs, self._compiled
         values = [part.made.values[ref] for ref in outputs]
-        passed = streams = None
-        before = known
-        masks: list[np.ndarray | None] = [None] * len(outputs)
-        masked = any(value.mask is not None for value in values)
-        if masked:
-            # the losses hang on the masks, which hang on the data
-            known = dict(before)
-            passed = chain.forward(part, known)
-            streams = passed.streams
-            masks = [known[ref][1] for ref in outputs]
-        real = self._dtype
-        rows = len(before[part.forward.flow.inputs[0][0]][0])
+        rows = len(known[part.forward.flow.inputs[0][0]][0])
         way = chain.way_to_losses(part, kernels)
+        streams = None
+        masks: list[np.ndarray | None] = [None] * len(outputs)
+        if any(value.mask is not None for value in values):  # which the losses hang on
+            streams = way.flow.streams(rows)
+            masks = chain.masks(part, known, streams)
         more: dict[Any, np.ndarray] = {}
-        factors: dict[int, Any] = {}
+        aims: list[Aim | None] = [None] * len(outputs)
         targets, weights = compiled.each(batch.y), compiled.each(batch.weight)
-        for i, (judged, value, kernel) in enumerate(
-            zip(compiled.judged, values, kernels, strict=True)
-        ):
+        for i, (value, kernel) in enumerate(zip(values, kernels, strict=True)):
             if kernel is None:
                 continue
-            assert judged.loss is not None
-            shape = rows, *value.shape
-            target, factor = judged.loss.prepare(targets[i], shape, real, weights[i], masks[i])
-            positions = rows, value.size // max(value.shape[-1], 1)
-            more["target", i], factors[i] = target, factor
-            more["weight", i] = self._weights(i, factor * judged.weight, positions)
-            more["loss", i] = way.buffer(("loss", i), positions)
+            aim = aims[i] = self._aim(i, (rows, *value.shape))
+            more["target", i] = aim.take(targets[i], weights[i], masks[i])
+            more["weight", i] = aim.weights
+            more["loss", i] = way.buffer(("loss", i), aim.weights.shape)
+            if chain.script is not None and isinstance(aim.factor, np.ndarray):
+                chain.script.weighed(aim, masks[i])
         chain.refresh()
         if streams is None:
             streams = way.flow.streams(rows)
-        if passed is not None:
-            chain.restore(passed)
-        made = chain.run_back(way, before, streams, more, gradients)
-        after = dict(before)
-        chain.settle(way, after, before, made)
+        made = chain.run_back(way, known, streams, more, gradients)
+        after = dict(known)
+        chain.settle(way, after, known, made)
         y_preds = [after[ref][0] for ref in outputs]
         losses = [0.0] * len(outputs)
         run, _ = way.room(rows)
@@ -123,23 +113,21 @@ class Ending:
             losses,
         )
         total = run.outcome(*ending)
-        for i, factor in factors.items():
-            if not compiled.judged[i].weight:
-                losses[i] = float(np.sum(more["loss", i] * factor))
+        for i, one in enumerate(aims):
+            if one is not None and not one.judged.weight:
+                losses[i] = one.total(more["loss", i])
         met = None
-        if chain.script is not None and not masked and way.makes(outputs):
+        if chain.script is not None and way.makes(outputs):
             chain.script.ends(*ending)
-            met = Met(chain, chain.script, known, more, factors, compiled.judged, y_preds, losses)
+            met = Met(chain, chain.script, known, more, aims, y_preds, masks, losses)
         return Ended(total, losses, y_preds, masks, met)
 
-    def _weights(self, i: int, factor: Any, rows: tuple[int, int]) -> np.ndarray:
-        """Return the factor of each value of loss number i as an array."""
-        if isinstance(factor, np.ndarray):
-            return np.ascontiguousarray(factor, dtype=self._dtype)
-        key = factor, rows
-        if i not in self._constant or self._constant[i][0] != key:
-            self._constant[i] = key, np.full(rows, factor, self._dtype)
-        return self._constant[i][1]
+    def _aim(self, i: int, shape: tuple[int, ...]) -> Aim:
+        """Return what output number i is held against, for predictions of this shape."""
+        judged, aim = self._compiled.judged[i], self._aims.get(i)
+        if aim is None or aim.loss is not judged.loss or aim.shape != shape:
+            aim = self._aims[i] = Aim(judged, shape, self._dtype)
+        return aim
 
     def by_tape(
         self,

@@ -85,7 +85,9 @@ class Feed:
         of that epoch. Warns that the data ran out before all steps were made."""
         if self.steps is not None and self.is_over():
             return
-        for batch in self._take():
+        while (batch := self.peek()) is not None:
+            self._ahead = None
+            self._position += 1
             self._made += 1
             yield self._made - 1, batch
             if self._made == self.steps:
@@ -97,12 +99,6 @@ class Feed:
         self._made = 0
         if self._position == self.source.num_batches:
             self._end_pass()
-
-    def _take(self) -> Iterator[Batch]:
-        while (batch := self.peek()) is not None:
-            self._ahead = None
-            self._position += 1
-            yield batch
 
     def _end_pass(self) -> None:
         if not self.source.once:

@@ -99,9 +99,8 @@ class Judged:
         weight: np.ndarray | None = None,
         mask: np.ndarray | None = None,
     ) -> None:
-        """Count a batch's predictions, which are copied if they must wait."""
-        if not self.named:
-            return
+        """Count a batch's predictions, which are copied if they must wait; only where there are
+        metrics."""
         if y is None:
             raise ValueError("compile: `metrics` were asked for, and there are no targets `y`.")
         if mask is not None or self._batchwise:

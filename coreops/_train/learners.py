@@ -12,9 +12,9 @@ from .._variables import Variable
 from ..constraints import NonNeg, _column_norms
 from ..regularizers import L1, L1L2, L2
 from .chain import Chain
-from .parts import Passed
+from .parts import Part, Passed
 from .script import Script
-from .way import Known
+from .way import Known, Way
 from .whole import Whole
 from .workspace import Workspace, aligned
 
@@ -132,6 +132,46 @@ class LearningChain(Chain):
             self._gives(variable)
             self.script = None  # which does not say that it is cleared
         return self._learners.gradient(variable)
+
+    def masks(
+        self, part: Part, known: Known, streams: list[tuple[int, int]]
+    ) -> list[np.ndarray | None]:
+        """Return the masks of the graph's outputs, which the last part makes, at the cost of what
+        they hang on. streams: of the run that makes the outputs."""
+        found = dict(known)
+        masks = [part.made.values[ref].mask for ref in self.graph.outputs]
+        if any(mask is not None and mask.id is not None for mask in masks):
+            way = self._way_to_masks(part)
+            self.refresh()
+            states = [(state, state.copy()) for state in way.flow.states]
+            if states:  # a script does not bring them back
+                self.script = None
+            self.settle(way, found, known, way.run(known, streams, {}, self.script))
+            for state, before in states:
+                state[...] = before
+        return [
+            None if mask is None else found[ref if mask.id is not None else mask.of][1]
+            for ref, mask in zip(self.graph.outputs, masks, strict=True)
+        ]
+
+    def _way_to_masks(self, part: Part) -> Way:
+        """Return the last part's plan that makes the masks of the graph's outputs, and of their
+        own only a copy of what goes in."""
+        way = part.ways.get("masks")
+        if way is None:
+            flow, made = self._emit(part.first, part.next, part.kinds, None)
+            first = flow.inputs[0][0]
+            x = flow.take(first, part.kinds[first])
+            masks = {ref: made.values[ref].mask for ref in self.graph.outputs}
+            values = {
+                ref: x._replace(mask=mask)
+                for ref, mask in masks.items()
+                if mask is not None and mask.id is not None
+            }
+            _, results = flow.finish_all(values, {next(iter(values))})
+            self._packed = None
+            way = part.ways["masks"] = Way(flow, results, flow.first, {}, {})
+        return way
 
     def _through(self, passed: Passed, known: Known) -> Passed:
         made = passed.part.made

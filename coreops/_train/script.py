@@ -9,6 +9,7 @@ import numpy as np
 from .. import _kernels, _plan
 
 if TYPE_CHECKING:
+    from .aim import Aim
     from .way import Way
     from .whole import Whole
 
@@ -73,6 +74,12 @@ class Script:
                 self._reads(arrays[1])
             self.wholes.append(whole)
         self.steps.append(_kernels.NormStep(whole.kernel, arrays, back))
+
+    def weighed(self, aim: Aim, mask: np.ndarray | None) -> None:
+        """The values of a loss got weights that hang on samples, or on a mask."""
+        if mask is not None:
+            self._reads(mask)
+        self.steps.append(_kernels.CallStep(aim.weigh))
 
     def summed(self, x: np.ndarray, y: np.ndarray, total: np.ndarray) -> None:
         """Two gradients of an array were added up."""

@@ -81,8 +81,8 @@ class TrainingStep:
             y: the labels of each output, or of the only one.
             sample_weight: None, or for each output None or a weight for each sample or position.
             update: False leaves the weights alone; their gradients are in `gradients()`.
-            given: inputs and targets as the user passed them, without weights, if the next step may
-                be one like this: `again`.
+            given: inputs and targets as the user passed them, if the next step may be one like
+                this: `again`.
 
         Returns:
             The loss with all penalties, before the update, those of the outputs, and the
@@ -114,14 +114,16 @@ class TrainingStep:
                 made = self._finished(chain, known, batch, update)
             remember(self._chains, key, chain)
             if given is not None:
-                self._prepare(key, *given)
+                self._prepare(key, *given, batch.weight)
             self._met = chain.script = None
             return made
 
-    def again(self, compiled: Compiled, x: Any, y: Any) -> tuple[Made, list[Any]] | None:
-        """Make a step like the last one, on arrays without weights as a user passes them. Returns
-        what a call does, and the targets; None if anything is not as it was then, and nothing
-        has been done."""
+    def again(
+        self, compiled: Compiled, x: Any, y: Any, weight: Any = None
+    ) -> tuple[Made, list[Any], list[Any] | None] | None:
+        """Make a step like the last one, on arrays as a user passes them. Returns what a call does,
+        the targets and the weights; None if anything is not as it was then, and nothing has been
+        done."""
         with self._lock:
             lesson = self._lesson
             if lesson is None or compiled is not self._compiled:
@@ -130,8 +132,8 @@ class TrainingStep:
             if not current or self._optimizer._made is not lesson.update.rule:
                 self._lesson = None
                 return None
-            targets = lesson.take(x, y)
-            if targets is None:
+            taken = lesson.take(x, y, weight)
+            if taken is None:
                 return None
             try:
                 total = lesson.run()
@@ -144,12 +146,12 @@ class TrainingStep:
                 self._chains.pop(lesson.key, None)
                 self._lesson = None
                 raise
-            return (total, lesson.losses, lesson.y_preds), targets
+            return (total, lesson.losses, lesson.y_preds), *taken
 
-    def _prepare(self, key: Any, x: Any, y: Any) -> None:
+    def _prepare(self, key: Any, x: Any, y: Any, weight: Any) -> None:
         """Let the next step that is like the last one need no looking up."""
         if self._met is not None and (rule := self._optimizer._its_rule()) is not None:
-            lesson = Lesson.of(self._met, self._met.chain.update(rule), x, y)
+            lesson = Lesson.of(self._met, self._met.chain.update(rule), x, y, weight)
             if lesson is not None and self._looks_the_same(lesson):
                 lesson.key, self._lesson = key, lesson
 

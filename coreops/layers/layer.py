@@ -119,6 +119,11 @@ class Layer(Running, Quantizable):
 
     dtype = variable_dtype
 
+    @property
+    def input_dtype(self) -> str:
+        """Type that inputs are brought to."""
+        return self.compute_dtype
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that `from_config` rebuilds the layer from.
 

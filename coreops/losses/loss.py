@@ -76,8 +76,8 @@ class Loss:
         return None
 
     def targets(self) -> str | None:
-        """Return what `prepare` does to targets that have no weights: "cast", to the predictions'
-        type; "labels", to int32 once they are checked; None: more than that."""
+        """Return what `target` does: "cast", to the predictions' type; "labels", to int32 once
+        they are checked; None: more than that."""
         return None
 
     def prepare(
@@ -88,23 +88,44 @@ class Loss:
         sample_weight: Any = None,
         mask: Any = None,
     ) -> tuple[np.ndarray, float | np.ndarray]:
-        """Return targets and weights as the kernel takes them; only where `kernel()` names one.
+        """Return targets and weights as the kernel takes them: see `target` and `factor`."""
+        target = self.target(y_true, shape, dtype)
+        return target, self.factor(target, np.ndim(y_true), dtype, sample_weight, mask)
+
+    def target(self, y_true: Any, shape: Sequence[int], dtype: Any) -> np.ndarray:
+        """Return targets as the kernel takes them; only where `kernel()` names one.
 
         Args:
             y_true: the labels, as the user passed them.
             shape: the predictions' shape, batch first, of rank 2 or more.
             dtype: of the predictions.
-            sample_weight, mask: as in a call.
 
         Returns:
-            The target, of `dtype` and the predictions' shape, a row of the last axis per value.
-            For sparse labels int32, one per row, -1 where ignored.
-            The weight: the reduced loss is the sum of weight * value over the rows; one float if
-            it is the same for all, else an array with an element per row.
+            An array of `dtype` and the predictions' shape, a row of the last axis per value. For
+            sparse labels int32, one per row, -1 where ignored.
 
         Raises:
             ValueError: for shapes that do not fit, labels that are out of range, or a loss that
                 is not reduced to one number.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no kernel.")
+
+    def factor(
+        self, target: np.ndarray, rank: int, dtype: Any, sample_weight: Any, mask: Any
+    ) -> float | np.ndarray:
+        """Return what weighs the values: the reduced loss is the sum of weight * value.
+
+        Args:
+            target: what `target` made of labels of this rank.
+            rank: see there.
+            dtype: of the predictions.
+            sample_weight, mask: as in a call.
+
+        Returns:
+            One float if it is the same for all, else an array with an element per row.
+
+        Raises:
+            ValueError: for weights that do not fit.
         """
         raise NotImplementedError(f"{type(self).__name__} has no kernel.")
 

@@ -103,34 +103,32 @@ class LossFunctionWrapper(Loss):
             return "labels" if self._fn_kwargs.get("ignore_class") is None else None
         return None if self.fn in _SIGNED else "cast"
 
-    def prepare(
-        self,
-        y_true: Any,
-        shape: Sequence[int],
-        dtype: Any,
-        sample_weight: Any = None,
-        mask: Any = None,
-    ) -> tuple[np.ndarray, float | np.ndarray]:
+    def target(self, y_true: Any, shape: Sequence[int], dtype: Any) -> np.ndarray:
         if self.reduction in (None, "none"):
             raise ValueError(
                 f"{self.name}: a model trains on one number. Expected a `reduction` such as "
                 f"'sum_over_batch_size'. Received: reduction={self.reduction!r}"
             )
         if self.fn is _SPARSE:
-            ignored = self._fn_kwargs.get("ignore_class")
-            target = sparse_target(self.name, y_true, shape, ignored)
-            rows = target.shape
-            if ignored is not None:
-                valid = target >= 0
-                mask = valid if mask is None else np.logical_and(valid, mask)
-        else:
-            target = dense_target(self.name, y_true, shape, dtype)
+            return sparse_target(self.name, y_true, shape, self._fn_kwargs.get("ignore_class"))
+        target = dense_target(self.name, y_true, shape, dtype)
+        if self.fn in _SIGNED:
+            target = np.ascontiguousarray(similarity.signed_labels(target))
+        return target
+
+    def factor(
+        self, target: np.ndarray, rank: int, dtype: Any, sample_weight: Any, mask: Any
+    ) -> float | np.ndarray:
+        dtype = np.dtype(dtype)
+        if self.fn is not _SPARSE:
             rows = target.shape[:-1]
-            if self.fn in _SIGNED:
-                target = np.ascontiguousarray(similarity.signed_labels(target))
-            if lacks_axis(np.ndim(y_true), shape) and not per_position(rows, sample_weight, mask):
-                return target, self._factors_of_means(rows, sample_weight, np.dtype(dtype))
-        return target, factors(rows, sample_weight, mask, self.reduction, np.dtype(dtype))
+            if lacks_axis(rank, target.shape) and not per_position(rows, sample_weight, mask):
+                return self._factors_of_means(rows, sample_weight, dtype)
+            return factors(rows, sample_weight, mask, self.reduction, dtype)
+        if self._fn_kwargs.get("ignore_class") is not None:
+            valid = target >= 0
+            mask = valid if mask is None else np.logical_and(valid, mask)
+        return factors(target.shape, sample_weight, mask, self.reduction, dtype)
 
     def _factors_of_means(
         self, rows: tuple[int, ...], sample_weight: Any, dtype: np.dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,9 @@ class Mean(Metric):
 
     def _add(self, total: Any, count: Any, shape: tuple[int, ...]) -> None:
         """Add sums over values and weights of a shape, batch first."""
-        positions = int(np.prod(shape[1:])) or 1
-        self.total.assign_add(total / positions)
-        self.count.assign_add(count / positions)
+        positions = prod(shape[1:]) or 1
+        self.total.add(total / positions)
+        self.count.add(count / positions)
 
     def result(self) -> Any:
         count = float(self.count)

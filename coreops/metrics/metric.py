@@ -27,6 +27,10 @@ class State(Variable):
         self._value = value
         self._version += 1
 
+    def add(self, number: float) -> None:
+        """Add to a variable that is one float64."""
+        self._replace(np.array(float(self._value) + number))
+
 
 class Metric:
     """Base class: a number, or several, made of all batches since the last reset.
@@ -59,9 +63,9 @@ class Metric:
     @property
     def variables(self) -> list[Variable]:
         """The variables, those of attributes and of metrics in attributes last."""
-        held = leaves([value for name, value in vars(self).items() if name != "_variables"])
+        held = _held(self)
         own = [*self._variables, *(value for value in held if isinstance(value, Variable))]
-        inner = [variable for metric in inside(self) for variable in metric.variables]
+        inner = [v for value in held if isinstance(value, Metric) for v in value.variables]
         return list(dict.fromkeys([*own, *inner]))
 
     def add_variable(
@@ -99,7 +103,7 @@ class Metric:
         """Return a new variable: `add_variable` with Keras' other order of arguments."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
-    def _zeros(self, name: str, shape: Sequence[int] = ()) -> Variable:
+    def _zeros(self, name: str, shape: Sequence[int] = ()) -> Any:
         """Return a variable that counts: float64, exact up to 2^53."""
         return self.add_variable(shape, "zeros", "float64", name=name)
 
@@ -118,7 +122,8 @@ class Metric:
     def reset_state(self) -> None:
         """Forget all batches."""
         for variable in self.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype))
+            value = variable.numpy()
+            variable.adopt(np.zeros(value.shape, value.dtype))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in a batch and return the result so far."""
@@ -137,13 +142,23 @@ class Metric:
 
 
 # What compile was given, which is no layer's own, and what names attributes a second time.
-_NOT_HELD = ("_compile_arguments", "_holders")
+_NOT_HELD = ("_compile_arguments", "_holders", "_variables")
 
 
 def inside(owner: Any) -> list[Metric]:
     """Return the metrics in the attributes of an object, alone or in lists, tuples and dicts."""
-    held = leaves([value for name, value in vars(owner).items() if name not in _NOT_HELD])
-    return [item for item in held if isinstance(item, Metric)]
+    return [item for item in _held(owner) if isinstance(item, Metric)]
+
+
+def _held(owner: Any) -> list[Any]:
+    """Return the metrics and variables in the attributes of an object, alone or in containers."""
+    found: list[Any] = []
+    for name, value in vars(owner).items():
+        if isinstance(value, (Variable, Metric)):
+            found.append(value)
+        elif isinstance(value, (list, tuple, dict)) and name not in _NOT_HELD:
+            found += [one for one in leaves(value) if isinstance(one, (Variable, Metric))]
+    return found
 
 
 def _of_values(update: Callable) -> Callable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._train.arrays import Batch, split, unpack
+from .._train.arrays import Batch, class_weights, split, unpack
 from .._train.feed import Feed
 from .._train.step import TrainingStep
 from ..callbacks import CallbackList, History
@@ -174,19 +174,19 @@ class Trainer(Judge):
         self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> None:
         for x, y, weight in self._hooked("train", feed, callbacks, compiled):
-            made = step.again(compiled, x, y) if weight is None else None
+            made = step.again(compiled, x, y, weight)
             if made is None:
                 self._step(step, compiled, (x, y, weight), (x, y))
             else:
-                (loss, losses, y_pred), _ = made
-                compiled.update(loss, losses, y, y_pred)
+                (loss, losses, y_pred), _, _ = made
+                compiled.update(loss, losses, y, y_pred, weight, step.masks)
 
     def _step(
         self, step: TrainingStep, compiled: Compiled, batch: Batch, given: tuple[Any, Any]
     ) -> None:
         """Make a step on a batch, and count it. given: inputs and targets as they were passed."""
         x, y, weight = batch
-        made = step(self._adapt_all(x), y, weight, given=given if weight is None else None)
+        made = step(self._adapt_all(x), y, weight, given=given)
         loss, losses, y_pred = made
         compiled.meet(y, y_pred)
         compiled.update(loss, losses, y, y_pred, weight, step.masks)
@@ -245,10 +245,11 @@ class Trainer(Judge):
         """Make one step on one batch, and return what `evaluate` would: the batch's own loss and
         metrics, before the step."""
         compiled = self._must_be_compiled("train_on_batch")
-        step = self._programs.get("step")
-        made = None
-        if step is not None and sample_weight is None and class_weight is None:
-            made = step.again(compiled, x, y)
+        step: Any = self._programs.get("step")
+        weight, plain = sample_weight, class_weight is None
+        if not plain and weight is None and type(y) is np.ndarray:
+            weight, plain = class_weights(y, class_weight, "train_on_batch"), True
+        made = step.again(compiled, x, y, weight) if plain and step is not None else None
         if made is None:
             batch = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
             self._must_learn("train_on_batch")
@@ -256,8 +257,8 @@ class Trainer(Judge):
             self._step(self._training_step(), compiled, batch, (x, y))
         else:
             compiled.reset()
-            (loss, losses, y_pred), targets = made
-            compiled.update(loss, losses, targets, y_pred)
+            (loss, losses, y_pred), targets, weights = made
+            compiled.update(loss, losses, targets, y_pred, weights, step.masks)
         logs = compiled.results()
         return logs if return_dict else compiled.in_order(logs)
 

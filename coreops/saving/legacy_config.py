@@ -131,7 +131,7 @@ def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             "a Sequential of Keras 1 that begins with a Merge of models is not available here: "
             "build it as a functional model and load its weights."
         )
-    made = {key: config[key] for key in ("name", "trainable") if key in config}
+    made: dict[str, Any] = {k: config[k] for k in ("name", "trainable") if k in config}
     found = _legacy.merge_by_mode(
         config.get("mode"), config.get("concat_axis", -1), config.get("dot_axes", -1)
     )

@@ -157,7 +157,7 @@ cdef extern from "coreops.h" nogil:
     int co_plan_scale(co_plan *, int, double)
     int co_plan_either(co_plan *, int, int)
     int co_plan_concatenate(co_plan *, int, const int *, ptrdiff_t)
-    int co_plan_products(co_plan *, int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
+    int co_plan_products(co_plan *, int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)
     double co_plan_cost(const co_plan *)

@@ -25,12 +25,17 @@ class DTypePolicy:
 
     Raises:
         ValueError: for any other name.
+        TypeError: for a name that is no string.
     """
 
     __slots__ = ("name",)
 
     def __init__(self, name: str | None = None) -> None:
         name = config.floatx() if name is None else name
+        if not isinstance(name, str):
+            raise TypeError(
+                f"A dtype policy's `name` must be a string, such as 'float32'. Received: {name!r}"
+            )
         if name not in _POLICIES:
             raise ValueError(
                 f"Cannot interpret {name!r} as a dtype policy: expected one of {list(_POLICIES)}."

@@ -91,10 +91,11 @@ int co_plan_permute(co_plan *plan, int x, int rank, const ptrdiff_t *shape, cons
 /* x as (positions, n) to (positions, times, n). */
 int co_plan_repeat(co_plan *plan, int x, ptrdiff_t n, ptrdiff_t times);
 /* A recurrent layer over z, (steps, gates * u), the input's product for each step of time: its
- * state's product by weight r[u, gates * u] is added (cell.h). mask: a value of `steps` bytes, or
- * -1. h0 and c0: values of u, or -1 for zeros; c0 is LSTM's. factors: (gates, u) values by which
- * the operands of each gate's product are multiplied, or -1. biases: a vector weight of 2 gates * u
- * of a GRU, added to z and to the state's product; -1 for none. */
+ * state's product by weight r[u, gates * u] is added (cell.h). A sample may have several such z,
+ * and then as many of what follows. mask: a value of `steps` bytes, or -1. h0 and c0: values of u,
+ * or -1 for zeros; c0 is LSTM's. factors: (gates, u) values by which the operands of each gate's
+ * product are multiplied, or -1. biases: a vector weight of 2 gates * u of a GRU, added to z and to
+ * the state's product; -1 for none. */
 typedef struct co_rnn {
     co_cell cell;
     ptrdiff_t u, steps;
@@ -148,8 +149,9 @@ int co_plan_either(co_plan *plan, int x, int y);
 /* Values, or masks, each as (positions, its own n): of each position, those of all. At most
  * CO_MOST_IN (plan.h) of them. */
 int co_plan_concatenate(co_plan *plan, int count, const int *x, ptrdiff_t positions);
-/* x[m,k] times the transpose of y[n,k], for each sample. */
-int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
+/* Each of x[count,m,k] times the transpose of its y[count,n,k]. */
+int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n,
+                     ptrdiff_t k);
 /* The same again. */
 int co_plan_copy(co_plan *plan, int x);
 /* The plan's result, and the mask that goes with it (-1: none). */

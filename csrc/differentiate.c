@@ -90,6 +90,7 @@ static void give_back(co_backward *back, int x) {
 
 co_status co_plan_back(co_plan *plan) {
     const int n_values = plan->n_values;
+    if (!plan->n_ends) plan->forward = plan->n_steps; /* it learns from penalties alone */
     co_backward back = {.plan = plan, .status = CO_OK};
     /* Forward values alone are looked up: what is appended here is the gradient of one. */
     back.gradient = malloc((size_t)n_values * (sizeof *back.gradient + 1));

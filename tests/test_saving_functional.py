@@ -61,7 +61,7 @@ def test_each_is_one_plan(name, h5py):  # noqa: F811
     model(recorded(name)[0])
     segments = model._program(training=False).segments()
     seams = [segment for segment in segments if segment.seam is not None]
-    seamed = name in ("encoder", "attention")  # TimeDistributed may be Python's
+    seamed = name == "attention"
     assert not seams or seamed
     assert len(segments) == 1 or seamed
 

@@ -64,6 +64,10 @@ STACKS = {
     "a penalty on more rows": lambda: [
         *first(6), Rows(3), layers.Dense(2, activity_regularizer="l2"), Rows(4)
     ],
+    "a penalty between two seams": lambda: [
+        *given(), layers.Dense(3), layers.Lambda(ops.tanh),
+        layers.ActivityRegularization(l2=0.3), layers.Lambda(ops.sin), layers.Flatten()
+    ],
     "a seam in a layer that is called twice": lambda: [*first(3), Repeated()],
     "a new shape before a seam": lambda: [*given(), layers.Flatten(), layers.Lambda(ops.tanh)],
     "a new shape between two seams": lambda: [

@@ -144,6 +144,26 @@ WRAPPERS = {
     "a model in each step": lambda: layers.TimeDistributed(
         Sequential([layers.Input((2,)), layers.Reshape((2, 1)), layers.LSTM(2)])
     ),
+    "both ways in each step": lambda: layers.TimeDistributed(
+        Sequential(
+            [
+                layers.Input((2,)),
+                layers.Reshape((2, 1)),
+                layers.Bidirectional(layers.GRU(2, reset_after=False)),
+            ]
+        )
+    ),
+    "a convolution in each step": lambda: layers.TimeDistributed(
+        Sequential(
+            [
+                layers.Input((2,)),
+                layers.Reshape((2, 1)),
+                layers.Conv1D(3, 2, padding="same", activation="tanh"),
+                layers.BatchNormalization(trainable=False),
+                layers.Flatten(),
+            ]
+        )
+    ),
     "an activation without kernel": lambda: layers.LSTM(2, activation="softmax"),
     "a function": lambda: layers.GRU(2, activation=coreops.ops.sin, return_sequences=True),
 }

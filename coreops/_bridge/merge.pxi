@@ -41,7 +41,8 @@ def plan_concatenate(Plan plan not None, list values, ptrdiff_t positions):
     return plan._check(co_plan_concatenate(plan._c, len(values), some, positions))
 
 
-def plan_products(Plan plan not None, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k):
-    """x (m, k) times the transpose of y (n, k), for each sample."""
+def plan_products(Plan plan not None, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                  ptrdiff_t count=1):
+    """Each of `count` x (m, k) times the transpose of its y (n, k)."""
     plan._building(True)
-    return plan._check(co_plan_products(plan._c, x, y, m, n, k))
+    return plan._check(co_plan_products(plan._c, x, y, count, m, n, k))

@@ -10,7 +10,15 @@ from .eager import (
     apply_softmax,
     softmax_gradient,
 )
-from .emission import Emitted, emit_calls, masks_of, observed, refuse_mask, run_seam
+from .emission import (
+    Emitted,
+    emit_calls,
+    emit_each,
+    masks_of,
+    observed,
+    refuse_mask,
+    run_seam,
+)
 from .flow import Flow
 from .graph import Call, Graph, Ref, chain
 from .merging import merge
@@ -51,6 +59,7 @@ __all__ = [
     "deferring",
     "embedding",
     "emit_calls",
+    "emit_each",
     "gauss",
     "layer_norm",
     "mask_of",

@@ -12,7 +12,7 @@ from .. import _kernels, config
 from .._symbolic import leaves, map_structure
 from .flow import Flow
 from .graph import Call, Graph, Ref
-from .values import Item, Kind, Normalized, Seam, Value
+from .values import Item, Kind, Mask, Normalized, Seam, Value
 
 if TYPE_CHECKING:
 
@@ -71,6 +71,7 @@ def emit_calls(
     types are taken as what the plan computes.
     """
     training = flow.training
+    flow.mask_policy = mask_policy
     values: dict[Ref, Value] = {}
     stop = len(graph.calls) if stop is None else stop
     first = index
@@ -85,7 +86,7 @@ def emit_calls(
             if ref not in values:
                 values[ref] = flow.take(ref, kinds[ref])
         flow.training = training if call.training is None else call.training
-        made = _emit(call, flow, values, mask_policy)
+        made = _emit(call, flow, values)
         if after is not None and call.layer.activity_regularizer is not None:
             made = after(call.layer, made, flow)
         index += 1
@@ -133,7 +134,54 @@ def _fits(
     )
 
 
-def _emit(call: Call, flow: Flow, values: dict[Ref, Value], mask_policy: str | None) -> Any:
+def emit_each(layer: Any, x: Value, mask: Mask | None, flow: Flow) -> Value | None:
+    """The steps that a layer, or a model, is on each of the samples along the first axis of x, of
+    which each has its part of the mask. None if they are not all of the plan."""
+    graph = Graph()
+    outputs = layer.trace(graph, graph.inputs, {})
+    for call in graph.calls:
+        one = call.layer
+        if (
+            one.activity_regularizer is not None
+            or one.mixes_samples
+            or getattr(one, "stateful", False)
+        ):
+            return None
+    if len(outputs) != 1:
+        return None
+    graph.end(outputs)
+    if flow.trains:  # steps that nobody reads would run
+        trial = flow.fresh(x.shape)
+        entered = trial.take(Ref(0), (x.shape, x.dtype, None if mask is None else mask.shape))
+        if _emit_each(graph, entered, entered.mask, trial) is None:
+            return None
+    return _emit_each(graph, x, mask, flow)
+
+
+def _emit_each(graph: Graph, x: Value, mask: Mask | None, flow: Flow) -> Value | None:
+    if mask is not None:
+        mask = Mask(flow.mask_value(mask), mask.shape[1:], mask.source)
+    values = {graph.inputs[0]: x._replace(shape=x.shape[1:], mask=mask)}
+    lead, training = flow.lead, flow.training
+    flow.lead = (*lead, x.shape[0])
+    try:
+        for call in graph.calls:
+            dtypes = {ref: values[ref].dtype for ref in call.inputs}
+            if not flow.trains and not _fits(call, dtypes, values, flow.plan.dtype):
+                return None
+            flow.training = training if call.training is None else call.training
+            made = _emit(call, flow, values)
+            if isinstance(made, Seam):
+                return None
+            results = [made] if isinstance(made, Value) else list(made)
+            values.update(zip(call.outputs, results, strict=True))
+    finally:
+        flow.lead, flow.training = lead, training
+    made = values[graph.outputs[0]]
+    return made._replace(shape=(x.shape[0], *made.shape), mask=None)
+
+
+def _emit(call: Call, flow: Flow, values: dict[Ref, Value]) -> Any:
     """One layer's steps, after what every layer has in common: its weights are there, and no mask
     reaches it that it cannot take."""
     layer = call.layer
@@ -145,7 +193,7 @@ def _emit(call: Call, flow: Flow, values: dict[Ref, Value], mask_policy: str | N
     if not layer.takes_mask:
         masks = [value.mask for value in taken.values() if value.mask is not None]
         if masks:
-            refuse_mask(layer, masks[0].source, mask_policy)
+            refuse_mask(layer, masks[0].source, flow.mask_policy)
         taken = {ref: value._replace(mask=None) for ref, value in taken.items()}
     flow.layer = layer.name
     args, kwargs = call.filled(taken)

@@ -39,6 +39,10 @@ class Flow:
         self.training = training
         self.plan = _kernels.Plan(dtype, shape, precision) if plan is None else plan
         self.layer = ""  # the name of the layer that is emitting
+        self.mask_policy: str | None = None  # for masks that meet a layer that cannot take them
+        # The axes that a sample of the plan has before those of the layer that is emitting, which
+        # takes each of what lies along them as a sample: steps of time.
+        self.lead: tuple[int, ...] = ()
         self.marks: list[tuple[str, int]] = []  # layers that made values, and how many there were
         self.rows: int | None = None  # of the arrays that it is made for, if there are any already
         self.batch: int | None = None  # the only batch size that fits, if there is one
@@ -55,6 +59,14 @@ class Flow:
         self.more: list[Any] = []  # of what further arrays of a run are for, in the plan's order
         self._taken: dict[tuple[Ref, bool], int] = {}
         self.first: Value | None = None  # of the results
+
+    def fresh(self, shape: tuple[int, ...]) -> Flow:
+        """Another flow of this kind, to try something on."""
+        return Flow(shape, self.plan.dtype, training=self.training)
+
+    def count(self, shape: Sequence[int]) -> int:
+        """How many elements of that shape a sample of the plan has."""
+        return _prod((*self.lead, *shape))
 
     def take(self, ref: Ref, kind: Kind) -> Value:
         """An array from outside, as an input of the plan."""
@@ -194,7 +206,7 @@ class Flow:
         if scale is not None:
             kernel = self.value_of(kernel) / self.value_of(scale)
         w, b = self.weight(kernel, rows=rows), self.weight(bias, vector=True)
-        y = self.plan.dense(x.id, _prod(x.shape[:-1]), w, b)
+        y = self.plan.dense(x.id, self.count(x.shape[:-1]), w, b)
         return x._replace(id=y, shape=(*x.shape[:-1], _prod(kernel.shape[rows:])))
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
@@ -206,7 +218,7 @@ class Flow:
                 f"may not fit into 32 bits. Received a kernel of shape {kernel.shape}"
             )
         w, s, b = self.weight(kernel, dtype=np.int8), self.weight(scale), self.weight(bias)
-        y = self.plan.dense_int8(x.id, _prod(x.shape[:-1]), w, s, b)
+        y = self.plan.dense_int8(x.id, self.count(x.shape[:-1]), w, s, b)
         return x._replace(id=y, shape=(*x.shape[:-1], kernel.shape[1]))
 
     def activation(self, x: Value, fn: Callable[[Any], Any]) -> Value | Seam:
@@ -254,7 +266,7 @@ class Flow:
     def masking(self, x: Value, mask_value: float, source: str = "masking") -> Value:
         """Zeroes the time steps whose features all equal mask_value; they are the mask."""
         shape = x.shape[:-1]
-        y, mask = self.plan.masking(x.id, _prod(shape), x.shape[-1], mask_value)
+        y, mask = self.plan.masking(x.id, self.count(shape), x.shape[-1], mask_value)
         return x._replace(id=y, mask=Mask(mask, shape, source))
 
     def dropout(
@@ -281,7 +293,8 @@ class Flow:
         if noise[0] not in (None, 1):
             self.batch = noise[0]
             self.batch_reason = f"Layer '{self.layer}': noise_shape={noise_shape}"
-        y = self.plan.dropout(x.id, rate, x.shape, sizes, noise[0] == 1)
+        sizes, share = (*self.lead, *sizes), noise[0] == 1
+        y = self.plan.dropout(x.id, rate, (*self.lead, *x.shape), sizes, share)
         self.generators.append(generator)
         return x._replace(id=y)
 
@@ -297,7 +310,9 @@ class Flow:
         shape = tuple(x.shape[a] for a in axes)
         moving = [a for a in axes if x.shape[a] != 1]
         if moving != sorted(moving):
-            x = x._replace(id=self.plan.permute(x.id, x.shape, tuple(axes)))
+            whole, n = (*self.lead, *x.shape), len(self.lead)
+            order = (*range(n), *(a + n for a in axes))
+            x = x._replace(id=self.plan.permute(x.id, whole, order))
         return x._replace(shape=shape)
 
     def repeat(self, x: Value, n: int) -> Value:

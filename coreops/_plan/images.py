@@ -77,7 +77,7 @@ def conv(
         return depthwise(flow, x, how, kernel, bias, n // groups)
     w, b = flow.weight(kernel), flow.weight(bias)
     if groups == 1 and all(size == 1 for size in (*how.size, *how.strides)):
-        y = flow.plan.dense(x.id, prod(x.shape[:-1]), w, b)
+        y = flow.plan.dense(x.id, flow.count(x.shape[:-1]), w, b)
         return x._replace(id=y, shape=(*x.shape[:-1], n))
     window = _window(x.shape, how)
     return _result(x, _kernels.plan_conv(flow.plan, x.id, window, groups, w, b), window, n)

@@ -61,7 +61,7 @@ def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
             else _empty(flow, values, tuple(shape))
         )
     ids = [x.id for x in values if x.size]
-    made = _kernels.plan_concatenate(flow.plan, ids, _prod(shape[:axis]))
+    made = _kernels.plan_concatenate(flow.plan, ids, flow.count(shape[:axis]))
     return first._replace(id=made, shape=tuple(shape), mask=None)
 
 
@@ -74,7 +74,7 @@ def concatenated_masks(flow: Flow, masks: Sequence[Mask], axis: int) -> Mask:
     shape = list(masks[0].shape)
     shape[axis] = sum(mask.shape[axis] for mask in masks)
     ids = [flow.mask_value(mask) for mask in masks]
-    made = _kernels.plan_concatenate(flow.plan, ids, _prod(shape[:axis]))
+    made = _kernels.plan_concatenate(flow.plan, ids, flow.count(shape[:axis]))
     return Mask(made, tuple(shape), flow.layer)
 
 
@@ -84,7 +84,8 @@ def products(flow: Flow, x: Value, y: Value, axes: tuple[int, int]) -> Value:
     rows = tuple(n for i, n in enumerate(x.shape) if i != axes[0])
     columns = tuple(n for i, n in enumerate(y.shape) if i != axes[1])
     x, y = _last(flow, x, axes[0]), _last(flow, y, axes[1])
-    made = _kernels.plan_products(flow.plan, x.id, y.id, _prod(rows), _prod(columns), k)
+    sizes = _prod(rows), _prod(columns), k, flow.count(())
+    made = _kernels.plan_products(flow.plan, x.id, y.id, *sizes)
     return x._replace(id=made, shape=(*rows, *columns) or (1,), mask=None)
 
 

@@ -100,7 +100,7 @@ def pool(flow: Flow, x: Value, kind: str, *, channels_first: bool) -> Value:
             x, shape, channels_first = flow._permute(x, (1, 0)), shape[::-1], False
     channels = shape[0] if channels_first else shape[-1]
     positions = prod(shape[1:]) if channels_first else prod(shape[:-1])
-    count, n = (channels, 1) if channels_first else (1, channels)
+    count, n = (flow.count((channels,)), 1) if channels_first else (flow.count(()), channels)
     if kind == "max":
         y = _kernels.plan_max_over(flow.plan, x.id, count, positions, n)
     else:

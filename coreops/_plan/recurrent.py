@@ -96,8 +96,7 @@ def recurrent(
 
 def ones(flow: Flow, like: Value, shape: tuple[int, ...]) -> Value:
     """A constant of ones for each sample."""
-    size = int(np.prod(shape))
-    made = _kernels.plan_fill(flow.plan, size, 1.0)
+    made = _kernels.plan_fill(flow.plan, flow.count(shape), 1.0)
     return like._replace(id=made, shape=shape, mask=None)
 
 

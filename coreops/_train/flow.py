@@ -29,6 +29,9 @@ class TrainingFlow(Flow):
         self.penalties: list[tuple[float, float]] = []
         self.ends = False
 
+    def fresh(self, shape: tuple[int, ...]) -> TrainingFlow:
+        return TrainingFlow(shape, self.plan.dtype, self._chain)
+
     def learns(self, weight: Any) -> bool:
         return self._chain.learns(weight)
 

@@ -128,6 +128,7 @@ class LayerState(_kernels.Callable):
         autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
+        aggregation: str | None = "none",
         name: str | None = None,
     ) -> Variable:
         """Create a weight of the layer.
@@ -141,6 +142,7 @@ class LayerState(_kernels.Callable):
             autocast: accepted for compatibility.
             regularizer: penalty that appears in `losses`.
             constraint: projection applied after each optimizer step.
+            aggregation: accepted for compatibility: there are no replicas.
             name: by default a numbered "variable".
 
         Raises:

@@ -90,7 +90,9 @@ def _with_functions(
     bound = dict(config)
     everything = type(layer).__name__ == "Lambda"
     for key in config:
-        function = getattr(layer, key, None) or getattr(layer, f"_{key}", None)
+        function = getattr(layer, key, None)
+        if function is None:
+            function = getattr(layer, f"_{key}", None)
         if not callable(function) or not hasattr(function, "__name__"):
             continue
         if everything or (function.__module__ or "").partition(".")[0] != "keras":

@@ -188,17 +188,19 @@ static const co_kind part = {.name = "part", .run = run_part};
 
 /* ------------------------------------------------------------------------------ products */
 
-int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n,
+                     ptrdiff_t k) {
     const ptrdiff_t size = co_plan_operand(plan, x), other = co_plan_operand(plan, y);
     if (size < 0 || other < 0) return (int)(size < 0 ? size : other);
-    if (m < 0 || n < 0 || k < 0 || co_product(m, k) != size || co_product(n, k) != other)
+    if (count < 0 || m < 0 || n < 0 || k < 0 || co_product(count, co_product(m, k)) != size ||
+        co_product(count, co_product(n, k)) != other)
         return CO_BAD_PLAN;
-    co_step step = co_step_of(&products, x, 1);
+    co_step step = co_step_of(&products, x, count);
     step.in[1] = y;
     step.u.products.m = m;
     step.u.products.n = n;
     step.u.products.k = k;
-    return co_plan_append(plan, step, co_product(m, n));
+    return co_plan_append(plan, step, co_product(count, co_product(m, n)));
 }
 
 static void run_products(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -208,17 +210,17 @@ static void run_products(const co_job *job, const co_step *step, char *arena, pt
     const char *x = co_locate(job, arena, step->in[0], first);
     const char *y = co_locate(job, arena, step->in[1], first);
     char *z = co_locate(job, arena, step->out[0], first);
-    for (ptrdiff_t i = 0; i < units; i++)
+    for (ptrdiff_t i = 0, count = co_positions(job, step, units); i < count; i++)
         job->plan->kernels->products(m, n, k, x + i * m * k * item, y + i * n * k * item,
                                      z + i * m * n * item);
 }
 
-/* x[rows,columns] of each sample, turned. */
-static int turned(co_backward *back, int x, ptrdiff_t rows, ptrdiff_t columns) {
+/* Each of x[count,rows,columns], turned. */
+static int turned(co_backward *back, int x, ptrdiff_t count, ptrdiff_t rows, ptrdiff_t columns) {
     if (back->status != CO_OK) return -1;
-    const ptrdiff_t shape[2] = {rows, columns};
-    const int axes[2] = {1, 0};
-    const int made = co_plan_permute(back->plan, x, 2, shape, axes);
+    const ptrdiff_t shape[3] = {count, rows, columns};
+    const int axes[3] = {0, 2, 1};
+    const int made = co_plan_permute(back->plan, x, 3, shape, axes);
     if (made < 0) back->status = (co_status)made;
     return made;
 }
@@ -226,28 +228,30 @@ static int turned(co_backward *back, int x, ptrdiff_t rows, ptrdiff_t columns) {
 static void products_back(co_backward *back, const co_step *step) {
     const ptrdiff_t m = step->u.products.m, n = step->u.products.n, k = step->u.products.k;
     const int dz = back->gradient[step->out[0]], x = step->in[0], y = step->in[1];
+    const ptrdiff_t count = step->positions;
     co_step to = *step;
     if (back->moves[x]) { /* dx[i,l] = sum over j of dz[i,j] y[j,l] */
         to.in[0] = dz;
-        to.in[1] = turned(back, y, n, k);
+        to.in[1] = turned(back, y, count, n, k);
         to.u.products.n = k;
         to.u.products.k = n;
-        co_back_add(back, x, co_back_append(back, to, m * k));
+        co_back_add(back, x, co_back_append(back, to, count * m * k));
     }
     if (back->moves[y]) { /* dy[j,l] = sum over i of dz[i,j] x[i,l] */
-        to.in[0] = turned(back, dz, m, n);
-        to.in[1] = turned(back, x, m, k);
+        to.in[0] = turned(back, dz, count, m, n);
+        to.in[1] = turned(back, x, count, m, k);
         to.u.products.m = n;
         to.u.products.n = k;
         to.u.products.k = m;
-        co_back_add(back, y, co_back_append(back, to, n * k));
+        co_back_add(back, y, co_back_append(back, to, count * n * k));
     }
 }
 
 /* Eight multiply-adds a nanosecond for each lane's width of 8. */
 static double products_cost(const co_plan *plan, const co_step *step) {
+    const double count = (double)(step->positions / plan->units);
     const double work = (double)(step->u.products.m * step->u.products.n * step->u.products.k);
-    return work / plan->kernels->gemm_nr;
+    return count * work / plan->kernels->gemm_nr;
 }
 
 static const co_kind products = {

@@ -22,7 +22,7 @@ static int is_mask(const co_plan *plan, int v, ptrdiff_t size) {
 
 /* What a way back needs. Returns a status. */
 static int add_kept(co_plan *plan, co_step *step, const co_recurrent *own) {
-    const ptrdiff_t u = own->how.u, steps = own->how.steps;
+    const ptrdiff_t u = own->how.u, steps = step->positions * own->how.steps;
     step->out[RNN_KEEP] = co_plan_value(plan, co_product(steps, own->keeps * u), plan->item_bytes);
     step->out[RNN_BEFORE] = co_plan_value(plan, co_product(steps, u), plan->item_bytes);
     if (own->apart)
@@ -39,16 +39,18 @@ int co_plan_recurrent(co_plan *plan, int z, const co_rnn *how, int r, int biases
     if (size < 0) return (int)size;
     const ptrdiff_t gates = co_cell_gates(how->cell.kind), result = how->sequences ? how->steps : 1;
     const int lstm = how->cell.kind == CO_LSTM, before = how->cell.kind == CO_GRU_BEFORE;
-    if (u < 1 || how->steps < 1 || co_product(how->steps, gates * u) != size) return CO_BAD_PLAN;
+    const ptrdiff_t sequence = co_product(how->steps, co_product(gates, u));
+    if (u < 1 || how->steps < 1 || size % sequence) return CO_BAD_PLAN;
+    const ptrdiff_t count = size / sequence;
     if (how->at < 0 || how->at + u > how->width) return CO_BAD_PLAN;
     if (!co_is_weight(plan, r, plan->item_bytes) || plan->weights[r].k != u ||
         plan->weights[r].n != gates * u || !co_is_vector(plan, biases, 2 * gates * u))
         return CO_BAD_PLAN;
-    if (!is_mask(plan, mask, how->steps) || !fits(plan, h0, u) || !fits(plan, c0, u) ||
-        !fits(plan, factors, gates * u) || (c0 >= 0 && (!lstm || h0 < 0)) ||
-        !fits(plan, into, result * how->width))
+    if (!is_mask(plan, mask, count * how->steps) || !fits(plan, h0, count * u) ||
+        !fits(plan, c0, count * u) || !fits(plan, factors, count * gates * u) ||
+        (c0 >= 0 && (!lstm || h0 < 0)) || !fits(plan, into, count * result * how->width))
         return CO_BAD_PLAN;
-    co_step step = co_step_of(&recurrent, z, 1);
+    co_step step = co_step_of(&recurrent, z, count);
     co_recurrent *own = malloc(sizeof *own);
     if (!own) return CO_NO_MEMORY;
     step.u.own = own;
@@ -68,8 +70,9 @@ int co_plan_recurrent(co_plan *plan, int z, const co_rnn *how, int r, int biases
     step.w[RNN_BIASES] = biases;
     step.out[RNN_Y] = into;
     int status = plan->trainer ? add_kept(plan, &step, own) : CO_OK;
-    if (ends || plan->trainer) step.out[RNN_H] = co_plan_value(plan, u, plan->item_bytes);
-    if ((ends || plan->trainer) && lstm) step.out[RNN_C] = co_plan_value(plan, u, plan->item_bytes);
+    if (ends || plan->trainer) step.out[RNN_H] = co_plan_value(plan, count * u, plan->item_bytes);
+    if ((ends || plan->trainer) && lstm)
+        step.out[RNN_C] = co_plan_value(plan, count * u, plan->item_bytes);
     if (status == CO_OK && (step.out[RNN_H] < -1 || step.out[RNN_C] < -1)) status = CO_NO_MEMORY;
     if (status != CO_OK) {
         release(&step);
@@ -79,14 +82,16 @@ int co_plan_recurrent(co_plan *plan, int z, const co_rnn *how, int r, int biases
         ends[0] = step.out[RNN_H];
         ends[1] = step.out[RNN_C];
     }
-    const int made = co_plan_append(plan, step, into >= 0 ? -1 : result * how->width);
+    const int made = co_plan_append(plan, step, into >= 0 ? -1 : count * result * how->width);
     return made < 0 || into < 0 ? made : into;
 }
 
 /* The product before, when nobody learns from it. */
 static int join(co_plan *plan, co_step *before, const co_step *step) {
     const co_recurrent *own = step->u.own;
-    if (plan->trainer || !co_step_is_dense(before) || before->positions != own->how.steps) return 0;
+    if (plan->trainer || !co_step_is_dense(before) ||
+        before->positions != step->positions * own->how.steps)
+        return 0;
     const int x = before->in[0], kernel = before->w[0], bias = before->w[1];
     const ptrdiff_t f = before->u.dense.k;
     *before = *step;
@@ -117,7 +122,8 @@ static co_status pack(co_plan *plan, co_step *step) {
 /* As steps/dense.c has it for the products; a tenth of a vector's time for a gate. */
 static double cost(const co_plan *plan, const co_step *step) {
     const co_recurrent *own = step->u.own;
-    const double gates = (double)(own->how.steps * own->gates * own->how.u);
+    const ptrdiff_t count = step->positions / plan->units;
+    const double gates = (double)(count * own->how.steps * own->gates * own->how.u);
     const double depth = (double)(own->how.u + (own->f > 0 ? own->f : 0));
     return gates * (depth + 12) / (3.0 * plan->kernels->gemm_nr);
 }

@@ -1,6 +1,7 @@
 /* recurrent.h - a recurrent layer as a step, forward and back.
  *
- * Forward, over m rows of T steps of time, `part`s of gates side by side (cell.h):
+ * Forward, over m rows of T steps of time, `part`s of gates side by side (cell.h); a sample has one
+ * row, or several:
  *   in    z (T, gates u), or once the product before has joined x (T, f); mask (T) or -1; h and c
  *         to begin with, or -1; factors (parts, u) of h, one for each gate, or -1
  *   out   y (T, u) or (u); h and c in the end; and where it trains what is kept: keep (T, keeps u),
@@ -78,8 +79,9 @@ static inline ptrdiff_t co_rnn_width(const co_recurrent *own) {
 co_rnn_layout co_rnn_lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int masked);
 /* The steps of time whose products of inputs are made at once. */
 ptrdiff_t co_rnn_piece(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item);
-/* Whether the products by a weight go by the plan's matmul: the rows of the whole call decide. */
-int co_rnn_by_matmul(const co_job *job, int w);
+/* Whether the products by weight w of the step go by the plan's matmul: the rows of the whole call
+ * decide. */
+int co_rnn_by_matmul(const co_job *job, const co_step *step, int w);
 co_status co_rnn_prepare(const co_job *job, const co_step *step);
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units);
 ptrdiff_t co_rnn_rows(const co_job *job, const co_step *step, ptrdiff_t *grain);

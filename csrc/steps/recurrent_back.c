@@ -20,9 +20,10 @@ static int has_dr(const co_recurrent *own) { return own->apart || own->how.cell.
 void co_rnn_back(co_backward *back, const co_step *step) {
     const co_recurrent *own = step->u.own;
     co_plan *plan = back->plan;
-    const ptrdiff_t u = own->how.u, steps = own->how.steps, gates = own->gates * u;
+    const ptrdiff_t count = step->positions, u = own->how.u, gates = own->gates * u;
+    const ptrdiff_t steps = count * own->how.steps;
     const int h0 = step->in[RNN_H0], c0 = step->in[RNN_C0], z = step->in[RNN_X];
-    co_step to = co_step_of(&gradient, back->gradient[step->out[RNN_Y]], 1);
+    co_step to = co_step_of(&gradient, back->gradient[step->out[RNN_Y]], count);
     to.in[GRAD_MASK] = step->in[RNN_MASK];
     to.in[GRAD_KEEP] = step->out[RNN_KEEP];
     to.in[GRAD_BEFORE] = step->out[RNN_BEFORE];
@@ -34,8 +35,8 @@ void co_rnn_back(co_backward *back, const co_step *step) {
     to.u.own = step->u.own;
     int out[CO_MOST_OUT] = {-1, -1, -1, -1, -1, -1};
     const ptrdiff_t sizes[] = {
-        -1, h0 >= 0 && back->moves[h0] ? u : -1, c0 >= 0 && back->moves[c0] ? u : -1,
-        has_dr(own) ? steps * own->parts * gates : -1,
+        -1, h0 >= 0 && back->moves[h0] ? count * u : -1,
+        c0 >= 0 && back->moves[c0] ? count * u : -1, has_dr(own) ? steps * own->parts * gates : -1,
         co_weight_learns(plan, step->w[RNN_BIASES]) ? steps * 2 * gates : -1};
     for (int i = GRAD_DH0; i <= GRAD_SUMS; i++) {
         if (sizes[i] < 0) continue;
@@ -68,7 +69,8 @@ static co_status pack(co_plan *plan, co_step *step) {
 
 static double cost(const co_plan *plan, const co_step *step) {
     const co_recurrent *own = step->u.own;
-    const double gates = (double)(own->how.steps * own->gates * own->how.u);
+    const ptrdiff_t count = step->positions / plan->units;
+    const double gates = (double)(count * own->how.steps * own->gates * own->how.u);
     return gates * ((double)own->how.u + 24) / (3.0 * plan->kernels->gemm_nr);
 }
 
@@ -89,7 +91,7 @@ static layout lay_out(const co_recurrent *own, ptrdiff_t m) {
 }
 
 static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
-    return lay_out(step->u.own, units).all * job->plan->item_bytes;
+    return lay_out(step->u.own, co_positions(job, step, units)).all * job->plan->item_bytes;
 }
 
 /* A block of m rows while time goes back. */
@@ -219,12 +221,13 @@ static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                 ptrdiff_t units) {
     const co_recurrent *own = step->u.own;
     const ptrdiff_t item = job->plan->item_bytes;
-    const layout lay = lay_out(own, units);
+    const ptrdiff_t m = co_positions(job, step, units);
+    const layout lay = lay_out(own, m);
     char *at = arena + job->scratch;
     const block b = {.step = step,
                      .own = own,
                      .kernels = job->plan->kernels,
-                     .m = units,
+                     .m = m,
                      .u = own->how.u,
                      .gates = own->gates * own->how.u,
                      .steps = own->how.steps,

@@ -4,10 +4,10 @@
 /* Rows of the weights of a step of time are read once for each of these: as many as keep gates and
  * states in L2, and fill the tiles of gemm. The call's rows are shared out evenly. */
 ptrdiff_t co_rnn_rows(const co_job *job, const co_step *step, ptrdiff_t *grain) {
-    (void)step, (void)grain;
+    (void)grain;
     const ptrdiff_t mr = job->plan->kernels->gemm_mr, most = (42 + mr - 1) / mr * mr;
-    const ptrdiff_t chunks = (job->units + most - 1) / most;
-    return chunks ? (job->units + chunks - 1) / chunks : most;
+    const ptrdiff_t rows = co_positions(job, step, job->units), chunks = (rows + most - 1) / most;
+    return chunks ? (rows + chunks - 1) / chunks : most;
 }
 
 /* A few rows make their products of several steps of time at once, which fill tiles as rows do. */
@@ -37,17 +37,18 @@ co_rnn_layout co_rnn_lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t ite
     return lay;
 }
 
-/* Whether the products by a weight go by the plan's matmul: the rows of the whole call decide. */
-int co_rnn_by_matmul(const co_job *job, int w) {
+int co_rnn_by_matmul(const co_job *job, const co_step *step, int w) {
     const co_matmul *matmul = job->plan->matmul;
-    return matmul && w >= 0 && !(job->flags & CO_BATCH_INVARIANT) && job->units >= matmul->rows &&
-           matmul->suits(job->plan->weights[w].k, job->plan->weights[w].n);
+    const int weight = step->w[w];
+    return matmul && weight >= 0 && !(job->flags & CO_BATCH_INVARIANT) &&
+           co_positions(job, step, job->units) >= matmul->rows &&
+           matmul->suits(job->plan->weights[weight].k, job->plan->weights[weight].n);
 }
 
 co_status co_rnn_prepare(const co_job *job, const co_step *step) {
     co_status status = CO_OK;
     for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R)
-        if (status == CO_OK && co_rnn_by_matmul(job, step->w[w]))
+        if (status == CO_OK && co_rnn_by_matmul(job, step, w))
             status = co_pack_for_matmul(job, step->w[w]);
     return status;
 }
@@ -58,7 +59,7 @@ static ptrdiff_t room_of(const co_job *job, const co_step *step, ptrdiff_t m) {
     const ptrdiff_t item = job->plan->item_bytes;
     ptrdiff_t most = 0;
     for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R) {
-        if (!co_rnn_by_matmul(job, step->w[w])) continue;
+        if (!co_rnn_by_matmul(job, step, w)) continue;
         const ptrdiff_t rows = m > FEW_ROWS ? m : co_rnn_piece(own, m, item);
         const ptrdiff_t bytes = job->plan->matmul->scratch(rows, job->plan->weights[step->w[w]].k);
         if (bytes > most) most = bytes;
@@ -68,8 +69,8 @@ static ptrdiff_t room_of(const co_job *job, const co_step *step, ptrdiff_t m) {
 
 /* Few rows may take more than many: the last block may be of fewer. */
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
-    const ptrdiff_t last = units > 0 ? job->units % units : 0;
-    const ptrdiff_t room = room_of(job, step, units);
+    const ptrdiff_t last = units > 0 ? co_positions(job, step, job->units % units) : 0;
+    const ptrdiff_t room = room_of(job, step, co_positions(job, step, units));
     const ptrdiff_t last_room = last > 0 ? room_of(job, step, last) : 0;
     return room > last_room ? room : last_room;
 }

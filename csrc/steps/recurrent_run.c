@@ -37,7 +37,7 @@ static void product(const block *b, int which, ptrdiff_t m, ptrdiff_t first, ptr
     const co_matmul *matmul = b->job->plan->matmul;
     if (bias) bias += first * b->item;
     char *out = (char *)c.at + first * b->item;
-    if (co_rnn_by_matmul(b->job, w)) {
+    if (co_rnn_by_matmul(b->job, b->step, which)) {
         const char *packed = atomic_load(&b->job->plan->weights[w].packed);
         matmul->run(b->kernels, m, n - first, k, a.at, a.ld, panels,
                     packed + matmul->bytes(k, first), bias, out, c.ld, &linear, b->work);
@@ -48,8 +48,8 @@ static void product(const block *b, int which, ptrdiff_t m, ptrdiff_t first, ptr
 
 /* Columns [from, to) of the product by r, and whatever else is in their first panel. */
 static void multiply(const block *b, co_rows a, ptrdiff_t from, ptrdiff_t to, char *out) {
-    const ptrdiff_t nr = co_rnn_by_matmul(b->job, b->step->w[RNN_R]) ? b->job->plan->matmul->nr
-                                                                     : b->kernels->gemm_nr;
+    const ptrdiff_t nr =
+        co_rnn_by_matmul(b->job, b->step, RNN_R) ? b->job->plan->matmul->nr : b->kernels->gemm_nr;
     const char *bias = b->step->form[RNN_BIASES];
     if (bias) bias += b->gates * b->item;
     product(b, RNN_R, b->m, from / nr * nr, to, a, bias, rows(b, out, b->gates, 0));
@@ -290,14 +290,14 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                 ptrdiff_t units) {
     const co_recurrent *own = step->u.own;
     const co_rnn *how = &own->how;
-    const ptrdiff_t item = job->plan->item_bytes, u = how->u;
-    const co_rnn_layout lay = co_rnn_lay_out(own, units, item, step->in[RNN_MASK] >= 0);
+    const ptrdiff_t item = job->plan->item_bytes, u = how->u, m = co_positions(job, step, units);
+    const co_rnn_layout lay = co_rnn_lay_out(own, m, item, step->in[RNN_MASK] >= 0);
     char *at = arena + job->scratch;
     block b = {.job = job,
                .step = step,
                .own = own,
                .kernels = job->plan->kernels,
-               .m = units,
+               .m = m,
                .u = u,
                .gates = own->gates * u,
                .steps = how->steps,
@@ -324,13 +324,13 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
                .some_c = at + lay.some_c * item,
                .some_x = at + lay.some_x * item,
                .work = at + lay.all * item,
-               .piece = co_rnn_piece(own, units, item)};
+               .piece = co_rnn_piece(own, m, item)};
     if (!b.operands) b.operands = at + lay.operands * item;
     memset(at + lay.none * item, 0, (size_t)(b.gates * item));
     b.from = -b.piece;
-    const char *h = how->h ? (char *)how->h + first * u * item
+    const char *h = how->h ? (char *)how->h + co_positions(job, step, first) * u * item
                            : co_rnn_value(job, arena, step->in[RNN_H0], first);
-    const char *c = how->c ? (char *)how->c + first * u * item
+    const char *c = how->c ? (char *)how->c + co_positions(job, step, first) * u * item
                            : co_rnn_value(job, arena, step->in[RNN_C0], first);
     const int began = h != NULL, lstm = how->cell.kind == CO_LSTM;
     /* Rows that are skipped are left out, unless somebody learns or their products are there. */
@@ -342,7 +342,7 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
         begin(&b, h, to.h0);
         if (lstm) begin(&b, c, to.c0);
     }
-    const int by_row = own->recur && units == 1 && !co_rnn_by_matmul(job, step->w[RNN_R]);
+    const int by_row = own->recur && m == 1 && !co_rnn_by_matmul(job, step, RNN_R);
     ptrdiff_t last = how->steps - 1;
     while (!b.keep && last >= 0 && !count_on(&b, last)) last--;
     for (ptrdiff_t s = 0; s < how->steps; s++) {
@@ -370,6 +370,10 @@ void co_rnn_run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     if (!how->sequences) put_last(&b, h_end, began);
     if (b.h_end && !b.keep) memcpy(b.h_end, h_end, (size_t)(b.m * u * item));
     if (b.c_end && !b.keep) memcpy(b.c_end, c_end, (size_t)(b.m * u * item));
-    if (how->h) memcpy((char *)how->h + first * u * item, h_end, (size_t)(b.m * u * item));
-    if (how->c) memcpy((char *)how->c + first * u * item, c_end, (size_t)(b.m * u * item));
+    if (how->h)
+        memcpy((char *)how->h + co_positions(job, step, first) * u * item, h_end,
+               (size_t)(b.m * u * item));
+    if (how->c)
+        memcpy((char *)how->c + co_positions(job, step, first) * u * item, c_end,
+               (size_t)(b.m * u * item));
 }

@@ -167,9 +167,27 @@ CHILDREN = {
     "flatten": lambda library: library.Flatten(name="inner"),
     "lstm": lambda library: library.LSTM(3, name="inner"),
     "permute": lambda library: library.Permute((2, 1), name="inner"),
+    "conv": lambda library: library.Conv1D(2, 2, strides=2, activation="tanh", name="inner"),
+    "channels first": lambda library: library.Conv1D(
+        2, 2, padding="same", data_format="channels_first", name="inner"
+    ),
+    "separable": lambda library: library.SeparableConv1D(4, 2, depth_multiplier=2, name="inner"),
+    "pool": lambda library: library.MaxPooling1D(2, name="inner"),
+    "pool all": lambda library: library.GlobalAveragePooling1D(
+        data_format="channels_first", name="inner"
+    ),
+    "pad": lambda library: library.ZeroPadding1D((1, 2), name="inner"),
+    "enlarge": lambda library: library.UpSampling1D(2, name="inner"),
+    "layer norm": lambda library: library.LayerNormalization(axis=1, name="inner"),
+    "batch norm": lambda library: library.BatchNormalization(axis=1, name="inner"),
+    "einsum": lambda library: library.EinsumDense("abc,cd->adb", (4, 3), name="inner"),
+    "softmax over steps": lambda library: library.Softmax(axis=1, name="inner"),
+    "both ways": lambda library: library.Bidirectional(library.GRU(2, name="inner")),
+    "each of each": lambda library: library.TimeDistributed(library.RepeatVector(2), name="inner"),
 }
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' NumPy backend
 @pytest.mark.parity
 @pytest.mark.parametrize("child", CHILDREN)
 def test_time_distributed_like_keras(keras, rng, child):
@@ -183,6 +201,69 @@ def test_time_distributed_like_keras(keras, rng, child):
     model = Sequential([layers.Input(shape[1:]), ours])
     assert model.output_shape == (None, *theirs.compute_output_shape(shape)[1:])
     close(model(x), theirs(x))
+    assert is_one_plan(model)
+
+
+def is_one_plan(model):
+    """Whether what was called has no seam."""
+    segments = model._program(training=False).segments()
+    return len(segments) == 1 and segments[0].seam is None
+
+
+@pytest.mark.filterwarnings("ignore")  # masks that a reshape drops
+@pytest.mark.parity
+@pytest.mark.parametrize("child", ["lstm", "both ways", "mean", "model"])
+def test_each_step_has_its_part_of_a_mask(keras, rng, child):
+    """Words of sentences of a text: the mask of the words of a sentence is that of its step."""
+
+    def model_of(library):
+        layers = library.layers
+        inner = {
+            "lstm": lambda: layers.LSTM(3),
+            "both ways": lambda: layers.Bidirectional(layers.SimpleRNN(2), merge_mode="sum"),
+            "mean": layers.GlobalAveragePooling1D,
+            "model": lambda: library.Sequential(
+                [layers.Input((4, 5)), layers.Dense(3, "tanh"), layers.GRU(2), layers.Dense(2)]
+            ),
+        }[child]()
+        words = library.Input((3, 4), dtype="int32")
+        y = layers.TimeDistributed(inner)(layers.Embedding(9, 5, mask_zero=True)(words))
+        return library.Model(words, layers.Flatten()(y))
+
+    ours, theirs = model_of(coreops), model_of(keras)
+    ours.set_weights([rng.normal(size=w.shape) for w in ours.weights])
+    theirs.set_weights(ours.get_weights())
+    ours._mask_policy = "warn"
+    words = rng.integers(0, 3, (5, 3, 4))
+    words[0, 1] = 0
+    close(ours(words), theirs(words))
+    assert is_one_plan(ours)
+
+
+def test_batches_are_normalised_step_by_step(rng):
+    """As Keras does: each step has its moments, and moves the averages."""
+    make = lambda: layers.BatchNormalization(momentum=0.5)  # noqa: E731
+    inner, alone = make(), make()
+    layer = layers.TimeDistributed(inner)
+    x = (rng.normal(size=(6, 3, 2)) + np.arange(3)[:, None]).astype("float32")
+    mask = rng.random((6, 3)) < 0.7
+    made = layer(x, training=True, mask=mask)
+    for i in range(3):
+        step = alone(np.ascontiguousarray(x[:, i]), training=True, mask=mask[:, i])
+        np.testing.assert_array_equal(made[:, i], step)
+    for one, other in zip(inner.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_depends_on_a_batch_is_called_step_by_step(rng):
+    x = rng.normal(size=(4, 3, 2)).astype("float32")
+    layer = layers.TimeDistributed(layers.Lambda(lambda x: x - coreops.ops.mean(x, axis=0)))
+    np.testing.assert_allclose(layer(x), x - x.mean(0), rtol=0, atol=1e-6)
+    assert layer(x[:, :0]).shape == (4, 0, 2)
+    assert layers.TimeDistributed(layers.Dense(5))(x[:, :0]).shape == (4, 0, 5)
+    carried = layers.TimeDistributed(layers.LSTM(2, stateful=True))
+    y = carried(np.repeat(x[:, :1, :, None], 2, axis=1))
+    assert not np.array_equal(y[:, 0], y[:, 1])
 
 
 def test_time_distributed_contract(rng):

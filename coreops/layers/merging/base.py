@@ -20,7 +20,7 @@ class Merge(Layer):
 
     _several = True
     _how = ""  # for the kernels
-    _minds_masks = False  # what is masked does not count: Python sees to it
+    minds_masks = False  # what is masked does not count: Python sees to it
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -105,7 +105,7 @@ class Merge(Layer):
         both = all(mask is not None for mask in masks)
         if (
             not all(x.is_real for x in values)
-            or (some and self._minds_masks)
+            or (some and self.minds_masks)
             or (both and len({mask.shape for mask in masks}) > 1)
         ):
             return _plan.Seam(list(values), self._compute)

@@ -41,7 +41,7 @@ class Multiply(Merge):
     result is 0 where all inputs are masked."""
 
     _how = "multiply"
-    _minds_masks = True
+    minds_masks = True
 
     def _merge(self, arrays: list[Any], masks: list[Any]) -> Any:
         full = [None if m is None else spread(m, x) for m, x in zip(masks, arrays, strict=True)]
@@ -73,7 +73,7 @@ class Average(Merge):
 class _Extreme(Merge):
     """Of two time steps of which one is masked, the other is taken."""
 
-    _minds_masks = True
+    minds_masks = True
 
     def _merge(self, arrays: list[Any], masks: list[Any]) -> Any:
         made: Any = None

@@ -215,7 +215,7 @@ def _over(how: str) -> Callable[..., Value | None]:
             return None
         first, last = axes[0] - 1, axes[-1]
         before, over, after = x.shape[:first], x.shape[first:last], x.shape[last:]
-        sizes = prod(before), prod(over), prod(after)
+        sizes = flow.count(before), prod(over), prod(after)
         if how == "max":
             made = _kernels.plan_max_over(flow.plan, x.id, *sizes)
         else:

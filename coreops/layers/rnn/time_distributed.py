@@ -6,30 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from ... import _plan, _tape, ops
+from ... import _plan, ops
 from ..._symbolic import Shape
 from ...saving import objects
-from ..activation import ELU, Activation, LeakyReLU, ReLU
-from ..core.dense import Dense
-from ..core.identity import Identity
 from ..input_spec import check_inputs
 from ..layer import Layer
-from ..regularization import Dropout
+from ..merging.base import Merge
+from ..normalization.batch_normalization import BatchNormalization
 from .wrapper import checked_layer
-
-# What these do to a sample they do to each of its steps, without being told.
-_ANY_RANK = (Activation, Dense, Dropout, ELU, Identity, LeakyReLU, ReLU)
 
 
 class TimeDistributed(Layer):
-    """Applies a layer to every step of time, with the same weights.
+    """Applies a layer to every step of time, with the same weights: to one after the other where it
+    is Python's, or depends on the batch.
 
     Args:
         layer: the layer, or model.
         **kwargs: base layer keywords: `name`, `dtype`, `trainable`.
 
     Input shape:
-        `(batch, steps, ...)`, rank 3 or more. A mask `(batch, steps)` goes on with the output.
+        `(batch, steps, ...)`, rank 3 or more. A mask `(batch, steps, ...)` goes on with the output;
+        the layer gets each step's part of it.
 
     Output shape:
         `(batch, steps, ...)`, with what the layer makes of `(batch, ...)`.
@@ -66,29 +63,34 @@ class TimeDistributed(Layer):
 
     def emit(self, flow: Any, x: Any) -> Any:
         layer = self.layer
-        alike = any(type(layer) is cls for cls in _ANY_RANK)
-        if isinstance(layer, Dropout) and layer.noise_shape is not None:
-            alike = False
-        if isinstance(layer, Activation) and not _is_elementwise(layer, x):
-            alike = False
-        if alike and layer.activity_regularizer is None:
-            check_inputs(layer.input_spec, [(None, *x.shape[1:])], [x.dtype], layer.name)
-            return layer.emit(flow, x)
-        return _plan.Seam(
-            x, lambda array, mask: (self._over_steps(array, mask, flow.training), mask)
-        )
+        check_inputs(layer.input_spec, [(None, *x.shape[1:])], [x.dtype], layer.name)
+        mask = x.mask
+        if mask is not None and len(mask.shape) == 1:
+            # Of a whole step: what is in the plan takes no notice of it, but for these.
+            minds = any(isinstance(one, Merge) and one.minds_masks for one in layer.leaves())
+            made = None if minds else _plan.emit_each(layer, x, None, flow)
+        else:
+            made = _plan.emit_each(layer, x, mask if layer.takes_mask else None, flow)
+        if made is not None:
+            return made._replace(mask=mask)
+        return _plan.Seam(x, lambda array, mask: (self._by_steps(array, mask, flow.training), mask))
 
-    def _over_steps(self, array: Any, mask: Any, training: bool) -> Any:
-        """Call the layer on all steps of all samples as one batch."""
-        batch, steps = array.shape[:2]
-        options: dict[str, Any] = {"training": training}
-        if mask is not None and self.layer.takes_mask and np.ndim(mask) > 2:
-            options["mask"] = np.reshape(mask, (batch * steps, *mask.shape[2:]))
-        rows = (batch * steps, *array.shape[2:])
-        flat = ops.reshape(array, rows)
-        made = self.layer(flat, **options)
-        made = made if isinstance(made, _tape.Tensor) else np.asarray(made)
-        return ops.reshape(made, (batch, steps, *made.shape[1:]))
+    def _by_steps(self, array: Any, mask: Any, training: bool) -> Any:
+        """Call the layer on one step after the other."""
+        layer = self.layer
+        takes = mask is not None and layer.takes_mask
+        if takes and np.ndim(mask) == 2:
+            takes = any(
+                one._python_call or isinstance(one, (BatchNormalization, Merge))
+                for one in layer.leaves()
+            )
+        made = []
+        for i in range(array.shape[1]):
+            options = {"mask": mask[:, i]} if takes else {}
+            made.append(layer(array[:, i], training=training, **options))
+        if not made:
+            return np.zeros(self.compute_output_shape(array.shape), array.dtype)
+        return ops.stack(made, axis=1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer": objects.serialize_keras_object(self.layer)}
@@ -101,11 +103,3 @@ class TimeDistributed(Layer):
         if isinstance(layer, dict):
             layer = objects.deserialize_keras_object(layer, family="layers")
         return cls(layer, **config)
-
-
-def _is_elementwise(layer: Activation, x: Any) -> bool:
-    """Whether its activation does to an element, or to the last axis, what it does in a step."""
-    from ...activations import step_of
-
-    step = step_of(layer.activation)
-    return step is not None and (step[0] == "act" or step[1] == -1)

@@ -470,6 +470,7 @@ def test_other_names_of_keras():
         coreops.mixed_precision.set_global_policy(None)
     assert coreops.dtype_policies.FloatDTypePolicy("float64").compute_dtype == "float64"
     assert coreops.layers.Dense(2).input_dtype == "float32"
+    assert Variable([1.0], autocast=False, aggregation="mean").trainable
     assert coreops.layers.Layer().add_weight((2,), aggregation="mean").shape == (2,)
     assert coreops.utils.is_keras_tensor(coreops.KerasTensor((2,), record_history=False))
     assert not coreops.utils.is_keras_tensor(np.zeros(2))

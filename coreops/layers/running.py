@@ -97,7 +97,7 @@ class Running(LayerState):
         default one that has the form of the data."""
         args = (self._form,) if args is None else args
         parts = self.leaves()
-        stamp = [(leaf, leaf._revision) for leaf in parts]
+        stamp = [(leaf, leaf._revision, training and leaf._trainable) for leaf in parts]
         key = training, observe, self._likeness(args, kwargs)
         made = self._programs.get(key)
         if made is None or made[0] != stamp:

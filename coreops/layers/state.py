@@ -71,7 +71,7 @@ class LayerState(_kernels.Callable):
         elif self._holders.pop(name, None) is not None:
             _kernels.bump_epoch()
         super().__setattr__(name, value)
-        if self._compiled and name[0] != "_":
+        if self._compiled and name[0] != "_" and name != "trainable":  # which sees to itself
             self._changed(name)
 
     def __delattr__(self, name: str) -> None:
@@ -222,8 +222,7 @@ class LayerState(_kernels.Callable):
             variable.trainable = value
         for layer in self._sublayers:
             layer.trainable = value
-        if self._compiled:
-            self._changed("trainable")
+        self._uninstall()
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights' values, in the order of `weights`."""

@@ -303,6 +303,10 @@ def test_what_is_large_is_not_tried():
         lambda o, x: o.matmul(x, np.ones((4, 2))),
         lambda o, x: o.concatenate([x, x[:, :1]], axis=2),
         lambda o, x: o.split(x, 4, axis=2),
+        lambda o, x: o.unstack(x, num=4, axis=1),
+        lambda o, x: o.unstack(x, axis=0),
+        lambda o, x: o.repeat(x, [1, 2], axis=1),
+        lambda o, x: o.segment_sum(x, x[:, 0, 0]),
     ],
 )
 def test_shapes_that_do_not_fit(make):
@@ -365,6 +369,8 @@ def test_what_is_known_of_a_symbolic_tensor():
     x, ops = coreops.Input((3, None), dtype="int32"), coreops.ops
     assert ops.shape(x) == (None, 3, None)
     assert ops.dtype(x) == "int32"
+    assert ops.ndim(x) == 3
+    assert x[5].shape == (3, None)
     assert ops.convert_to_tensor(x) is x
     assert ops.convert_to_tensor(x, "float32").dtype == "float32"
     assert x.reshape(newshape=(-1, 3)).shape == (None, 3)
@@ -387,6 +393,10 @@ def test_what_is_known_of_a_symbolic_tensor():
         (lambda o, x: o.slice(x, (0, 1, 0), (-1, 2, 1)), (4, 2, 1)),
         (lambda o, x: o.segment_sum(x, [0, 1, 1, 0], num_segments=7), (7, 3, 2)),
         (lambda o, x: o.isin(x, [1, 2]), (4, 3, 2)),
+        (lambda o, x: o.unstack(x[:, :, None], axis=-2)[0], (4, 3, 2)),
+        (lambda o, x: o.slice(x, x[:1, 0, 0] * [1, 1, 1], (2, 1, 1)), (2, 1, 1)),
+        (lambda o, x: o.matrix_rank(x), (4,)),
+        (lambda o, x: o.allclose(x, x), ()),
         (lambda o, x: o.split(x, [0], axis=1)[0], (4, 0, 2)),
         (lambda o, x: o.nanmean(o.cast(x, "float32"), axis=1), (4, 2)),
     ],

@@ -39,7 +39,7 @@ _NAMES = {
         log_softmax moments multi_hot normalize one_hot relu relu6 selu sigmoid silu soft_shrink
         softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink
         threshold""",
-    ("linalg", 1): "cholesky det eig eigh inv norm pinv qr svd",
+    ("linalg", 1): "cholesky det eig eigh inv matrix_rank norm pinv qr svd",
     ("linalg", 2): "lstsq solve",
 }
 # Classes whose calls do not take the first arguments of the function.

@@ -187,6 +187,7 @@ cdef extern from "train.h" nogil:
     void co_trainer_teach(co_trainer *, int, const co_lesson *)
     co_status co_trainer_finish(co_trainer *)
     void co_trainer_pack(co_trainer *, int)
+    size_t co_trainer_bytes(const co_trainer *)
     co_status co_trainer_learn(co_trainer *, const co_rule *, int)
     double co_trainer_penalty(const co_trainer *)
     double co_weighted_sum(int, ptrdiff_t, const void *, const void *)

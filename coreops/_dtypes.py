@@ -25,12 +25,17 @@ class DTypePolicy:
 
     Raises:
         ValueError: for any other name.
+        TypeError: for a name that is no string.
     """
 
     __slots__ = ("name",)
 
     def __init__(self, name: str | None = None) -> None:
         name = config.floatx() if name is None else name
+        if not isinstance(name, str):
+            raise TypeError(
+                f"A dtype policy's `name` must be a string, such as 'float32'. Received: {name!r}"
+            )
         if name not in _POLICIES:
             raise ValueError(
                 f"Cannot interpret {name!r} as a dtype policy: expected one of {list(_POLICIES)}."
@@ -152,9 +157,9 @@ def get(identifier: Any) -> DTypePolicy:
         if isinstance(inner, dict) and "mode" in inner:
             return QuantizedDTypePolicy(inner["mode"], inner.get("source_name"))
         identifier = inner.get("name", inner) if isinstance(inner, dict) else inner
-    elif not isinstance(identifier, str):
+    if not isinstance(identifier, str):
         identifier = getattr(identifier, "__name__", None) or str(identifier)
-    if isinstance(identifier, str) and "_from_" in identifier:
+    if "_from_" in identifier:
         return QuantizedDTypePolicy(*identifier.split("_from_", 1))
     return DTypePolicy(identifier)
 

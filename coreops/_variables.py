@@ -47,6 +47,8 @@ class Variable:
         path: the full name inside a model, "model/layer/kernel"; by default the name.
         regularizer: callable that maps the value to a scalar penalty, or None.
         constraint: callable that maps the value to its projection, or None.
+        autocast: accepted as in Keras: layers compute in the type of their weights.
+        aggregation: accepted as in Keras: there are no replicas.
 
     Raises:
         ValueError: a callable without a shape, a shape that is not fully known or that the
@@ -76,6 +78,9 @@ class Variable:
         path: str | None = None,
         regularizer: Callable | None = None,
         constraint: Callable | None = None,
+        *,
+        autocast: bool = True,
+        aggregation: str | None = "none",
     ) -> None:
         name = auto_name("variable") if name is None else name
         if not isinstance(name, str) or "/" in name:
@@ -99,6 +104,8 @@ class Variable:
             value = initializer(shape, dtype=dtype)
         else:
             value = initializer
+            if np.asarray(value).dtype.kind not in "biufc":
+                raise TypeError(f"Variable '{name}': expected numbers. Received: {value!r}")
             dtype = dtype or _default_dtype(value)
         self._name = name
         self.path = path or name
@@ -266,26 +273,8 @@ def _forward(op: Callable) -> Callable:
     return lambda self, *other: op(self.value, *other)
 
 
-def _reflect(op: Callable) -> Callable:
-    return lambda self, other: op(other, self.value)
-
-
-# Arithmetic and comparisons work on the value, == too, as in Keras; as a key a variable is itself.
-for _name in (
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "matmul",
-    "and",
-    "or",
-    "xor",
-):
-    setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
-    setattr(Variable, f"__r{_name}__", _reflect(getattr(operator, f"__{_name}__")))
+# Comparisons work on the value, == too, as in Keras; as a key a variable is itself.
+# Arithmetic, which gives types by Keras' rules, comes from `ops.operators`.
 for _name in ("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "invert", "abs"):
     setattr(Variable, f"__{_name}__", _forward(getattr(operator, f"__{_name}__")))
 Variable.__hash__ = object.__hash__  # type: ignore[method-assign]  # __eq__ came after the class

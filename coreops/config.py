@@ -31,6 +31,11 @@ def _set(key: str, value: object, legal: tuple[str, ...]) -> None:
     _state[key] = value
 
 
+def backend() -> str:
+    """Return the name of what computes."""
+    return "coreops"
+
+
 def floatx() -> str:
     """Return the default float type, as a string."""
     return _state["floatx"]

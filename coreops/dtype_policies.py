@@ -2,6 +2,14 @@
 
 from ._dtypes import DTypePolicy, QuantizedDTypePolicy, get, serialize
 
-__all__ = ["DTypePolicy", "QuantizedDTypePolicy", "deserialize", "get", "serialize"]
+__all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
+    "QuantizedDTypePolicy",
+    "deserialize",
+    "get",
+    "serialize",
+]
 
 deserialize = get
+FloatDTypePolicy = DTypePolicy

@@ -42,7 +42,18 @@ class SeedGenerator:
         self.call = 0
         self._lock = threading.Lock()
 
-    def next(self) -> int:
+    @property
+    def state(self) -> np.ndarray:
+        """The seed and the number of draws so far: where the stream stands. May be set."""
+        return np.array([self.seed, self.call], np.uint64)
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        seed, call = (int(part) for part in value)
+        with self._lock:
+            self.seed, self.call = seed & _WORD, call
+
+    def next(self, ordered: bool = True) -> int:
         """Take the number of the stream's next draw: 1, 2, ..."""
         with self._lock:
             self.call += 1

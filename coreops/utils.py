@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import random
+from ._datasets import PyDataset, Sequence, split_dataset, timeseries_dataset_from_array
 from ._names import reset_names
+from ._symbolic import KerasTensor
 from .config import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -24,8 +25,12 @@ from .saving.registry import (
     register_keras_serializable,
 )
 
+if TYPE_CHECKING:
+    from .callbacks.progbar import Progbar
+
 __all__ = [
     "CustomObjectScope",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "clear_session",
@@ -37,13 +42,16 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "is_interactive_logging_enabled",
+    "is_keras_tensor",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "standardize_dtype",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
@@ -186,52 +194,14 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return unpack(tuple(data) if isinstance(data, list) else data, "data")
 
 
-class PyDataset:
-    """Base class of data sets that give `fit` one batch after another.
-
-    A subclass has `__len__`, or `num_batches` (None: without end), and `__getitem__(index)`, which
-    returns a batch: `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
-
-    Args:
-        workers: how many threads make batches ahead of time; with 1, none does.
-        use_multiprocessing: accepted as in Keras; the workers are threads.
-        max_queue_size: how many batches are made ahead at most.
-    """
-
-    workers = 1
-    use_multiprocessing = False
-    max_queue_size = 10
-
-    def __init__(
-        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
-    ) -> None:
-        self.workers = workers
-        self.use_multiprocessing = use_multiprocessing
-        self.max_queue_size = max_queue_size
-
-    def __getitem__(self, index: int) -> Any:
-        """Return batch `index`."""
-        raise NotImplementedError(f"{type(self).__name__} must define `__getitem__(index)`.")
-
-    @property
-    def num_batches(self) -> int | None:
-        """The number of batches, None for a data set without end."""
-        if hasattr(self, "__len__"):
-            return len(self)
-        raise NotImplementedError(f"{type(self).__name__} must define `__len__` or `num_batches`.")
-
-    def __iter__(self) -> Iterator[Any]:
-        count = self.num_batches
-        index = 0
-        while count is None or index < count:
-            yield self[index]
-            index += 1
-
-    def on_epoch_begin(self) -> None:
-        """Called before each pass over the data."""
-
-    def on_epoch_end(self) -> None:
-        """Called after each pass over the data."""
+def is_keras_tensor(x: Any) -> bool:
+    """Return whether `x` is a symbolic tensor, such as `Input` returns."""
+    return isinstance(x, KerasTensor)
 
 
-Sequence = PyDataset
+def __getattr__(name: str) -> Any:
+    if name != "Progbar":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .callbacks.progbar import Progbar
+
+    return Progbar

@@ -59,10 +59,10 @@ typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_p
  * arithmetic does not do (kernels/ says which) are computed as gemm does, from the panels */
 typedef struct co_matmul {
     const char *name;
-    ptrdiff_t rows; /* fewer rows than this are gemm's */
-    ptrdiff_t mr;   /* rows of a block of c */
-    ptrdiff_t nr;   /* its columns: packed weights of j columns, j a multiple, are a prefix */
-    double speed;   /* times gemm's, roughly */
+    ptrdiff_t rows;  /* fewer rows than this are gemm's */
+    ptrdiff_t grain; /* whole multiples of so many rows go best */
+    ptrdiff_t nr;    /* of so many columns: packed weights of a multiple of it are a prefix */
+    double speed;    /* times gemm's, roughly */
     int (*suits)(ptrdiff_t k, ptrdiff_t n);
     ptrdiff_t (*bytes)(ptrdiff_t k, ptrdiff_t n);
     void (*pack)(ptrdiff_t k, ptrdiff_t n, const void *panels, void *packed);

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -16,32 +17,31 @@ static atomic_int forked;    /* this process is a child of one that had */
 #if defined(_OPENMP)
 /* A team is as late as its latest thread. On a machine that is busy with something else a thread
  * may not get a core for milliseconds, while the others spin: the call then takes many times what
- * one thread would. So each region is held against the time of its fastest chunk; after one that
- * did not pay, calls do without a team for a while, longer each time. Small work, below
- * CO_SERIAL_NS, is judged apart from large, which may well pay while the other does not; and a
- * thread that spins after a small region in vain costs more than many of them gain. */
-static const struct {
-    double first, longest, growth;            /* seconds; times */
-} pauses[] = {{1e-3, 0.25, 2}, {2e-3, 2, 4}}; /* large, small */
-static _Atomic double pause[2];        /* the last one's length; halved by each region that pays */
-static _Atomic double paused_until[2]; /* by the clock of omp_get_wtime */
+ * one thread would. So each region is held against the time of its fastest chunk. When teams have
+ * lost `credit` more than they gained, calls do without for a while, twice as long each time until
+ * teams have gained as much. Work of three lengths is judged apart: one may well pay while another
+ * does not. */
+typedef enum { SMALL, LARGE, LONG } length; /* below CO_SERIAL_NS, below CO_LONG_NS, above */
+static const double credit = 20e-3, first_pause = 0.1, longest_pause = 2; /* seconds */
+static _Atomic double lost[3];         /* seconds that teams took longer than one thread, net */
+static _Atomic double next_pause[3];   /* seconds */
+static _Atomic double paused_until[3]; /* by the clock of omp_get_wtime */
 
 /* After a region its threads spin for a while, and the next one finds them awake. So small work is
  * shared out too while one thread makes calls in quick succession (a team belongs to its caller).
- * The region that has to wake the threads may take longer than it should. */
+ */
 enum { IN_A_ROW = 16 };
-static const double quick = 100e-6; /* seconds from one call to the next */
-static const double awake = 1e-3, waking = 50e-6;
-static _Thread_local int small;      /* what co_team said yes to last; its address says who calls */
+static const double quick = 100e-6;  /* seconds from one call to the next */
+static _Thread_local length asked;   /* what co_team said yes to last; its address says who calls */
 static _Atomic(const void *) caller; /* who did last */
 static atomic_int in_a_row;
-static _Atomic double last_call, last_region;
+static _Atomic double last_call;
 
 void co_arrive(double ns, int limit) {
     if (limit <= 1 || ns < CO_HOT_NS) return;
     const double now = omp_get_wtime();
     const int count = atomic_load(&in_a_row);
-    if (atomic_exchange(&caller, &small) != &small || now - atomic_load(&last_call) > quick)
+    if (atomic_exchange(&caller, &asked) != &asked || now - atomic_load(&last_call) > quick)
         atomic_store(&in_a_row, 0);
     else if (count < IN_A_ROW)
         atomic_store(&in_a_row, count + 1);
@@ -50,32 +50,42 @@ void co_arrive(double ns, int limit) {
 
 int co_team(ptrdiff_t chunks, double ns, int limit) {
     if (limit <= 1 || chunks <= 1 || ns < CO_HOT_NS) return 1;
-    const int hot = atomic_load(&in_a_row) >= IN_A_ROW && atomic_load(&caller) == &small;
+    const int hot = atomic_load(&in_a_row) >= IN_A_ROW && atomic_load(&caller) == &asked;
     const double least = hot ? CO_HOT_NS : CO_SERIAL_NS;
     if (ns < least) return 1;
     /* Inside somebody's parallel region the cores are taken already. */
     if (atomic_load(&forked) || omp_in_parallel()) return 1;
-    small = ns < CO_SERIAL_NS;
-    if (omp_get_wtime() < atomic_load(&paused_until[small])) return 1;
+    asked = ns < CO_SERIAL_NS ? SMALL : ns < CO_LONG_NS ? LARGE : LONG;
+    if (omp_get_wtime() < atomic_load(&paused_until[asked])) return 1;
     double paying = ns / (least / 2); /* each thread gets half the threshold's work */
     ptrdiff_t team = limit < chunks ? limit : chunks;
     return paying < (double)team ? (int)paying : (int)team;
 }
 
-static void judge(int kind, double start, double end, double serial) {
-    double last = atomic_load(&pause[kind]);
-    if (kind && start - atomic_load(&last_region) > awake) serial += waking;
-    atomic_store(&last_region, end);
+/* The seconds that this thread has had a core. To ask takes most of a microsecond. */
+static double on_core(void) {
+#if defined(CLOCK_THREAD_CPUTIME_ID)
+    struct timespec time;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0)
+        return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+#endif
+    return omp_get_wtime();
+}
+
+static void judge(length kind, double start, double end, double serial) {
     atomic_store(&last_call, end);
-    if (end - start < serial) {
-        atomic_store(&pause[kind], last / 2);
-        return;
+    double sum = atomic_load(&lost[kind]) + end - start - serial;
+    if (sum > credit) {
+        double pause = atomic_load(&next_pause[kind]);
+        if (pause < first_pause) pause = first_pause;
+        atomic_store(&paused_until[kind], end + pause);
+        atomic_store(&next_pause[kind], pause < longest_pause / 2 ? 2 * pause : longest_pause);
+        sum = 0;
+    } else if (sum < -credit) {
+        atomic_store(&next_pause[kind], first_pause);
+        sum = -credit;
     }
-    last *= pauses[kind].growth;
-    if (last < pauses[kind].first) last = pauses[kind].first;
-    if (last > pauses[kind].longest) last = pauses[kind].longest;
-    atomic_store(&pause[kind], last);
-    atomic_store(&paused_until[kind], end + last);
+    atomic_store(&lost[kind], sum);
 }
 
 /* Chunks next .. end - 1, on a cache line of their own. Each worker begins with a stretch, the same
@@ -89,9 +99,11 @@ enum { STRETCHES = 16 };
 
 static void in_team(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, co_chunk *work,
                     void *job) {
-    const int kind = small, n = team < STRETCHES ? team : STRETCHES;
-    const double start = omp_get_wtime();
+    const length kind = asked;
+    const int n = team < STRETCHES ? team : STRETCHES;
+    const double start = omp_get_wtime(), had = kind == LONG ? on_core() : 0;
     double fastest = 1e9; /* seconds of a chunk */
+    double slowed = 1;    /* how many times longer the caller took than it had a core */
     stretch stretches[STRETCHES];
     for (ptrdiff_t i = 0, next = 0; i < n; i++) {
         atomic_init(&stretches[i].next, next);
@@ -113,8 +125,9 @@ static void in_team(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, c
                 before = now;
             }
         }
+        if (worker == 0 && kind == LONG) slowed = (before - start) / (on_core() - had);
     }
-    judge(kind, start, omp_get_wtime(), fastest * whole);
+    judge(kind, start, omp_get_wtime(), fastest * whole * slowed);
 }
 #else
 void co_arrive(double ns, int limit) { (void)ns, (void)limit; }

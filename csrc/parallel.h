@@ -10,6 +10,8 @@
 #define CO_SERIAL_NS 40e3
 #define CO_HOT_NS 6e3
 #define CO_REGION_NS 2e3
+/* From here on a call is longer than the time that a busy core gives to others by turns. */
+#define CO_LONG_NS 1e6
 
 /* One chunk of a job, done by worker 0 .. team - 1. */
 typedef void co_chunk(void *job, int worker, ptrdiff_t chunk);

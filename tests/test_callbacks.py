@@ -246,6 +246,32 @@ def test_an_unknown_number_of_steps(model, capsys, monkeypatch):
     assert out.split("\r")[-1].startswith("3/3 ━")
 
 
+def test_a_bar_of_ones_own(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    bar = coreops.utils.Progbar(4, width=8, interval=0, stateful_metrics=["b"], unit_name="file")
+    bar.update(1, [("a", 1.0), ("b", 1.0)])
+    bar.add(2, [("a", [4.0, 4.0]), ("b", 3.0)])
+    shown = capsys.readouterr().out.split("\r")
+    assert "s/file - a: 1.0000 - b: 1.0000" in shown[1]
+    assert shown[2].startswith("3/4 ━━━━━━   ")
+    assert shown[2].rstrip().endswith("- a: 3.0000 - b: 3.0000")  # (1 + 4 + 4) / 3
+    bar.update(4, [("a", 7.0)])
+    end = capsys.readouterr().out
+    assert "4/4 ━━━━━━━━ " in end
+    assert end.rstrip().endswith("- a: 7.0000 - b: 3.0000")
+    assert end.endswith("\n")
+    coreops.utils.Progbar(None, verbose=2).update(5, [("a", 2.0)], finalize=True)
+    assert capsys.readouterr().out.startswith("5/5 - 0s - ")
+    coreops.utils.Progbar(0, verbose=0).update(0, finalize=True)
+    assert not capsys.readouterr().out
+    only = coreops.utils.Progbar(9, stateless_metrics=["a"], interval=0)
+    for step in (1, 2):
+        only.update(step, [("a", step), ("b", step)])
+    assert capsys.readouterr().out.rstrip().endswith("- a: 1.5000 - b: 2.0000")
+    with pytest.raises(ValueError, match="both"):
+        coreops.utils.Progbar(1, stateful_metrics=[], stateless_metrics=[])
+
+
 def test_pictures_are_rare(model, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     asked = []

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tolerance import ulps
 
-from coreops import config, ops
+import coreops
+from coreops import _symbolic, config, ops
 from coreops._variables import Variable
 
 INTS = ["int8", "uint8", "int32", "int64"]
@@ -483,18 +484,15 @@ def test_parity_of_two_arguments(keras, name, a, b):
 
 @pytest.mark.parity
 def test_the_names_of_keras(keras):
-    """What is left out: convolution, pooling, attention, losses, signals, images, tracing."""
+    """What is left out: convolution, pooling, attention, signals, images, tracing."""
     theirs = {n for n in dir(keras.ops) if callable(getattr(keras.ops, n))}
     assert theirs - set(dir(ops)) <= set(
         words(
-            """adaptive_average_pool adaptive_max_pool associative_scan average_pool
-            batch_normalization binary_crossentropy categorical_crossentropy cdist
-            cholesky_inverse conv conv_transpose ctc_decode ctc_loss custom_gradient
-            depth_to_space depthwise_conv dot_product_attention erfinv extract_sequences fft
-            fft2 fold ifft2 irfft istft jvp layer_normalization ldexp lu_factor matrix_rank
-            max_pool nanpercentile nanquantile polar psnr rearrange rfft rms_normalization scan
-            separable_conv solve_triangular space_to_depth sparse_categorical_crossentropy stft
-            unfold vectorize view_as_complex view_as_real"""
+            """adaptive_average_pool adaptive_max_pool associative_scan average_pool cdist conv
+            conv_transpose ctc_decode ctc_loss depth_to_space depthwise_conv
+            dot_product_attention erfinv extract_sequences fft fft2 fold ifft2 irfft
+            istft jvp lu_factor max_pool polar psnr rearrange rfft separable_conv space_to_depth
+            stft unfold vectorize view_as_complex view_as_real"""
         )
     )
 
@@ -505,3 +503,159 @@ def test_trapezoid():
     for axis, steps in ((0, x), (1, x), (-1, x[0]), (0, x[:, 0]), (0, None)):
         expected = np.trapezoid(y, steps, axis=axis)
         np.testing.assert_allclose(ops.trapezoid(y, steps, axis=axis), expected, rtol=1e-6)
+
+
+def test_targets_that_are_not_among_the_best():
+    scores = np.array([[1.0, np.nan, 0.5], [3, 2, 1], [3, 2, 1], [3, 2, 1]])
+    found = ops.in_top_k([1, 0, 5, -1], scores, k=2)
+    np.testing.assert_array_equal(found, [False, True, False, False])
+    assert not ops.in_top_k([0], np.zeros((1, 0)), k=1).any()
+
+
+def test_blocks():
+    x = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(ops.slice(x, (1, 1), (-1, 2)), x[1:, 1:3])
+    np.testing.assert_array_equal(ops.slice(x, (2, -1), (2, 2)), x[1:, 2:])  # moved back
+    changed = ops.slice_update(x, (2, 3), [[-1, -2]])
+    np.testing.assert_array_equal(changed[2], [8, 9, -1, -2])
+    for starts, shape in [((0, 0), (4, 1)), ((0,), (1,)), ((0, 0), (1, -2))]:
+        with pytest.raises(ValueError, match="block"):
+            ops.slice(x, starts, shape)
+
+
+@pytest.mark.parametrize(
+    ("reduction", "expected"), [(None, 3), ("add", 6), ("mul", 6), ("max", 3), ("min", 1)]
+)
+def test_scattered_updates(reduction, expected):
+    found = ops.scatter_update([1.0, 1, 1], [[1], [1]], [2.0, 3], reduction)
+    np.testing.assert_array_equal(found, [1, expected, 1])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.segment_sum(np.ones((3, 2)), np.zeros((3, 1), int)),
+        lambda: ops.segment_max(np.ones((3, 2)), [0, 1], 2),
+        lambda: ops.histogram(np.ones((2, 2))),
+        lambda: ops.where([True], [1.0]),
+        lambda: ops.unstack(np.ones((2, 3)), num=3),
+        lambda: ops.scatter_update([1.0], [[0]], [1.0], "mean"),
+        lambda: ops.map(lambda x: x, np.ones((0, 2))),
+    ],
+)
+def test_arguments_that_do_not_fit(call):
+    with pytest.raises(ValueError, match=r"Received|map|unstack"):
+        call()
+
+
+def test_names_of_arguments():
+    assert ops.bitwise_and(x=6, y=3) == 2
+    assert ops.prod(np.ones(2, "int8"), dtype="float64").dtype == np.float64
+    np.testing.assert_array_equal(ops.rot90(array=np.eye(2)), np.eye(2)[::-1])
+    np.testing.assert_allclose(ops.kaiser(5, beta=2.0), np.kaiser(5, 2.0), rtol=1e-6)
+    upper = ops.cholesky([[4.0, 2], [2, 5]], upper=True)
+    np.testing.assert_allclose(upper, [[2, 1], [0, 2]])
+    doubled = ops.vectorized_map(function=lambda x: x * 2, elements=np.arange(3))
+    np.testing.assert_array_equal(doubled, [0, 2, 4])
+    assert ops.cast(1, None).dtype == "float32"
+    assert ops.result_type() == "float32"
+
+
+def test_places_among_nan():
+    x = np.array([[np.nan, 5, np.nan], [np.nan, np.nan, np.nan], [1, 0, np.nan]])
+    np.testing.assert_array_equal(ops.nanargmax(x, axis=1), [1, -1, 0])
+    np.testing.assert_array_equal(ops.nanargmin(x, axis=0, keepdims=True), [[2, 2, -1]])
+    assert ops.nanargmax(x) == 1
+    assert ops.nanargmin([3, 1, 2]).dtype == "int32"
+    mean, var = ops.moments(np.array([60000, -60000], "float16"), [0])
+    assert (mean, var) == (0, np.finfo("float16").max)
+
+
+def test_types_of_products():
+    x = np.full(200, 100, "int8")
+    assert ops.matmul(x, x) == 2_000_000
+    assert ops.einsum("i,i->", x, x) == 2_000_000
+    assert ops.matmul(x, x.astype("int16")).dtype == "int16"
+    assert ops.correlate(x[:2], x[:2]).dtype == "float32"
+    assert ops.vander(x[:2]).dtype == "int8"
+    assert ops.unravel_index(x[:2], (20, 10))[1].dtype == "int8"
+
+
+def test_maps_of_several_arrays():
+    pair = {"a": np.arange(6.0).reshape(3, 2), "b": np.arange(3.0)}
+    total, double = ops.map(lambda x: (x["a"].sum() + x["b"], x["b"] * 2), pair)
+    np.testing.assert_array_equal(total, [1, 6, 11])
+    np.testing.assert_array_equal(double, [0, 2, 4])
+
+
+COMPOSED = {
+    "binary": lambda o, x, t: o.binary_crossentropy(t, o.sigmoid(x)),
+    "binary logits": lambda o, x, t: o.binary_crossentropy(t, x, from_logits=True),
+    "categorical": lambda o, x, t: o.categorical_crossentropy(t, o.exp(x), axis=1),
+    "categorical logits": lambda o, x, t: o.categorical_crossentropy(t, x, from_logits=True),
+    "sparse": lambda o, x, t: o.sparse_categorical_crossentropy([[0, 4, 1]] * 2, o.exp(x)),
+    "sparse logits": lambda o, x, t: o.sparse_categorical_crossentropy(
+        [[[0], [4], [-1]]] * 2, x, from_logits=True
+    ),
+    "batch": lambda o, x, t: o.batch_normalization(
+        x, t[0, :, 0], t[1, :, 0], 1, offset=t[0, :, 1], scale=t[0, :, 2]
+    ),
+    "layer": lambda o, x, t: o.layer_normalization(x, t[0, :, 0], t[1, :, 0], axis=1),
+    "layer without": lambda o, x, t: o.layer_normalization(x, axis=(1, 2), epsilon=0.1),
+    "rms": lambda o, x, t: o.rms_normalization(x, t[0, 0]),
+    "ldexp": lambda o, x, t: o.ldexp(x, [0, 1, -1, 2, 5]),
+    "inverse": lambda o, x, t: o.cholesky_inverse(x[1, :3, :3] + 2 * o.eye(3)),
+    "inverse upper": lambda o, x, t: o.cholesky_inverse(x[0, :3, :3] + 2 * o.eye(3), upper=True),
+    "triangular": lambda o, x, t: o.solve_triangular(x[:, :3, :3] + 2 * o.eye(3), x[:, :3, 3:]),
+    "triangular lower": lambda o, x, t: o.solve_triangular(
+        x[0, :3, :3] + 2 * o.eye(3), x[0, :3, 4], lower=True
+    ),
+    "triangular vectors": lambda o, x, t: o.solve_triangular(
+        x[:, :3, :3] + 2 * o.eye(3), x[:, :, 4]
+    ),
+    "rank": lambda o, x, t: o.matrix_rank(o.stack([o.eye(3), o.ones((3, 3))])),
+    "nan quantile": lambda o, x, t: o.nanquantile(o.log(x), 0.3, axis=-1, keepdims=True),
+    "nan percentile": lambda o, x, t: o.nanpercentile(o.log(x), [30, 60]),
+    "scan": lambda o, x, t: o.scan(lambda c, v: (c + v, c * v), t[0], x),
+    "scan back": lambda o, x, t: o.scan(lambda c, v: (c + v, c), t[0], x, reverse=True)[1],
+    "scan counted": lambda o, x, t: o.scan(lambda c, _: (c + 1, c), x, length=3),
+}
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("case", COMPOSED)
+def test_parity_of_what_is_composed(keras, case):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(2, 3, 5)).astype("float32")
+    t = rng.uniform(0.1, 0.9, size=(2, 3, 5)).astype("float32")
+    with np.errstate(invalid="ignore"):  # the logarithms of negative numbers, to have NaNs
+        found, expected = COMPOSED[case](ops, x, t), COMPOSED[case](keras.ops, x, t)
+    for one, other in zip(*map(_symbolic.leaves, (found, expected)), strict=True):
+        other = np.asarray(other)
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("case", ["layer", "rms"])
+def test_what_is_composed_stands_in_graphs(case):
+    x, value = coreops.Input((3, 5)), np.linspace(-1, 1, 30, dtype="float32").reshape(2, 3, 5)
+    t = np.full((2, 3, 5), 0.25, "float32")
+    model = coreops.Model(x, COMPOSED[case](ops, x, t))
+    np.testing.assert_allclose(model(value), COMPOSED[case](ops, value, t), rtol=1e-5, atol=1e-6)
+    target = coreops.Input((3, 5))
+    assert ops.categorical_crossentropy(target, x).shape == (None, 3)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.binary_crossentropy(np.ones(3), np.ones((3, 1))),
+        lambda: ops.categorical_crossentropy(1.0, 1.0),
+        lambda: ops.sparse_categorical_crossentropy([1, 2, 3], np.ones((2, 4))),
+        lambda: ops.scan(lambda c, x: (c, x), 0, np.ones(3), length=4),
+        lambda: ops.scan(lambda c, x: (c, x), 0),
+    ],
+)
+def test_composed_of_what_does_not_fit(call):
+    with pytest.raises(ValueError, match="Received"):
+        call()

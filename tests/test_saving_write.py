@@ -594,3 +594,57 @@ def test_a_store_of_its_own_is_refused(tmp_path, hook, name):
     with pytest.raises(NotImplementedError, match=rf"layer 'apart': `Own\.{hook}` is not called"):
         save(tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_some_layers(tmp_path, rng):
+    def made():
+        inner = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)], name="inner")
+        return coreops.Sequential([coreops.Input((3,)), inner, coreops.layers.Dense(2)])
+
+    model, path = made(), tmp_path / "some.weights.h5"
+    for skipped_when_saved in (False, True):
+        skipped = [model.layers[0]] if skipped_when_saved else None
+        model.save_weights(path, objects_to_skip=skipped)
+        twin = made()
+        before = twin.layers[0].get_weights()
+        twin.load_weights(path, objects_to_skip=[twin.layers[0]])
+        for one, other in zip(
+            twin.get_weights(), [*before, *model.layers[1].get_weights()], strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="do not fit"):
+        made().load_weights(path)
+    model.save(tmp_path / "some.keras", zipped=True, save_format="keras")
+    with pytest.raises(ValueError, match="objects_to_skip"):
+        model.load_weights(tmp_path / "some.keras", objects_to_skip=[])
+
+
+def test_the_optimizer_may_be_skipped(tmp_path, rng):
+    def made(steps):
+        model = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)])
+        model.compile("adam", "mse")
+        for _ in range(steps):
+            model.train_on_batch(np.ones((4, 3)), np.ones((4, 2)))
+        return model
+
+    model, path = made(3), tmp_path / "m.weights.h5"
+    model.save_weights(path)
+    twin = made(1)
+    twin.load_weights(path, objects_to_skip=[twin.optimizer])
+    assert int(twin.optimizer.iterations) == 1
+    twin.load_weights(path)
+    assert int(twin.optimizer.iterations) == 3
+    model.save_weights(path, objects_to_skip=[model.optimizer])
+    twin = made(1)
+    twin.load_weights(path)
+    assert int(twin.optimizer.iterations) == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"zipped": False}, {"save_format": "h5"}, {"save_format": "tf"}, {"signatures": 1}]
+)
+def test_arguments_of_save(options, tmp_path):
+    model = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)])
+    with pytest.raises(ValueError, match="Received"):
+        model.save(tmp_path / "m.keras", **options)
+    assert not list(tmp_path.iterdir())

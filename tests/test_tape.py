@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from coreops import _tape, ops
+from coreops._variables import Variable
 
 STEP = 1e-5  # of central differences: their error is of the order of its square
 RNG = np.random.default_rng(4)
@@ -418,6 +419,8 @@ def test_scattering():
     check(lambda x, u: ops.scatter_update(x, [[0, 0], [2, 3]], u), x, values(2))
     check(lambda x, u: ops.scatter_update(x, [[0], [2]], u), x, values(2, 4))
     check(lambda x, u: ops.scatter_update(x, [[1], [2], [1]], u), x, values(3, 4))
+    check(lambda x, u: ops.scatter_update(x, [[1], [2], [1]], u, reduction="add"), x, values(3, 4))
+    check(lambda x: ops.slice(x, (2, -1), (2, 2)), x)
     check(lambda u: ops.scatter([[0], [2], [0]], u, (4, 2)), values(3, 2))
 
 
@@ -513,6 +516,7 @@ def test_linear_algebra():
     check(ops.solve, a, values(3, 2))
     check(ops.solve, a, values(3))
     check(lambda a: ops.cholesky(a @ ops.transpose(a)), a)
+    check(lambda a: ops.cholesky(a @ ops.transpose(a), upper=True), a)
     check(ops.kron, values(2, 3), values(3, 2))
     check(ops.kron, values(2), values(3, 2))
     check(ops.cross, values(4, 3), values(4, 3))
@@ -520,3 +524,42 @@ def test_linear_algebra():
     batch = values(2, 3, 3) + 3 * np.eye(3)
     check(ops.inv, batch)
     check(ops.det, batch)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, t: ops.binary_crossentropy(ops.sigmoid(t), ops.sigmoid(x)),
+        lambda x, t: ops.binary_crossentropy(ops.sigmoid(t), x, from_logits=True),
+        lambda x, t: ops.categorical_crossentropy(ops.softmax(t), ops.exp(x), axis=0),
+        lambda x, t: ops.sparse_categorical_crossentropy([0, 2, 7], x, from_logits=True) + t[:, 0],
+        lambda x, t: ops.layer_normalization(x, t[0], t[1], epsilon=0.1),
+        lambda x, t: ops.batch_normalization(x, t[0], t[1] ** 2, -1, t[2], t[0]),
+        lambda x, t: ops.rms_normalization(x, t[:, 0], axis=0),
+        lambda x, t: ops.scan(lambda c, v: (c * v, c + v), t[0], x),
+        lambda x, t: ops.solve_triangular(x[:, :3] + 3 * np.eye(3), t, lower=True),
+        lambda x, t: ops.cholesky_inverse(x[:, :3] + 3 * np.eye(3)) * t[0, 0],
+        lambda x, t: ops.matmul(x, ops.transpose(t)),
+    ],
+)
+def test_what_is_made_of_others(function):
+    check(function, values(3, 4), values(3, 4))
+
+
+def test_a_gradient_of_ones_own():
+    @ops.custom_gradient
+    def clipped(x, factor):
+        assert type(x) is np.ndarray
+        return x * factor, lambda dy: (np.clip(dy, -1, 1), None)
+
+    x = _tape.trace(np.array([1.0, 2.0]))
+    y = clipped(x, 3.0)
+    (gradient,) = _tape.gradients([y], [[5.0, -0.5]], [x])
+    np.testing.assert_array_equal(y.value, [3, 6])
+    np.testing.assert_array_equal(gradient, [1, -0.5])
+    np.testing.assert_array_equal(clipped(np.ones(2), 2.0), [2, 2])
+    variable = Variable([1.0, 2.0])
+    with _tape.recording([variable]) as leaves:
+        y = ops.custom_gradient(lambda v: (v * 2, lambda dy: dy * 7))(variable)
+    (gradient,) = _tape.gradients([y], [1.0], list(leaves))
+    np.testing.assert_array_equal(gradient, [7, 7])

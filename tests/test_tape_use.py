@@ -385,7 +385,7 @@ def test_numpy_functions_say_what_to_write(name):
         NUMPY[name](variable)
 
 
-@pytest.mark.parametrize("name", ["svd", "eigh", "pinv", "i0", "histogram", "qr"])
+@pytest.mark.parametrize("name", ["svd", "eigh", "pinv", "i0", "nanstd", "qr"])
 def test_ops_without_a_rule_say_so(name):
     with pytest.raises(NotImplementedError, match=rf"ops\.{name} has no gradient"):
         getattr(ops, name)(_tape.trace(values(3, 3)))
@@ -412,12 +412,13 @@ def test_errors_of_ops_are_theirs():
 def test_every_op_knows_of_the_tape():
     """With a Tensor as its first argument, an op records, gives plain arrays, or says why not."""
     free = words(
-        """array arange bartlett blackman cond convert_to_numpy einsum empty eye fori_loop full
-        geomspace hamming hanning identity is_tensor kaiser linspace logspace map meshgrid ones
-        result_type switch tri vectorized_map while_loop zeros"""
+        """array arange bartlett blackman cond convert_to_numpy custom_gradient einsum empty eye
+        fori_loop full geomspace hamming hanning identity is_tensor kaiser linspace logspace map
+        meshgrid ones result_type scan switch tri vectorized_map while_loop zeros"""
     )
     for name, op in inspect.getmembers(ops, inspect.isfunction):
-        if name not in free and not hasattr(op, "__wrapped__"):
+        made_of_others = op.__module__.endswith(".composed")
+        if name not in free and not made_of_others and not hasattr(op, "__wrapped__"):
             assert type(op(*[_tape.trace(values(3, 4)), 0.5, 0.5][: _required(op)])) is _tape.Tensor
 
 

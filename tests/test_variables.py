@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+import coreops
 from coreops import _kernels, config, random, utils
 from coreops._names import auto_name, reset_names, to_snake_case
 from coreops._variables import Variable
@@ -48,6 +49,12 @@ def test_a_variable_from_the_name_of_an_initializer():
     np.testing.assert_array_equal(v, np.ones((2, 3)))
     with pytest.raises(ValueError, match="nonsense"):
         Variable("nonsense", shape=(2, 3))
+
+
+@pytest.mark.parametrize("value", [None, [None, 1], ["a"]])
+def test_a_variable_holds_numbers(value):
+    with pytest.raises(TypeError, match="'v': expected numbers"):
+        Variable(value, dtype="float32", name="v")
 
 
 def test_a_variable_from_an_initializer():
@@ -149,8 +156,9 @@ def test_arithmetic():
         (-v, [-1, -2, -4]),
         (abs(v), [1, 2, 4]),
         (+v, [1, 2, 4]),
-        (Variable([1, 6]) & 3, [1, 2]),
-        (1 | Variable([1, 6]), [1, 7]),
+        (Variable([1, 0]) & 3, [True, False]),
+        (1 ^ Variable([1, 0]), [False, True]),
+        (round(Variable([1.4, 2.6])), [1, 3]),
         (~Variable([True, False]), [False, True]),
         (v > 1, [False, True, True]),
         (v[1:], [2, 4]),
@@ -414,3 +422,59 @@ def test_comparing_compares_elements_and_a_key_is_itself():
     assert (one == 0).all()
     assert not (one != np.zeros(3)).any()
     assert len({one: 1, other: 2}) == 2
+
+
+@pytest.mark.parametrize(
+    ("made", "dtype"),
+    [
+        (lambda v, i: v + i, "float32"),
+        (lambda v, i: i - v, "float32"),
+        (lambda v, i: v * np.float32(2), "float32"),
+        (lambda v, i: i * 2.5, "float32"),
+        (lambda v, i: i / i, "float32"),
+        (lambda v, i: 3 // i, "int32"),
+        (lambda v, i: v**i, "float32"),
+    ],
+)
+def test_arithmetic_has_the_types_of_the_ops(made, dtype):
+    reals, integers = Variable([1.0, 2.0]), Variable([1, 2])
+    assert made(reals, integers).dtype == dtype
+
+
+def test_the_state_of_a_seed_generator():
+    stream = coreops.random.SeedGenerator(7)
+    first = coreops.random.normal((3,), seed=stream)
+    assert list(stream.state) == [7, 1]
+    again = coreops.random.normal((3,), seed=stream)
+    stream.state = [7, 0]
+    for expected in (first, again):
+        np.testing.assert_array_equal(coreops.random.normal((3,), seed=stream), expected)
+    copied = coreops.random.SeedGenerator()
+    copied.state = stream.state
+    np.testing.assert_array_equal(
+        coreops.random.normal((3,), seed=copied), coreops.random.normal((3,), seed=stream)
+    )
+
+
+def test_other_names_of_keras():
+    assert coreops.layers.GlobalAvgPool2D is coreops.layers.GlobalAveragePooling2D
+    entry = {"class_name": "GlobalMaxPool1D", "config": {"name": "g"}}
+    assert isinstance(coreops.layers.deserialize(entry), coreops.layers.GlobalMaxPooling1D)
+    assert coreops.preprocessing.sequence.pad_sequences is coreops.utils.pad_sequences
+    assert coreops.config.backend() == coreops.backend.backend() == "coreops"
+    coreops.mixed_precision.set_global_policy("float64")
+    try:
+        assert coreops.mixed_precision.global_policy() == coreops.mixed_precision.Policy("float64")
+        assert coreops.layers.Dense(2).dtype == "float64"
+    finally:
+        coreops.mixed_precision.set_global_policy(None)
+    assert coreops.dtype_policies.FloatDTypePolicy("float64").compute_dtype == "float64"
+    assert coreops.layers.Dense(2).input_dtype == "float32"
+    assert Variable([1.0], autocast=False, aggregation="mean").trainable
+    assert coreops.layers.Layer().add_weight((2,), aggregation="mean").shape == (2,)
+    assert coreops.utils.is_keras_tensor(coreops.KerasTensor((2,), record_history=False))
+    assert not coreops.utils.is_keras_tensor(np.zeros(2))
+    with pytest.raises(ValueError, match="sparse"):
+        coreops.KerasTensor((2,), sparse=True)
+    with pytest.raises(TypeError, match="name"):
+        coreops.DTypePolicy(32)

@@ -5,6 +5,7 @@ Axes default as they did there: concatenation, softmax and expand_dims work on t
 """
 
 from ..config import (
+    backend as backend,
     epsilon as epsilon,
     floatx as floatx,
     image_data_format as image_data_format,
@@ -90,7 +91,6 @@ from .arrays import (
 )
 from .session import (
     arange as arange,
-    backend as backend,
     batch_get_value as batch_get_value,
     batch_set_value as batch_set_value,
     cast_to_floatx as cast_to_floatx,

@@ -17,11 +17,6 @@ from ..ops._arrays import array
 from ..utils import standardize_dtype
 
 
-def backend() -> str:
-    """Return the name of what computes."""
-    return "coreops"
-
-
 def get_uid(prefix: str = "") -> int:
     """Return 1, 2, ... for successive calls with the same prefix."""
     return next_uid(prefix)

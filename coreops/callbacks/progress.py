@@ -11,7 +11,6 @@ from typing import Any, TextIO
 from .. import config
 from .callback import Callback
 
-_WIDTH = 20
 _PATIENCE = 1.0  # seconds of work after which an "auto" bar appears
 _INTERVAL = 0.05  # seconds between two pictures
 
@@ -24,28 +23,40 @@ class Progress:
         verbose: 0 shows nothing; 1 a bar on the standard output; 2 one line at the end; "auto" a
             bar on the standard error, only for work of more than a second and only where a
             terminal or a notebook shows it.
+        width: of the bar, in characters.
+        interval: seconds between two pictures, by default 0.05.
+        unit: what a step is called.
     """
 
-    def __init__(self, total: int | None, verbose: int | str) -> None:
+    def __init__(
+        self,
+        total: int | None,
+        verbose: int | str,
+        width: int = 20,
+        interval: float | None = None,
+        unit: str = "step",
+    ) -> None:
         self.total = total
+        self._width, self._unit = width, unit
+        self._interval = _INTERVAL if interval is None else interval
         self._verbose = check_verbose(verbose)
         shown = self._verbose in (1, "auto") and config.is_interactive_logging_enabled()
         self._live = shown and _is_watched(self._stream)
         self._start = time.monotonic()
-        self._shown = self._start - _INTERVAL
+        self._shown = self._start - self._interval
         self._first: float | None = None  # when the first step was done
         self._drawn = 0  # width of the last picture
 
     def is_due(self) -> bool:
         """Whether somebody watches, and the last picture is old enough for another."""
-        return self._live and time.monotonic() - self._shown >= _INTERVAL
+        return self._live and time.monotonic() - self._shown >= self._interval
 
     def advance(self, done: int, values: Mapping[str, float] | None = None) -> None:
         """Show that `done` of the steps are finished, and what the metrics are by now."""
         now = time.monotonic()
         if self._first is None and done == 1:
             self._first = now
-        if not self._live or now - self._shown < _INTERVAL:
+        if not self._live or now - self._shown < self._interval:
             return
         if self._verbose == "auto" and now - self._start < _PATIENCE and not self._drawn:
             return
@@ -72,8 +83,8 @@ class Progress:
 
     def _draw(self, done: int, rest: str) -> None:
         if self.total:
-            bar = "━" * min(_WIDTH * done // self.total, _WIDTH)
-            line = f"{done:{len(str(self.total))}d}/{self.total} {bar:<{_WIDTH}} {rest}"
+            bar = "━" * min(self._width * done // self.total, self._width)
+            line = f"{done:{len(str(self.total))}d}/{self.total} {bar:<{self._width}} {rest}"
         else:
             line = f"{done:7d}/Unknown {rest}"
         self._write("\r" + fit(f"{line:<{self._drawn}}", self._stream))
@@ -84,7 +95,7 @@ class Progress:
             f" - {name}: {value:.4f}" if abs(value) > 1e-3 else f" - {name}: {value:.4e}"
             for name, value in (values or {}).items()
         )
-        return f"{_pace(self._step_time(now, done))}{shown}"
+        return f"{_pace(self._step_time(now, done))}/{self._unit}{shown}"
 
     def _step_time(self, now: float, done: int) -> float:
         """Seconds a step takes; the first one, which has much to prepare, is left out."""
@@ -212,8 +223,8 @@ def _is_watched(stream: TextIO | None) -> bool:
 
 def _pace(seconds: float) -> str:
     if seconds >= 1 or seconds == 0:
-        return f"{seconds:.0f}s/step"
-    return f"{seconds * 1e3:.0f}ms/step" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us/step"
+        return f"{seconds:.0f}s"
+    return f"{seconds * 1e3:.0f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us"
 
 
 def _duration(seconds: float) -> str:

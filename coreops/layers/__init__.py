@@ -38,6 +38,7 @@ from .merging import (
     concatenate,
     dot,
     maximum,
+    merge,
     minimum,
     multiply,
     subtract,
@@ -71,6 +72,8 @@ Convolution1D = Conv1D
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
 
 __all__ = [
     "ELU",
@@ -104,6 +107,10 @@ __all__ = [
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "Identity",
@@ -151,6 +158,7 @@ __all__ = [
     "dot",
     "get",
     "maximum",
+    "merge",
     "minimum",
     "multiply",
     "serialize",
@@ -161,7 +169,6 @@ for _layer in (
     *(Activation, ActivityRegularization, Dense, Dropout, ELU, Flatten, Identity, InputLayer),
     *(Bidirectional, GRU, LSTM, SimpleRNN, TimeDistributed),
     *(AlphaDropout, BatchNormalization, EinsumDense, Embedding, GaussianDropout, GaussianNoise),
-    *(GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D),
     *(LayerNormalization, Normalization, Rescaling, SpatialDropout1D, SpatialDropout2D),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
     *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
@@ -173,6 +180,8 @@ for _windows, _other in (
     *((SeparableConv1D, "SeparableConvolution1D"), (SeparableConv2D, "SeparableConvolution2D")),
     *((MaxPooling1D, "MaxPool1D"), (MaxPooling2D, "MaxPool2D")),
     *((AveragePooling1D, "AvgPool1D"), (AveragePooling2D, "AvgPool2D")),
+    *((GlobalAveragePooling1D, "GlobalAvgPool1D"), (GlobalAveragePooling2D, "GlobalAvgPool2D")),
+    *((GlobalMaxPooling1D, "GlobalMaxPool1D"), (GlobalMaxPooling2D, "GlobalMaxPool2D")),
 ):
     registry.add("layers", _windows, _other)
 del _layer, _other, _windows

@@ -56,7 +56,7 @@ class Layer(Running, Quantizable):
         **kwargs: Any,
     ) -> None:
         cls = type(self)
-        self._declared_shape = _legacy.pop_first_layer_shape(kwargs)
+        self._declared_shape = _legacy.pop_first_layer_shape(cls, kwargs)
         self._initial_weights = _legacy.pop_initial_weights(kwargs)
         if kwargs:
             raise ValueError(
@@ -118,6 +118,11 @@ class Layer(Running, Quantizable):
         return self._dtype_policy.variable_dtype
 
     dtype = variable_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """Type that inputs are brought to."""
+        return self.compute_dtype
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that `from_config` rebuilds the layer from.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import config, ops
+from ..ops.composed import log_probabilities, probabilities
 from .reduction import with_mask
 
 
@@ -43,7 +44,7 @@ def binary_crossentropy(
         axis: over which the mean runs.
     """
     y_true, y_pred = _binary(y_true, y_pred, label_smoothing)
-    return ops.mean(_binary_values(y_true, y_pred, from_logits), axis=axis)
+    return ops.mean(ops.binary_crossentropy(y_true, y_pred, from_logits), axis=axis)
 
 
 def binary_focal_crossentropy(
@@ -66,7 +67,7 @@ def binary_focal_crossentropy(
     if from_logits:
         y_pred = ops.sigmoid(y_pred)
     right = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
-    values = ops.power(1.0 - right, gamma) * _binary_values(y_true, y_pred, False)
+    values = ops.power(1.0 - right, gamma) * ops.binary_crossentropy(y_true, y_pred)
     if apply_class_balancing:
         values = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * values
     return ops.mean(values, axis=axis)
@@ -79,13 +80,6 @@ def _binary(y_true: Any, y_pred: Any, label_smoothing: float) -> tuple[Any, Any]
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     return y_true, y_pred
-
-
-def _binary_values(y_true: Any, y_pred: Any, from_logits: bool) -> Any:
-    if from_logits:
-        return -(y_true * ops.log_sigmoid(y_pred)) - (1.0 - y_true) * ops.log_sigmoid(-y_pred)
-    p = ops.clip(y_pred, config.epsilon(), 1.0 - config.epsilon())
-    return -(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p))
 
 
 def categorical_crossentropy(
@@ -105,7 +99,7 @@ def categorical_crossentropy(
         axis: the axis of the classes.
     """
     y_true, y_pred = _categorical(y_true, y_pred, label_smoothing, axis)
-    return -ops.sum(y_true * _log_probabilities(y_pred, from_logits, axis), axis=axis)
+    return ops.categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
 def categorical_focal_crossentropy(
@@ -121,7 +115,7 @@ def categorical_focal_crossentropy(
     y_true, y_pred = _categorical(y_true, y_pred, label_smoothing, axis)
     if from_logits:
         y_pred = ops.softmax(y_pred, axis=axis)
-    p = _probabilities(y_pred, axis)
+    p = probabilities(y_pred, axis)
     values = alpha * ops.power(1.0 - p, gamma) * (-y_true * ops.log(p))
     return ops.sum(values, axis=axis)
 
@@ -143,17 +137,6 @@ def _categorical(y_true: Any, y_pred: Any, label_smoothing: float, axis: int) ->
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / classes
     return y_true, y_pred
-
-
-def _probabilities(y_pred: Any, axis: int) -> Any:
-    p = y_pred / ops.sum(y_pred, axis=axis, keepdims=True)
-    return ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
-
-
-def _log_probabilities(y_pred: Any, from_logits: bool, axis: int) -> Any:
-    if from_logits:
-        return ops.log_softmax(y_pred, axis=axis)
-    return ops.log(_probabilities(y_pred, axis))
 
 
 def sparse_categorical_crossentropy(
@@ -184,7 +167,7 @@ def sparse_categorical_crossentropy(
         valid = labels >= 0
         labels = np.where(valid, labels, 0)
         y_pred = ops.where(np.expand_dims(valid, axis), y_pred, 1.0)  # no 0 / 0
-    log_p = _log_probabilities(y_pred, from_logits, axis)
+    log_p = log_probabilities(y_pred, from_logits, axis)
     values = -ops.squeeze(
         ops.take_along_axis(log_p, np.expand_dims(labels, axis), axis=axis), axis=axis
     )

@@ -134,6 +134,11 @@ class Compilable(Layer):
         return self._compilation.metrics if self._compilation is not None else []
 
     @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of the metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    @property
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns, in its order."""
         return self._compilation.names if self._compilation is not None else []

@@ -225,7 +225,8 @@ class Functional(Model):
                 raise ValueError(
                     f"Model '{self.name}' expects inputs of the names {keys}. Received: {list(x)}"
                 )
-            return leaves([x[key] for key in keys])
+            x = [x[key] for key in keys]
+            expected = None
         listed = isinstance(x, (list, tuple))
         if listed and isinstance(expected, dict) and list(expected) != in_order(expected):
             raise ValueError(
@@ -235,8 +236,8 @@ class Functional(Model):
         flat = leaves(x) if listed else [x]
         if len(flat) != len(names):
             raise ValueError(
-                f"Model '{self.name}' expects {len(names)} input(s), {names}. Received: "
-                f"{len(flat)} of them"
+                f"Model '{self.name}' expects {len(names)} input(s), {names}, none of which may be "
+                f"None. Received: {len(flat)} of them"
             )
         return flat
 

@@ -12,6 +12,7 @@ from .._symbolic import leaves
 from ..layers import InputLayer, Layer
 from ..layers.quantizing import is_wanted
 from .predicting import Predictor
+from .state_tree import get_state_tree, set_state_tree
 
 
 class Model(Predictor):
@@ -196,17 +197,44 @@ class Model(Predictor):
         """Return the output shapes of `layers`, None where one is not known."""
         return [None] * len(self.layers)
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict[str, Any]]:
+        """Return copies of all variables: a dict of "trainable_variables",
+        "non_trainable_variables", "optimizer_variables" and "metrics_variables", each of nested
+        dicts by the parts of the variables' paths. value_format: "backend_tensor" or
+        "numpy_array", which are the same here.
+
+        Raises:
+            ValueError: two variables have one path.
+        """
+        return get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: Mapping[str, Any]) -> None:
+        """Set the variables that a tree, or a part of one, names.
+
+        Raises:
+            ValueError: the model has no such variable, or one of another shape; nothing is changed.
+        """
+        set_state_tree(self, state_tree)
+
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Save the model as a `.keras` file: `coreops.saving.save_model`."""
         from ..saving import save_model
 
-        save_model(self, filepath, overwrite, **kwargs)
+        save_model(self, filepath, overwrite, zipped, **kwargs)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any
+    ) -> None:
         """Save the weights as a `.weights.h5` file: `coreops.saving.save_weights`."""
         from ..saving import save_weights
 
-        save_weights(self, filepath, overwrite)
+        save_weights(self, filepath, overwrite, **kwargs)
 
     def load_weights(
         self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any

@@ -58,11 +58,12 @@ class Sequential(Model):
     def layers(self, _: Any) -> None:
         raise AttributeError("`layers` cannot be assigned: use add() and pop().")
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Any, rebuild: bool = True) -> None:
         """Append a layer.
 
         Args:
             layer: a layer; the first may also be an `Input(...)` or an `InputLayer`.
+            rebuild: accepted as in Keras: layers are built as soon as their inputs are known.
 
         Raises:
             ValueError: it is no layer, has the name of another one in the model, is a second
@@ -97,8 +98,8 @@ class Sequential(Model):
             raise
         self._restructured()
 
-    def pop(self) -> Layer:
-        """Remove the last layer and return it.
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Remove the last layer and return it. rebuild: accepted as in Keras.
 
         Raises:
             IndexError: the model has no layers.

@@ -23,16 +23,18 @@ _SMALL_UINTS = {"uint8": "uint32", "uint16": "uint32"}
 
 
 def numpy_dtype(dtype: Any) -> np.dtype:
-    """Return the NumPy dtype of a Keras dtype name; "bfloat16" is worked with as float32.
+    """Return the NumPy dtype of a Keras dtype name, of the default float type for None.
+
+    "bfloat16" is worked with as float32.
 
     Raises:
         ValueError: for an unknown name.
     """
-    if isinstance(dtype, str):  # NumPy's float64 equals the string "float"
-        if dtype == "bfloat16":
-            return np.dtype("float32")
-        if dtype == "float":
-            return np.dtype(config.compute_floatx())
+    name = dtype if isinstance(dtype, str) else None  # NumPy's float64 equals the string "float"
+    if name == "bfloat16":
+        return np.dtype("float32")
+    if dtype is None or name == "float":
+        return np.dtype(config.compute_floatx())
     try:
         return np.dtype(getattr(dtype, "name", dtype))
     except TypeError as error:

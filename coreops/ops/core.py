@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import config
-from .._tape import Tensor
+from .._symbolic import KerasTensor, leaves, repack
+from .._tape import Tensor, external, value_of
+from .._tape.rules.basic import block
+from .._variables import Variable
 from ._arrays import array, numpy_dtype, recorded
 from .shaping import stack
 
 
 @recorded
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None) -> np.ndarray:
+def convert_to_tensor(
+    x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Any:
     """Return `x` as an array, of the given dtype if there is one.
 
-    Python floats become the default float type and Python ints int32, as in Keras.
+    Python floats become the default float type and Python ints int32, as in Keras. A symbolic
+    tensor stays one. There are no sparse and no ragged arrays here.
     """
+    if isinstance(x, KerasTensor):
+        return x if dtype is None or dtype == x.dtype else cast(x, dtype)
     x = array(x)
     return x if dtype is None else x.astype(numpy_dtype(dtype), copy=False)
 
@@ -66,13 +75,13 @@ def saturate_cast(x: Any, dtype: Any) -> np.ndarray:
 @recorded
 def dtype(x: Any) -> str:
     """Return the name of the element type."""
-    return array(x).dtype.name
+    return x.dtype if isinstance(x, KerasTensor) else array(x).dtype.name
 
 
 @recorded
-def shape(x: Any) -> tuple[int, ...]:
-    """Return the shape."""
-    return array(x).shape
+def shape(x: Any) -> tuple[int | None, ...]:
+    """Return the shape; None where a symbolic tensor does not know its size."""
+    return x.shape if isinstance(x, KerasTensor) else array(x).shape
 
 
 @recorded
@@ -83,19 +92,17 @@ def stop_gradient(variable: Any) -> np.ndarray:
 
 @recorded
 def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> np.ndarray:
-    """Return the block of a shape that starts at the given indices."""
-    starts = [int(start) for start in np.asarray(start_indices)]
-    block = (builtins.slice(a, a + n) for a, n in zip(starts, shape, strict=True))
-    return array(inputs)[tuple(block)]
+    """Return the block of a shape that starts at the given indices; -1 stands for what is left of
+    an axis. A block that would end outside is moved back."""
+    inputs = array(inputs)
+    return inputs[block(inputs.shape, start_indices, shape)]
 
 
 @recorded
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> np.ndarray:
     """Return a copy of `inputs` with the block at the given indices replaced by `updates`."""
     result, updates = np.array(array(inputs)), array(updates)
-    starts = [int(start) for start in np.asarray(start_indices)]
-    block = (builtins.slice(a, a + n) for a, n in zip(starts, updates.shape, strict=True))
-    result[tuple(block)] = updates
+    result[block(result.shape, start_indices, updates.shape)] = updates
     return result
 
 
@@ -108,11 +115,25 @@ def scatter(indices: Any, values: Any, shape: Sequence[int]) -> np.ndarray:
     return result
 
 
+_REDUCTIONS = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}
+
+
 @recorded
-def scatter_update(inputs: Any, indices: Any, updates: Any) -> np.ndarray:
-    """Return a copy of `inputs` with the elements at `indices` replaced."""
+def scatter_update(
+    inputs: Any, indices: Any, updates: Any, reduction: str | None = None
+) -> np.ndarray:
+    """Return a copy of `inputs` with the elements at `indices` replaced, or joined with `updates`
+    by a reduction: "add", "max", "min" or "mul"."""
     result = np.array(array(inputs))
-    result[_index(indices)] = array(updates)
+    if reduction is None:
+        result[_index(indices)] = array(updates)
+        return result
+    if reduction not in _REDUCTIONS:
+        raise ValueError(
+            f"scatter_update: `reduction` must be one of {list(_REDUCTIONS)} or None. "
+            f"Received: reduction={reduction!r}"
+        )
+    _REDUCTIONS[reduction].at(result, _index(indices), array(updates))
     return result
 
 
@@ -124,7 +145,10 @@ def _index(indices: Any) -> tuple:
 @recorded
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[np.ndarray]:
     """Return the list of the slices along `axis`."""
-    return list(np.moveaxis(array(x), axis, 0))
+    x = array(x)
+    if num not in (None, x.shape[axis]):
+        raise ValueError(f"unstack: axis {axis} of shape {x.shape} has not num={num} slices.")
+    return list(np.moveaxis(x, axis, 0))
 
 
 def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
@@ -159,12 +183,85 @@ def fori_loop(lower: int, upper: int, body_fun: Callable, init_val: Any) -> Any:
     return value
 
 
-def map(f: Callable, xs: Any) -> np.ndarray:
-    """Apply `f` to each slice along the first axis and stack the results."""
-    return stack([f(x) for x in convert_to_tensor(xs)])
+def scan(
+    f: Callable,
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """Go along the first axis of `xs` with `carry, y = f(carry, x)`.
+
+    Args:
+        f: what is called with the state and the slices of one place.
+        init: the first state.
+        xs: an array, nested arrays, or None for `length` steps without any.
+        length: the number of steps, if `xs` does not tell.
+        reverse: whether to go from the end to the beginning.
+        unroll: accepted as in Keras.
+
+    Returns:
+        The last state and the y's, stacked in the order of `xs`.
+
+    Raises:
+        ValueError: sizes that differ, or none that is known.
+    """
+    arrays = [convert_to_tensor(x) for x in leaves(xs)]
+    counts = {len(x) for x in arrays} | (set() if length is None else {int(length)})
+    if len(counts) != 1:
+        raise ValueError(
+            "scan: `xs` must have one size along their first axes, that of `length` if given. "
+            f"Received: sizes {[len(x) for x in arrays]}, length={length}"
+        )
+    order = range(counts.pop())
+    carry, made = init, []
+    for i in reversed(order) if reverse else order:
+        carry, y = f(carry, repack(xs, [x[i] for x in arrays]))
+        made.append(y)
+    if not made:
+        return carry, None
+    made = made[::-1] if reverse else made
+    stacked = [stack(parts) for parts in zip(*builtins.map(leaves, made), strict=True)]
+    return carry, repack(made[0], stacked)
 
 
-vectorized_map = map
+def custom_gradient(f: Callable) -> Callable:
+    """Decorate a function that returns its result and a function for its gradient.
+
+    Args:
+        f: returns `(y, grad)`; `grad(upstream)` returns the gradient of each argument of `f`.
+    """
+
+    @functools.wraps(f)
+    def op(*args: Any) -> Any:
+        inputs = [x.value if isinstance(x, Variable) else x for x in args]
+        y, gradient = f(*builtins.map(value_of, inputs))
+
+        def back(dy: np.ndarray) -> Sequence[Any]:
+            found = gradient(dy)
+            return found if isinstance(found, (list, tuple)) else [found]
+
+        return external(inputs, y, back)
+
+    return op
+
+
+def map(f: Callable, xs: Any) -> Any:
+    """Apply `f` to each slice along the first axis and stack the results; `xs` and what `f` returns
+    may be nested lists, tuples and dicts of arrays."""
+    arrays = [convert_to_tensor(x) for x in leaves(xs)]
+    made = [f(repack(xs, [x[i] for x in arrays])) for i in range(len(arrays[0]))]
+    if not made:
+        raise ValueError("map: the first axis has no slices to apply the function to.")
+    return repack(
+        made[0], [stack(parts) for parts in zip(*builtins.map(leaves, made), strict=True)]
+    )
+
+
+def vectorized_map(function: Callable, elements: Any) -> Any:
+    """Apply `function` to each slice along the first axis, as `map` does."""
+    return map(function, elements)
 
 
 def result_type(*dtypes: Any) -> str:
@@ -172,6 +269,8 @@ def result_type(*dtypes: Any) -> str:
     from ._arrays import result_dtype
 
     xs: list[Any] = []
+    if not dtypes:
+        return config.compute_floatx()
     for item in dtypes:
         if item is int or item is float or item is bool:
             xs.append(item(0))

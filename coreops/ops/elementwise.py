@@ -41,6 +41,15 @@ def _binary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarra
     )
 
 
+def _bitwise(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
+    """Make an op of two arguments of integers, which Keras calls x and y."""
+
+    def op(x: Any, y: Any) -> np.ndarray:
+        return ufunc(*pair(x, y))
+
+    return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}` of integers.")
+
+
 def _binary_fractional(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
     """Make an op of two arguments whose result is a float."""
 
@@ -109,11 +118,11 @@ fmin = _binary(np.fmin)
 fmod = _binary(np.fmod)
 gcd = _binary(np.gcd)
 lcm = _binary(np.lcm)
-bitwise_and = _binary(np.bitwise_and)
-bitwise_or = _binary(np.bitwise_or)
-bitwise_xor = _binary(np.bitwise_xor)
-bitwise_left_shift = left_shift = _binary(np.left_shift)
-bitwise_right_shift = right_shift = _binary(np.right_shift)
+bitwise_and = _bitwise(np.bitwise_and)
+bitwise_or = _bitwise(np.bitwise_or)
+bitwise_xor = _bitwise(np.bitwise_xor)
+bitwise_left_shift = left_shift = _bitwise(np.left_shift, "left_shift")
+bitwise_right_shift = right_shift = _bitwise(np.right_shift, "right_shift")
 equal = _binary(np.equal)
 not_equal = _binary(np.not_equal)
 greater = _binary(np.greater)
@@ -190,6 +199,8 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     condition = array(condition)
     if x1 is None and x2 is None:
         return np.where(condition)
+    if x1 is None or x2 is None:
+        raise ValueError("where: `x1` and `x2` must be given together. Received: one of them")
     return np.where(condition, *promote(x1, x2))
 
 

@@ -25,19 +25,30 @@ def _matrix(function: Callable, name: str | None = None) -> Callable:
     return named(op, name, f"`numpy.linalg.{function.__name__}`; integers give floats.")
 
 
-matmul = _product(np.matmul, "matmul")
 dot = _product(np.dot, "dot")
 inner = _product(np.inner, "inner")
 outer = _product(np.outer, "outer")
 vdot = _product(np.vdot, "vdot")
 kron = _product(np.kron, "kron")
 
-cholesky = _matrix(np.linalg.cholesky)
 det = _matrix(np.linalg.det)
 eig = _matrix(np.linalg.eig)
 eigh = _matrix(np.linalg.eigh)
 inv = _matrix(np.linalg.inv)
 slogdet = _matrix(np.linalg.slogdet)
+
+
+@recorded
+def matmul(x1: Any, x2: Any) -> np.ndarray:
+    """`numpy.matmul` in the arguments' common dtype; of int8 it gives int32."""
+    x1, x2 = pair(x1, x2)
+    return np.matmul(x1, x2, dtype=np.int32 if x1.dtype == np.int8 else None)
+
+
+@recorded
+def cholesky(x: Any, upper: bool = False) -> np.ndarray:
+    """The lower triangular L of x = L L^T, or the upper one, its transpose."""
+    return np.linalg.cholesky(fractional(x), upper=upper)
 
 
 @recorded
@@ -56,9 +67,13 @@ def cross(
 
 @recorded
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> np.ndarray:
-    """The sum of products that `subscripts` spell, in the operands' common dtype."""
+    """The sum of products that `subscripts` spell, in the operands' common dtype; of int8 it gives
+    int32."""
     kwargs.setdefault("optimize", True)
-    return np.einsum(subscripts, *promote(*operands), **kwargs)
+    arrays = promote(*operands)
+    if arrays[0].dtype == np.int8:
+        arrays = [x.astype(np.int32) for x in arrays]
+    return np.einsum(subscripts, *arrays, **kwargs)
 
 
 @recorded
@@ -115,6 +130,13 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 
 @recorded
+def matrix_rank(x: Any, tol: float | None = None) -> np.ndarray:
+    """The number of singular values above a tolerance, as int32."""
+    x = fractional(x)
+    return np.asarray(np.linalg.matrix_rank(x, tol)).astype(np.int32)
+
+
+@recorded
 def logdet(x: Any) -> np.ndarray:
     """The logarithm of the determinant of a positive definite matrix."""
     return slogdet(x)[1]
@@ -122,8 +144,9 @@ def logdet(x: Any) -> np.ndarray:
 
 @recorded
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> np.ndarray:
-    """The powers of a vector as columns."""
-    return np.vander(array(x), N, increasing)
+    """The powers of a vector as columns; keeps the dtype."""
+    x = array(x)
+    return np.vander(x, N, increasing).astype(x.dtype, copy=False)
 
 
 @recorded
@@ -135,8 +158,9 @@ def corrcoef(x: Any) -> np.ndarray:
 
 @recorded
 def correlate(x1: Any, x2: Any, mode: Literal["valid", "same", "full"] = "valid") -> np.ndarray:
-    """The cross-correlation of two vectors."""
-    return np.correlate(*pair(x1, x2), mode)
+    """The cross-correlation of two vectors; integers give floats."""
+    x1, x2 = pair(x1, x2)
+    return np.correlate(fractional(x1), fractional(x2), mode)
 
 
 @recorded

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import _plan
+from .._symbolic import KerasTensor
+from . import _arrays
 from ._arrays import (
     array,
     axes,
@@ -122,9 +124,9 @@ def pad(
 
 
 @recorded
-def rot90(array_: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
+def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
     """Turn by 90 degrees in the plane of two axes, k times."""
-    return np.rot90(array(array_), k, axes)
+    return np.rot90(_arrays.array(array), k, axes)
 
 
 @recorded
@@ -200,9 +202,10 @@ def get_item(x: Any, key: Any) -> np.ndarray:
 
 @recorded
 def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[np.ndarray, ...]:
-    """The index tuples of flat indices."""
-    found = np.unravel_index(array(indices), tuple(shape))
-    return tuple(np.asarray(index, np.int32) for index in found)
+    """The index tuples of flat indices, in their dtype."""
+    indices = array(indices)
+    found = np.unravel_index(indices, tuple(shape))
+    return tuple(np.asarray(index, indices.dtype) for index in found)
 
 
 @recorded
@@ -227,7 +230,7 @@ def copy(x: Any) -> np.ndarray:
 @recorded
 def ndim(x: Any) -> int:
     """The number of axes."""
-    return array(x).ndim
+    return x.ndim if isinstance(x, KerasTensor) else array(x).ndim
 
 
 @recorded
@@ -318,8 +321,8 @@ geomspace = _spaced(np.geomspace)
 
 
 def _window(function: Callable) -> Callable[..., np.ndarray]:
-    def op(x: int, *args: Any) -> np.ndarray:
-        return function(int(x), *args).astype(numpy_dtype("float"))
+    def op(x: int) -> np.ndarray:
+        return function(int(x)).astype(numpy_dtype("float"))
 
     name = function.__name__
     return named(op, name, f"`numpy.{name}` of the default float type.")
@@ -329,4 +332,9 @@ bartlett = _window(np.bartlett)
 blackman = _window(np.blackman)
 hamming = _window(np.hamming)
 hanning = _window(np.hanning)
-kaiser = _window(np.kaiser)
+
+
+@recorded
+def kaiser(x: int, beta: float) -> np.ndarray:
+    """`numpy.kaiser` of the default float type."""
+    return np.kaiser(int(x), beta).astype(numpy_dtype("float"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from .hdf5 import damage, need_h5py
 from .legacy_config import modern_model
 from .legacy_read import open_legacy
 from .legacy_training import modern_compile
+from .paths import within
 from .rebuild import rebuild
 from .tensors import read_tensors
 from .training import compile_as_saved, restore_optimizer
@@ -111,6 +112,7 @@ def load_weights(
     skip_mismatch: bool = False,
     *,
     by_name: bool = False,
+    objects_to_skip: Iterable[Any] | None = None,
 ) -> None:
     """Read the weights of a `.weights.h5`, `.keras`, `.safetensors` or legacy `.h5` file into a
     built model.
@@ -125,13 +127,16 @@ def load_weights(
         filepath: path of the file.
         skip_mismatch: leave layers that do not fit as they are, with a warning.
         by_name: of a legacy file, take the weights of layers whose names the model has.
+        objects_to_skip: of a `.weights.h5` file, layers that stay as they are, with what is in
+            them, or the optimizer.
 
     Raises:
         ImportError: h5py is missing (`pip install 'coreops[keras]'`).
         ModelFileNotFoundError: no such file.
         ModelFileError: damaged or foreign file, or weights that do not fit: one message that lists
             all layers concerned.
-        ValueError: `by_name` for a file that is not legacy.
+        ValueError: `by_name` for a file that is not legacy, `objects_to_skip` for one that is not
+            `.weights.h5`.
     """
     path = regular_file(filepath)
     data: bytes | None = None
@@ -141,6 +146,8 @@ def load_weights(
     else:
         _refuse_other_formats(path)
         by_lists = _is_legacy(path)
+    if objects_to_skip is not None and (by_lists or not path.name.endswith(".weights.h5")):
+        raise ValueError(f"objects_to_skip goes with .weights.h5 files. Received: {str(path)!r}")
     if by_lists:
         with open_legacy(data or path.read_bytes(), str(path), weights_only=True) as file:
             file.weights.fill(model, str(path), skip_mismatch=skip_mismatch, by_name=by_name)
@@ -154,9 +161,11 @@ def load_weights(
     data = data or read_archive(path).weights
     if data is None:
         raise ModelFileError(f"{path} holds no model.weights.h5.")
+    skipped = within(objects_to_skip)
     with open_weights(data, str(path)) as groups:
-        fill(model, groups, str(path), skip_mismatch=skip_mismatch)
-        restore_optimizer(model, groups, str(path))
+        fill(model, groups, str(path), skip_mismatch=skip_mismatch, skipped=skipped)
+        if id(getattr(model, "optimizer", None)) not in skipped:
+            restore_optimizer(model, groups, str(path))
 
 
 def _refuse_other_formats(path: Path) -> None:

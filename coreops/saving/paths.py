@@ -6,7 +6,7 @@ where a container holds it: "layers/sequential/layers/dense_1". Layer names play
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .._names import to_snake_case
@@ -41,6 +41,14 @@ def walk(layer: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         NotImplementedError: a layer has a `save_own_variables` or `load_own_variables`.
     """
     return _Walk().layer(layer, path)
+
+
+def within(objects: Iterable[Any] | None) -> set[int]:
+    """Return the `id` of some layers, of what is in them, and of other objects."""
+    found: set[int] = set()
+    for item in objects or ():
+        found |= {id(x) for x in (item._flatten_layers() if isinstance(item, Layer) else [item])}
+    return found
 
 
 def _has_no_store(layer: Any) -> None:

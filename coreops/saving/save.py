@@ -11,6 +11,7 @@ import json
 import os
 import warnings
 import zipfile
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..models import Model, Sequential
 from .atomic import replacing
 from .hdf5 import need_h5py
 from .legacy_h5 import legacy_file
-from .paths import walk
+from .paths import walk, within
 from .serialize import map_layers, serialize_keras_object
 from .tensors import write_tensors
 
@@ -32,8 +33,11 @@ def save_model(
     model: Model,
     filepath: str | os.PathLike[str],
     overwrite: bool = True,
+    zipped: bool | None = None,
     *,
     include_optimizer: bool = True,
+    save_format: str | None = None,
+    **kwargs: Any,
 ) -> None:
     """Save a model as a `.keras` file: configuration, weights and the optimizer's state.
 
@@ -48,13 +52,17 @@ def save_model(
         model: the model. One that is not built is saved without weights, with a warning.
         filepath: path of the file, ending in ".keras" (or ".h5", ".hdf5", ".safetensors").
         overwrite: whether an existing file may be replaced.
+        zipped: must not be false: what is written is one file, which changes at once.
         include_optimizer: whether the optimizer, its state, the loss and the metrics of a compiled
             model are saved.
+        save_format: "keras", "h5" or "safetensors", of which the extension tells already.
+        **kwargs: there are no others.
 
     Raises:
         ImportError: h5py is missing (`pip install 'coreops[keras]'`).
         ValueError: another extension, an existing file with `overwrite=False`, a layer that occurs
-            twice in a Sequential, a model that is not built as ".safetensors".
+            twice in a Sequential, a model that is not built as ".safetensors", `zipped=False`, a
+            `save_format` that is not the extension's, an unknown argument.
         TypeError: something in a layer's config cannot be written as JSON.
         NotImplementedError: a custom layer or model without `get_config()`.
         OSError: the file cannot be written, as `replacing` says.
@@ -63,7 +71,19 @@ def save_model(
 
         coreops.saving.save_model(model, "classifier.keras")
     """
+    if kwargs:
+        raise ValueError(f"save_model has no such arguments. Received: {sorted(kwargs)}")
+    if zipped is not None and not zipped:
+        raise ValueError(
+            "A model is saved as one file, which changes at once: unzip a `.keras` file to have "
+            f"its parts in a directory. Received: zipped={zipped}"
+        )
     path = _path(filepath, (".keras", ".h5", ".hdf5", ".safetensors"), overwrite)
+    if save_format is not None and path.suffix[1:] != {"hdf5": "h5"}.get(save_format, save_format):
+        raise ValueError(
+            "The extension tells the format of a file: leave `save_format` out. "
+            f"Received: filepath={str(path)!r}, save_format={save_format!r}"
+        )
     if path.name.endswith(".weights.h5"):
         raise ValueError(
             "A file that ends in '.weights.h5' holds weights alone: call `save_weights`. "
@@ -105,13 +125,20 @@ def save_model(
             archive.writestr(zipfile.ZipInfo(name), member)  # stored, dated 1980-01-01
 
 
-def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    *,
+    objects_to_skip: Iterable[Any] | None = None,
+) -> None:
     """Save the weights of a model, and the state of its optimizer, as a `.weights.h5` file.
 
     Args:
         model: a built model.
         filepath: path of the file, ending in ".weights.h5".
         overwrite: whether an existing file may be replaced.
+        objects_to_skip: layers that are left out, with what is in them, or the optimizer.
 
     Raises:
         ImportError: h5py is missing (`pip install 'coreops[keras]'`).
@@ -123,7 +150,7 @@ def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool
     need_h5py("Writing")
     if not model.built:
         raise ValueError(_NOT_BUILT.format(model.name))
-    _write(path, weights_file(model))
+    _write(path, weights_file(model, skipped=within(objects_to_skip)))
 
 
 def _write(path: Path, data: memoryview) -> None:
@@ -131,22 +158,27 @@ def _write(path: Path, data: memoryview) -> None:
         file.write(data)
 
 
-def weights_file(model: Model, include_optimizer: bool = True) -> memoryview:
+def weights_file(
+    model: Model, include_optimizer: bool = True, skipped: Set[int] = frozenset()
+) -> memoryview:
     """Return an HDF5 file with the variables of a model, its layers and its optimizers.
 
     Args:
         model: the model.
         include_optimizer: whether the variables of the optimizer, and of those that models inside
             were compiled with, are among them.
+        skipped: the `id` of what is left out.
     """
     buffer = io.BytesIO()
     with need_h5py("Writing").File(buffer, "w") as file:
         for path, layer in walk(model):
+            if id(layer) in skipped:
+                continue
             variables = layer._stored_variables
             values = {str(index): variable.value for index, variable in enumerate(variables)}
             _add_group(file, path, layer.name, values)
             optimizer = getattr(layer, "optimizer", None) if include_optimizer else None
-            if isinstance(layer, Model) and optimizer is not None:
+            if isinstance(layer, Model) and optimizer is not None and id(optimizer) not in skipped:
                 state: dict[str, Any] = {}
                 optimizer.save_own_variables(state)
                 _add_group(file, f"{path}/optimizer".lstrip("/"), optimizer.name, state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -91,7 +91,14 @@ def _other_kind(variable: Any, stored: Stored) -> bool:
     return (variable.dtype == "int8") != (stored.dtype == np.int8)
 
 
-def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) -> None:
+def fill(
+    model: Any,
+    groups: Groups,
+    what: str,
+    *,
+    skip_mismatch: bool = False,
+    skipped: Set[int] = frozenset(),
+) -> None:
     """Put stored variables into a built model; nothing is changed unless everything fits.
 
     Args:
@@ -99,6 +106,7 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
         groups: the stored variables.
         what: names the source in messages.
         skip_mismatch: leave out, with a warning, the layers whose variables do not fit.
+        skipped: the `id` of layers that stay as they are, whatever is stored.
 
     Raises:
         ModelFileError: one message with every layer whose variables are missing, superfluous or of
@@ -110,9 +118,11 @@ def fill(model: Any, groups: Groups, what: str, *, skip_mismatch: bool = False) 
     tops = {"layers", *(path.partition("/")[0] for path, _ in places if path)}
     unused = {path for path, stored in groups.items() if stored and path.partition("/")[0] in tops}
     for path, layer in places:
+        unused.discard(path)
+        if id(layer) in skipped:
+            continue
         variables = layer._stored_variables
         stored = groups.get(path, [])
-        unused.discard(path)
         wanted, got = [tuple(v.shape) for v in variables], [s.shape for s in stored]
         mixed = any(map(_other_kind, variables, stored))
         if wanted == got and not mixed:

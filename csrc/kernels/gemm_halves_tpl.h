@@ -155,7 +155,7 @@ static ptrdiff_t halves_block(ptrdiff_t k) {
 
 static const co_matmul halves_medium = {.name = "avx512-bf16",
                                         .rows = 1,
-                                        .mr = GEMM_MR,
+                                        .grain = 1, /* tiles share rows out evenly */
                                         .nr = GEMM_NR,
                                         .speed = 1.7,
                                         .suits = halves_suits,

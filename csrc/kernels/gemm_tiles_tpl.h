@@ -310,7 +310,7 @@ CO_INLINE void tiles_gemm(const co_kernels *table, const int parts, ptrdiff_t m,
     }                                                                                              \
     static const co_matmul tiles_##precision = {.name = "amx-bf16x" #parts,                        \
                                                 .rows = fewest,                                    \
-                                                .mr = TB,                                          \
+                                                .grain = TB,                                       \
                                                 .nr = TB,                                          \
                                                 .speed = gain,                                     \
                                                 .suits = tiles_suits_##precision,                  \

@@ -22,6 +22,13 @@ typedef void transpose_past_fn(const void *x, ptrdiff_t ldx, void *y, ptrdiff_t 
     }
 
 #ifdef LL
+CO_INLINE void l_put(int past, char *p, vlanes a) {
+    if (past)
+        l_stream(p, a);
+    else
+        l_store(p, a);
+}
+
 /* log2(rows) rounds of zips transpose rows vectors: their elements then stand one column after
  * the other. In a vlanes each lane does so by itself. */
 #define TRANSPOSE_ZIPS(name, type, rows, lo, hi, bits)                                             \
@@ -45,14 +52,17 @@ typedef void transpose_past_fn(const void *x, ptrdiff_t ldx, void *y, ptrdiff_t 
 #define TRANSPOSE_TILES(bits)                                                                      \
     enum { T##bits = 128 / bits, S##bits = T##bits < 4 ? T##bits : 4 };                            \
     TRANSPOSE_ZIPS(transpose_lanes_x##bits, vlanes, T##bits, l_zip_lo, l_zip_hi, bits)             \
-    CO_INLINE void transpose_tall_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
+    CO_INLINE void transpose_rows_x##bits(int past, TRANSPOSE_PARAMS(bits)) {                      \
         vlanes a[T##bits];                                                                         \
         CO_UNROLL                                                                                  \
         for (int i = 0; i < T##bits; i++)                                                          \
             a[i] = l_load_rows((const char *)(x + i * ldx), 16 * ldx);                             \
         transpose_lanes_x##bits(a);                                                                \
         CO_UNROLL                                                                                  \
-        for (int j = 0; j < T##bits; j++) l_store((char *)(y + j * ldy), a[j]);                    \
+        for (int j = 0; j < T##bits; j++) l_put(past, (char *)(y + j * ldy), a[j]);                \
+    }                                                                                              \
+    CO_INLINE void transpose_tall_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
+        transpose_rows_x##bits(0, x, ldx, y, ldy);                                                 \
     }                                                                                              \
     CO_INLINE void transpose_flat_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
         vlanes a[T##bits];                                                                         \
@@ -66,20 +76,9 @@ typedef void transpose_past_fn(const void *x, ptrdiff_t ldx, void *y, ptrdiff_t 
                 l_store_lane((char *)(y + (lane * T##bits + j) * ldy), a[j], lane);                \
         }                                                                                          \
     }                                                                                              \
-    /* A square of whole cache lines on both sides; those of y are finished one by one. */         \
-    CO_INLINE void transpose_square_x##bits(TRANSPOSE_PARAMS(bits)) {                              \
-        for (int j = 0; j < 4 * T##bits; j += T##bits)                                             \
-            for (int i = 0; i < 4 * T##bits; i += T##bits * LL)                                    \
-                transpose_tall_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);                \
-    }
-
-/* A square of whole cache lines past the cache, to lines of y that are aligned, while its like at
- * next is fetched into the second cache: in the first, rows whose distance is a multiple of a page
- * meet in one set, and for the same reason each line is read but once where the registers allow
- * it. Lines of y are written half by half, so many at once as the stores' buffers can hold. */
-#define TRANSPOSE_PAST(bits)                                                                       \
-    enum { STEP##bits = T##bits * LL, PAST##bits = LL == 4 || T##bits < 16 };                      \
-    CO_INLINE void transpose_full_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
+    /* Whole vectors on both sides: each line of x is read but once. */                            \
+    enum { STEP##bits = T##bits * LL };                                                            \
+    CO_INLINE void transpose_full_x##bits(int past, TRANSPOSE_PARAMS(bits)) {                      \
         vlanes a[STEP##bits];                                                                      \
         CO_UNROLL                                                                                  \
         for (int i = 0; i < STEP##bits; i++) a[i] = l_load((const char *)(x + i * ldx));           \
@@ -88,29 +87,39 @@ typedef void transpose_past_fn(const void *x, ptrdiff_t ldx, void *y, ptrdiff_t 
         CO_UNROLL                                                                                  \
         for (int j = 0; j < T##bits; j++) l_cross(a + j, T##bits);                                 \
         CO_UNROLL                                                                                  \
-        for (int j = 0; j < STEP##bits; j++) l_stream((char *)(y + j * ldy), a[j]);                \
+        for (int j = 0; j < STEP##bits; j++) l_put(past, (char *)(y + j * ldy), a[j]);             \
     }                                                                                              \
-    CO_INLINE void transpose_rows_x##bits(TRANSPOSE_PARAMS(bits)) {                                \
-        vlanes a[T##bits];                                                                         \
-        CO_UNROLL                                                                                  \
-        for (int i = 0; i < T##bits; i++)                                                          \
-            a[i] = l_load_rows((const char *)(x + i * ldx), 16 * ldx);                             \
-        transpose_lanes_x##bits(a);                                                                \
-        CO_UNROLL                                                                                  \
-        for (int j = 0; j < T##bits; j++) l_stream((char *)(y + j * ldy), a[j]);                   \
-    }                                                                                              \
-    static void transpose_past_x##bits(const void *vx, ptrdiff_t ldx, void *vy, ptrdiff_t ldy,     \
-                                       const void *vnext) {                                        \
+    /* A square of whole cache lines on both sides, by whole vectors where the registers allow     \
+     * it: rows of x whose distance is a multiple of a page meet in one set of the first cache. */ \
+    CO_INLINE void transpose_lines_x##bits(int past, TRANSPOSE_PARAMS(bits)) {                     \
         enum { L = 4 * T##bits, COLS = STEP##bits <= 16 ? STEP##bits : T##bits };                  \
-        const uint##bits##_t *x = vx, *next = vnext;                                               \
-        uint##bits##_t *y = vy;                                                                    \
-        for (int i = 0; i < L; i++) CO_PREFETCH_L2(next + i * ldx);                                \
         for (int j = 0; j < L; j += COLS)                                                          \
             for (int i = 0; i < L; i += STEP##bits)                                                \
                 if (STEP##bits <= 16)                                                              \
-                    transpose_full_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);            \
+                    transpose_full_x##bits(past, x + i * ldx + j, ldx, y + j * ldy + i, ldy);      \
                 else                                                                               \
-                    transpose_rows_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);            \
+                    transpose_rows_x##bits(past, x + i * ldx + j, ldx, y + j * ldy + i, ldy);      \
+    }                                                                                              \
+    /* Into the cache: vectors of x that straddle lines would read each of them twice. */          \
+    CO_INLINE void transpose_square_x##bits(TRANSPOSE_PARAMS(bits)) {                              \
+        if (((uintptr_t)x | (uintptr_t)(ldx * (bits / 8))) % (16 * LL) == 0)                       \
+            transpose_lines_x##bits(0, x, ldx, y, ldy);                                            \
+        else                                                                                       \
+            for (int j = 0; j < 4 * T##bits; j += T##bits)                                         \
+                for (int i = 0; i < 4 * T##bits; i += STEP##bits)                                  \
+                    transpose_tall_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);            \
+    }
+
+/* A square of whole cache lines past the cache, to lines of y that are aligned, while its like at
+ * next is fetched into the second cache. Lines of y are written half by half, so many at once as
+ * the stores' buffers can hold. */
+#define TRANSPOSE_PAST(bits)                                                                       \
+    enum { PAST##bits = LL == 4 || T##bits < 16 };                                                 \
+    static void transpose_past_x##bits(const void *vx, ptrdiff_t ldx, void *vy, ptrdiff_t ldy,     \
+                                       const void *vnext) {                                        \
+        const uint##bits##_t *next = vnext;                                                        \
+        for (int i = 0; i < 4 * T##bits; i++) CO_PREFETCH_L2(next + i * ldx);                      \
+        transpose_lines_x##bits(1, vx, ldx, vy, ldy);                                              \
     }
 
 /* A square of S by S, S at most T; or of its columns only the first. */

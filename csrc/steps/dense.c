@@ -244,7 +244,7 @@ static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units
 /* Rows for the plan's matmul at once, and the grain of their number; 0 if gemm multiplies. */
 static ptrdiff_t rows_at_once(const co_job *job, const co_step *step, ptrdiff_t *grain) {
     if (!by_matmul(job, step)) return 0;
-    *grain = job->plan->matmul->mr;
+    *grain = job->plan->matmul->grain;
     return job->plan->matmul->block(step->u.dense.k);
 }
 

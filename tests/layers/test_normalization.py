@@ -264,9 +264,10 @@ def test_layer_normalization_over_the_batch(rng):
     np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), rtol=1e-12)
 
 
-def test_layer_normalization_refuses():
-    with pytest.raises(TypeError, match="axis"):
-        LayerNormalization(axis="last")
+def test_axes_that_are_refused():
+    for cls in (LayerNormalization, BatchNormalization):
+        with pytest.raises(TypeError, match="axis"):
+            cls(axis="last")
     for axis in (2, [1, -1], -3):
         with pytest.raises(ValueError, match="axis"):
             LayerNormalization(axis=axis)(np.zeros((2, 3), "float32"))
@@ -386,6 +387,19 @@ def test_rescaling_that_does_not_broadcast():
         layer = Rescaling(**options, name="odd")
         with pytest.raises(ValueError, match=r"Layer 'odd': expected .*shape \(None, 4\)"):
             layer(np.zeros((2, 4), "float32"))
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(-1, (2, 4)), ((1, 2), (2, 4, 5)), (0, (4, 2))])
+def test_statistics_that_do_not_broadcast(axis, shape):
+    layer = Normalization(axis, mean=[1.0, 2.0, 3.0], variance=[1.0, 2.0, 3.0], name="odd")
+    with pytest.raises(ValueError, match=r"Layer 'odd': expected `mean` .*Received: mean.shape"):
+        layer(np.zeros(shape, "float32"))
+
+
+def test_statistics_of_each_sample():
+    x = np.ones((3, 2), "float32")
+    y = Normalization(0, mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 1.0])(x)
+    np.testing.assert_allclose(y, np.repeat([[0.0], [-0.5], [-2.0]], 2, axis=1))
 
 
 def test_rescaling_by_more_than_a_sample(rng):

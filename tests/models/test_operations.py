@@ -231,8 +231,7 @@ def test_every_function_has_the_class_of_keras(keras):
             for p in inspect.signature(theirs.__init__).parameters
             if p not in ("self", "name", "kwargs")
         ]
-        ours_lack = {"prod": ["dtype"], "cholesky": ["upper"]}.get(name, [])
-        assert cls.option_names() == [x for x in options if x not in ours_lack], name
+        assert cls.option_names() == options, name
         called = list(inspect.signature(theirs.call).parameters)[1:]
         assert len(cls._taken()) == len([p for p in called if p != "kwargs"]), name
 
@@ -265,7 +264,7 @@ def test_dtypes_and_shapes(keras, name, dtype):
         pytest.skip("nor has NumPy")
     x = coreops.Input((3, 5), dtype=dtype)
     made = getattr(coreops.ops, name)(x)
-    assert made.node.layer._op in (name, {"abs": "absolute"}.get(name))
+    assert made.node.layer._op in (name, {"abs": "absolute", "conj": "conjugate"}.get(name))
     with np.errstate(all="ignore"):
         found = Model(x, made)(value)
     np.testing.assert_array_equal(found, same)
@@ -306,6 +305,10 @@ def test_what_is_large_is_not_tried():
         lambda o, x: o.matmul(x, np.ones((4, 2))),
         lambda o, x: o.concatenate([x, x[:, :1]], axis=2),
         lambda o, x: o.split(x, 4, axis=2),
+        lambda o, x: o.unstack(x, num=4, axis=1),
+        lambda o, x: o.unstack(x, axis=0),
+        lambda o, x: o.repeat(x, [1, 2], axis=1),
+        lambda o, x: o.segment_sum(x, x[:, 0, 0]),
     ],
 )
 def test_shapes_that_do_not_fit(make):
@@ -359,6 +362,46 @@ def test_doubles():
 def test_options_that_a_file_leaves_out_have_their_defaults():
     cls = coreops.layers.operations.operation.class_of("prod")
     one = cls.from_config({"name": "p", "axis": 1, "dtype": None})
-    assert one.get_config() == {"name": "p", "axis": 1, "keepdims": False}
+    assert one.get_config() == {"name": "p", "axis": 1, "keepdims": False, "dtype": None}
     with pytest.raises(TypeError, match="options"):
         cls(code="x")
+
+
+def test_what_is_known_of_a_symbolic_tensor():
+    x, ops = coreops.Input((3, None), dtype="int32"), coreops.ops
+    assert ops.shape(x) == (None, 3, None)
+    assert ops.dtype(x) == "int32"
+    assert ops.ndim(x) == 3
+    assert x[5].shape == (3, None)
+    assert ops.convert_to_tensor(x) is x
+    assert ops.convert_to_tensor(x, "float32").dtype == "float32"
+    assert x.reshape(newshape=(-1, 3)).shape == (None, 3)
+    assert x[:, :1].squeeze(axis=1).shape == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda o, x: o.one_hot(x[..., 0], 5), (4, 3, 5)),
+        (lambda o, x: o.one_hot(x[..., 0], 5, axis=0), (5, 4, 3)),
+        (lambda o, x: o.multi_hot(x[..., 0], 5), (4, 5)),
+        (lambda o, x: o.repeat(x, 2), (48,)),
+        (lambda o, x: o.repeat(x, [1, 2, 3, 4], axis=-3), (10, 3, 2)),
+        (lambda o, x: o.tile(x, (2, 1, 1, 3)), (2, 4, 3, 6)),
+        (lambda o, x: o.broadcast_to(x, (5, 4, 3, 2)), (5, 4, 3, 2)),
+        (lambda o, x: o.inv(o.cast(x[:, :2], "float32")), (4, 2, 2)),
+        (lambda o, x: o.qr(o.cast(x, "float32"))[0], (4, 3, 2)),
+        (lambda o, x: o.svd(o.cast(x, "float32"))[1], (4, 2)),
+        (lambda o, x: o.slice(x, (0, 1, 0), (-1, 2, 1)), (4, 2, 1)),
+        (lambda o, x: o.segment_sum(x, [0, 1, 1, 0], num_segments=7), (7, 3, 2)),
+        (lambda o, x: o.isin(x, [1, 2]), (4, 3, 2)),
+        (lambda o, x: o.unstack(x[:, :, None], axis=-2)[0], (4, 3, 2)),
+        (lambda o, x: o.slice(x, x[:1, 0, 0] * [1, 1, 1], (2, 1, 1)), (2, 1, 1)),
+        (lambda o, x: o.matrix_rank(x), (4,)),
+        (lambda o, x: o.allclose(x, x), ()),
+        (lambda o, x: o.split(x, [0], axis=1)[0], (4, 0, 2)),
+        (lambda o, x: o.nanmean(o.cast(x, "float32"), axis=1), (4, 2)),
+    ],
+)
+def test_shapes_by_rules(make, shape):
+    assert make(coreops.ops, coreops.Input(batch_shape=(4, 3, 2), dtype="int32")).shape == shape

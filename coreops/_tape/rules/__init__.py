@@ -11,10 +11,11 @@ from .basic import Each as Each
 from .elementwise import RULES as _elementwise
 from .linalg import RULES as _linalg
 from .nn import RULES as _nn
+from .ordering import RULES as _ordering
 from .reduction import RULES as _reduction
 from .shaping import RULES as _shaping
 
-RULES = {**_elementwise, **_linalg, **_nn, **_reduction, **_shaping}
+RULES = {**_elementwise, **_linalg, **_nn, **_ordering, **_reduction, **_shaping}
 
 # Ops whose results are floats but steps, or do not hang on the argument's values at all.
 CONSTANT = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,3 +44,22 @@ def moved(function: Callable) -> Callable:
         return total[1:].reshape(np.shape(x))
 
     return rule
+
+
+def block(sizes: Sequence[int], starts: Any, shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return the block of a shape at indices, each as far back as it has to be to fit."""
+    starts, shape = (np.asarray(x).astype(int).tolist() for x in (starts, shape))
+    if not len(sizes) == len(starts) == len(shape):
+        raise ValueError(
+            f"A block of an array of shape {tuple(sizes)} needs an index and a size for each axis. "
+            f"Received: {starts} and {shape}"
+        )
+    block = []
+    for size, start, count in zip(sizes, starts, shape, strict=True):
+        start += size if start < 0 else 0
+        count = size - start if count == -1 else count
+        if not 0 <= count <= size:
+            raise ValueError(f"A block of shape {shape} does not fit into {tuple(sizes)}.")
+        start = min(max(start, 0), size - count)
+        block.append(slice(start, start + count))
+    return tuple(block)

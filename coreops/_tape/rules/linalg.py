@@ -180,8 +180,10 @@ def _solve_matrix(dy: Any, y: Any, a: Any, b: Any) -> np.ndarray:
     return -db[..., :, None] * y[..., None, :] if np.ndim(b) == 1 else -db @ _adjoint(y)
 
 
-def _cholesky(dy: Any, y: Any, x: Any) -> np.ndarray:
+def _cholesky(dy: Any, y: Any, x: Any, upper: bool = False) -> np.ndarray:
     """Giles, 2008: with P = lower half of L^T dL, diagonal halved, L^-T (P + P^T) L^-1 / 2."""
+    if upper:
+        dy, y = _adjoint(dy), _adjoint(y)
     half = np.tril(_adjoint(y) @ dy)
     both = half + _adjoint(half)
     diagonal = np.einsum("...ii->...i", both)

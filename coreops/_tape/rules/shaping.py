@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .basic import Each, Rule, as_axes, moved
+from .basic import Each, Rule, as_axes, block, moved
 
 
 def _unchanged(dy: Any, y: Any, *_: Any, **__: Any) -> Any:
@@ -107,23 +107,18 @@ def _meshgrid(position: int, dys: Any, y: Any, *xs: Any, indexing: str = "xy") -
     return np.reshape(total, np.shape(xs[position]))
 
 
-def _block(starts: Any, shape: Any) -> tuple:
-    pairs = zip(np.asarray(starts), shape, strict=True)
-    return tuple(builtins.slice(int(a), int(a) + n) for a, n in pairs)
-
-
 def _slice(dy: Any, y: Any, x: Any, start_indices: Any, shape: Any) -> np.ndarray:
-    return _get_item(dy, y, x, _block(start_indices, shape))
+    return _get_item(dy, y, x, block(np.shape(x), start_indices, shape))
 
 
 def _slice_update(dy: Any, y: Any, x: Any, start_indices: Any, updates: Any) -> np.ndarray:
     dx = np.array(dy)
-    dx[_block(start_indices, np.shape(updates))] = 0
+    dx[block(np.shape(x), start_indices, np.shape(updates))] = 0
     return dx
 
 
 def _slice_updates(dy: Any, y: Any, x: Any, start_indices: Any, updates: Any) -> np.ndarray:
-    return dy[_block(start_indices, np.shape(updates))]
+    return dy[block(np.shape(x), start_indices, np.shape(updates))]
 
 
 def _index(indices: Any) -> tuple:
@@ -134,14 +129,33 @@ def _scatter(dy: Any, y: Any, indices: Any, values: Any, shape: Any) -> np.ndarr
     return dy[_index(indices)]
 
 
-def _scatter_update(dy: Any, y: Any, x: Any, indices: Any, updates: Any) -> np.ndarray:
+def _scatter_update(
+    dy: Any, y: Any, x: Any, indices: Any, updates: Any, reduction: str | None = None
+) -> np.ndarray:
+    if _only_adds(reduction):
+        return dy
     dx = np.array(dy)
     dx[_index(indices)] = 0
     return dx
 
 
-def _scatter_updates(dy: Any, y: Any, x: Any, indices: Any, updates: Any) -> np.ndarray:
+def _only_adds(reduction: str | None) -> bool:
+    """Whether updates are added, not put in place.
+
+    Raises:
+        NotImplementedError: another reduction, whose gradient nobody has written.
+    """
+    if reduction not in (None, "add"):
+        raise NotImplementedError(f"scatter_update: reduction={reduction!r} has no gradient here.")
+    return reduction == "add"
+
+
+def _scatter_updates(
+    dy: Any, y: Any, x: Any, indices: Any, updates: Any, reduction: str | None = None
+) -> np.ndarray:
     """Of the updates of one element the last remains, and has the gradient."""
+    if _only_adds(reduction):
+        return dy[_index(indices)]
     index, owner = _index(indices), np.zeros(dy.shape, np.intp)
     found = dy[index]
     numbers = np.arange(found.size).reshape(found.shape)

@@ -33,7 +33,7 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
     a, constants = jnp.asarray(x), [tuple(map(jnp.asarray, pair)) for pair in weights]
     if case.random:
         keys = {name: jax.random.key(1, impl=name) for name in ("threefry2x32", "rbg")}
-        return fastest({name: partial(_build, case, a, [], k) for name, k in keys.items()})
+        return fastest({name: partial(_build, case, a, [], [], k) for name, k in keys.items()})
     ways = {"constants": lambda: _build(case, a, constants)}
     if weights:
         ways["arguments"] = lambda: _build(case, a, [], constants)
@@ -41,35 +41,40 @@ def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
 
 
 def _build(case: Case, x: Any, constants: list[Any], *arguments: Any) -> Built:
-    def run(x: Any, *arguments: Any) -> Any:
-        pairs = iter(arguments[0] if arguments and not case.random else constants)
-        mask = None
-        for step, _, _ in case.walk():
-            if isinstance(step, Dense):
-                kernel, bias = next(pairs)
-                x = _NAMES[step.activation](x @ kernel + bias)
-            elif isinstance(step, Activation):
-                x = _NAMES[step.name](x)
-            elif isinstance(step, Conv | Depthwise):
-                x = _convolved(step, x, *next(pairs))
-            elif isinstance(step, Pool):
-                x = _pooled(step, x)
-            elif isinstance(step, Flatten):
-                x = x.reshape(len(x), -1)
-            elif isinstance(step, Permute):
-                x = jnp.transpose(x, (0, *step.dims))
-            elif isinstance(step, Masking):
-                mask = jnp.any(x != 0, axis=-1)
-                x = x * mask[..., None]
-            elif isinstance(step, LSTM):
-                x = _lstm(x, mask, *next(pairs))
-            elif isinstance(step, Dropout):
-                keep = jax.random.bernoulli(arguments[0], 1 - step.rate, x.shape)
-                x = jnp.where(keep, x / (1 - step.rate), 0)
-        return x if case.steps else jnp.copy(x)
+    def run(x: Any, weights: Any = constants, key: Any = None) -> Any:
+        return _forward(case, x, weights, key) if case.steps else jnp.copy(x)
 
     compiled = jax.jit(run)
     return Built(lambda: compiled(x, *arguments).block_until_ready())
+
+
+def _forward(case: Case, x: Any, weights: Any, key: Any = None, names: Any = _NAMES) -> Any:
+    """The case's steps one after the other; key: of the masks that Dropout draws."""
+    pairs, mask = iter(weights), None
+    for step in case.steps:
+        if isinstance(step, Dense):
+            kernel, bias = next(pairs)
+            x = names[step.activation](x @ kernel + bias)
+        elif isinstance(step, Activation):
+            x = names[step.name](x)
+        elif isinstance(step, Conv | Depthwise):
+            x = _convolved(step, x, *next(pairs))
+        elif isinstance(step, Pool):
+            x = _pooled(step, x)
+        elif isinstance(step, Flatten):
+            x = x.reshape(len(x), -1)
+        elif isinstance(step, Permute):
+            x = jnp.transpose(x, (0, *step.dims))
+        elif isinstance(step, Masking):
+            mask = jnp.any(x != 0, axis=-1)
+            x = x * mask[..., None]
+        elif isinstance(step, LSTM):
+            x = _lstm(x, mask, *next(pairs))
+        elif isinstance(step, Dropout):
+            key, own = jax.random.split(key)
+            keep = jax.random.bernoulli(own, 1 - step.rate, x.shape)
+            x = jnp.where(keep, x / (1 - step.rate), 0)
+    return x
 
 
 def _lstm(x: Any, mask: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
@@ -121,22 +126,7 @@ def _learning(case: Case, x: np.ndarray, weights: Weights, kind: str) -> Built:
     a, labels = jnp.asarray(x), jnp.asarray(case.labels())
 
     def loss_of(pairs: Any, key: Any) -> Any:
-        y, rest = a, iter(pairs)
-        for step in case.steps:
-            if isinstance(step, Dense):
-                kernel, bias = next(rest)
-                y = y @ kernel + bias
-                y = jax.nn.relu(y) if step.activation == "relu" else jax.nn.log_softmax(y)
-            elif isinstance(step, Conv | Depthwise):
-                y = _convolved(step, y, *next(rest))
-            elif isinstance(step, Pool):
-                y = _pooled(step, y)
-            elif isinstance(step, Flatten):
-                y = y.reshape(len(y), -1)
-            elif isinstance(step, Dropout):
-                key, own = jax.random.split(key)
-                keep = jax.random.bernoulli(own, 1 - step.rate, y.shape)
-                y = jnp.where(keep, y / (1 - step.rate), 0)
+        y = _forward(case, a, pairs, key, {**_NAMES, "softmax": jax.nn.log_softmax})
         return -jnp.mean(jnp.take_along_axis(y, labels[:, None], 1))
 
     def learn(state: Any) -> Any:

@@ -79,7 +79,7 @@ class InputLayer(Layer):
         self.integer_input = "cast" if self._input_dtype in _FLOATS else "keep"
         self.optional = bool(optional)
         self.supports_masking = True
-        Node(self, (), {}, KerasTensor(self.batch_shape, self._input_dtype, self.name))
+        Node(self, (), {}, KerasTensor(self.batch_shape, self._input_dtype, name=self.name))
 
     @property
     def dtype(self) -> str:

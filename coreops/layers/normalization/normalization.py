@@ -10,6 +10,7 @@ import numpy as np
 from ... import _plan, backend
 from ..._symbolic import Shape, as_shape
 from ..layer import Layer
+from .broadcasting import check_broadcast
 
 
 class Normalization(Layer):
@@ -31,7 +32,8 @@ class Normalization(Layer):
 
     Raises:
         ValueError: one of `mean` and `variance` without the other, of another shape, or of more
-            axes than `axis` names; an axis that the input does not have, or of unknown size.
+            axes than `axis` names, or of a shape that does not broadcast with the input; an axis
+            that the input does not have, or that is to be adapted and is of unknown size.
     """
 
     integer_input = "cast"
@@ -78,13 +80,13 @@ class Normalization(Layer):
             )
         self._keep = tuple(sorted(axis % rank for axis in self.axis))
         shape = tuple(input_shape[axis] for axis in self._keep)
+        if self.input_mean is not None:
+            return
         if None in shape:
             raise ValueError(
                 f"Layer '{self.name}': the axes {self.axis} must be of known size. Received an "
                 f"input of shape {tuple(input_shape)}"
             )
-        if self.input_mean is not None:
-            return
         self.adapt_mean = self.add_weight(
             name="mean", shape=shape, initializer="zeros", trainable=False
         )
@@ -169,6 +171,7 @@ class Normalization(Layer):
         for axis, size in zip(self._keep[len(self._keep) - len(shape) :], shape, strict=True):
             full[axis] = size
         mean, variance = (value.reshape(full) for value in given)
+        check_broadcast(self, (None, *x.shape), mean=mean.shape, variance=variance.shape)
         deviation = np.maximum(np.sqrt(variance), backend.epsilon())
         fits = all(n in (1, size) for n, size in zip(full[1:], x.shape, strict=True))
         if full[0] != 1 or not fits:
@@ -179,6 +182,7 @@ class Normalization(Layer):
         return _plan.affine(flow, x, 1 / deviation, mean)
 
     def _apply(self, x: Any, mean: np.ndarray, deviation: np.ndarray) -> Any:
+        check_broadcast(self, x.shape, mean=mean.shape, variance=mean.shape)
         mean, deviation = mean.astype(x.dtype), deviation.astype(x.dtype)
         return x * deviation + mean if self.invert else (x - mean) / deviation
 

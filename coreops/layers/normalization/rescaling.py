@@ -10,6 +10,7 @@ from ... import _plan, config
 from ..._symbolic import Shape
 from ...saving import objects
 from ..layer import Layer
+from .broadcasting import check_broadcast
 
 
 class Rescaling(Layer):
@@ -41,14 +42,7 @@ class Rescaling(Layer):
 
     def emit(self, flow: Any, x: Any) -> Any:
         scale, offset = (self._factor(value, x.dtype) for value in (self.scale, self.offset))
-        try:
-            np.broadcast_shapes((1, *x.shape), scale.shape, offset.shape)
-        except ValueError:
-            raise ValueError(
-                f"Layer '{self.name}': expected a `scale` and an `offset` that broadcast with the "
-                f"input of shape {(None, *x.shape)}. Received: scale.shape={scale.shape}, "
-                f"offset.shape={offset.shape}"
-            ) from None
+        check_broadcast(self, (None, *x.shape), scale=scale.shape, offset=offset.shape)
         if max(scale.ndim, offset.ndim) > len(x.shape) or not _fits(x.shape, scale, offset):
             return _plan.Seam(x, lambda array, mask: array * scale + offset)
         return _plan.affine(flow, x, scale, None, offset if np.any(offset) else None)

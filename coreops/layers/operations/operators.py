@@ -28,7 +28,7 @@ _UNARY = {"neg": "negative", "abs": "absolute", "invert": "logical_not"}
 def _operator(name: str, *, reflected: bool = False) -> Callable[..., Any]:
     if reflected:
         return lambda self, other: call(name, (other, self), {})
-    return lambda self, *others: call(name, (self, *others), {})
+    return lambda self, *others, **named: call(name, (self, *others), named)
 
 
 for _symbol, _name in (_BINARY | _COMPARING | _UNARY).items():

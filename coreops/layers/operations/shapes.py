@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..._symbolic import KerasTensor, Shape, leaves, map_structure
+from ...ops._arrays import numpy_dtype
 from . import table
 
 # A function is tried on arrays without elements. Sizes that nobody knows are these: functions that
 # cut an axis into equal parts can do so.
 _SIZES = (5040, 10080)
-_SMALL = (2, 3)  # and then, where there have to be elements
+_SMALL = (12, 24)  # and then, where there have to be elements
 _MOST_VALUES = 1 << 22  # of the arrays on which it is tried then
-_GROWING = ("broadcast_to", "multi_hot", "one_hot", "repeat", "tile")  # by what they are told
 
 
 def output_spec(
@@ -37,15 +37,19 @@ def output_spec(
         ValueError: the shapes do not suit the function, or it could not be found out what it makes.
     """
     if name in table.ELEMENTWISE:
-        shape = _broadcast([_shape_of(x) for x in leaves(args)])
+        shape = _broadcast([_shape_of(x) for x in args if x is not None])
         return KerasTensor(shape, _dtype(run, args))
     if name in table.REDUCING:
         shape = tuple(args[0].shape)
         dtype = _dtype(run, args[:1])
         return KerasTensor(_reduced(shape, options.get("axis"), options.get("keepdims")), dtype)
+    if name == "unstack":
+        return _unstacked(args[0], options)
     exact = _EXACT.get(name)
     if exact is not None:
-        return KerasTensor(exact([_shape_of(x) for x in args], options), _dtype(run, args))
+        shape = exact([_shape_of(x) for x in args], options)
+        dtype = _OWN_DTYPE[name](args[0], options) if name in _OWN_DTYPE else _dtype(run, args)
+        return KerasTensor(shape, dtype)
     return _tried(name, run, args)
 
 
@@ -121,7 +125,94 @@ def _padded(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
     )
 
 
-_EXACT = {"einsum": _einsum, "matmul": _matmul, "pad": _padded}
+def _broadcast_to(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
+    shape = tuple(options["shape"])
+    if _broadcast([shapes[0], shape]) != shape:
+        raise ValueError(f"broadcast_to: the shape {shapes[0]} does not broadcast to {shape}.")
+    return shape
+
+
+def _one_hot(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
+    shape = list(shapes[0])
+    shape.insert(options["axis"] % (len(shape) + 1), options["num_classes"])
+    return tuple(shape)
+
+
+def _multi_hot(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
+    return _reduced(_one_hot(shapes, options), 1 if len(shapes[0]) > 1 else 0, False)
+
+
+def _repeated(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
+    shape, axis, times = shapes[0], options["axis"], options["repeats"]
+    if axis is None:
+        shape, axis = (None if None in shape else prod(shape),), 0  # type: ignore[arg-type]
+    axis %= len(shape)
+    size = shape[axis]
+    if np.size(times) not in (1, size) and size is not None:
+        raise ValueError(
+            f"repeat: axis {axis} of shape {shape} needs one number or {size}. Received: {times}"
+        )
+    if np.size(times) > 1:
+        size = int(np.sum(times))
+    elif size is not None:
+        size *= int(np.reshape(times, ()))
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
+def _tiled(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
+    times = np.atleast_1d(options["repeats"]).tolist()
+    pairs = zip_longest(shapes[0][::-1], times[::-1], fillvalue=1)
+    return tuple(None if size is None else size * n for size, n in pairs)[::-1]
+
+
+def _segments(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
+    if options["num_segments"] is None:
+        raise ValueError(
+            "The number of segments of symbolic tensors: `num_segments` must be given."
+        )
+    return (options["num_segments"], *shapes[0][1:])
+
+
+def _unstacked(x: KerasTensor, options: dict[str, Any]) -> list[KerasTensor]:
+    axis = options["axis"] % len(x.shape)
+    size, count = x.shape[axis], options["num"]
+    if count is None:
+        count = size
+    if count is None or (size is not None and count != size):
+        raise ValueError(
+            f"unstack: axis {axis} of shape {x.shape} must be of known size, or that of `num`. "
+            f"Received: num={options['num']}"
+        )
+    return [KerasTensor(x.shape[:axis] + x.shape[axis + 1 :], x.dtype) for _ in range(count)]
+
+
+_SEGMENTS = ("segment_max", "segment_min", "segment_prod", "segment_sum")
+_EXACT = {
+    **dict.fromkeys(_SEGMENTS, _segments),
+    "broadcast_to": _broadcast_to,
+    "einsum": _einsum,
+    "matmul": _matmul,
+    "multi_hot": _multi_hot,
+    "one_hot": _one_hot,
+    "pad": _padded,
+    "repeat": _repeated,
+    "tile": _tiled,
+}
+
+
+def _kept(x: KerasTensor, options: dict[str, Any]) -> str:
+    return x.dtype
+
+
+def _asked(x: KerasTensor, options: dict[str, Any]) -> str:
+    return numpy_dtype(options["dtype"]).name
+
+
+# Functions that could make much of little are not run to find out the type.
+_OWN_DTYPE: dict[str, Callable[[KerasTensor, dict[str, Any]], str]] = {
+    **dict.fromkeys(("broadcast_to", "repeat", "tile", *_SEGMENTS), _kept),
+    **dict.fromkeys(("multi_hot", "one_hot"), _asked),
+}
 
 
 def _tried(name: str, run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -130,36 +221,47 @@ def _tried(name: str, run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     failure: Exception | None = None
     for sizes, empty in ((_SIZES, True), (_SMALL, False)):
         try:
-            stand_in = partial(_stand_in, empty=empty, name=name)
+            stand_in = partial(_stand_in, empty=empty)
             with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
                 first, second = (
                     run(*map_structure(partial(stand_in, size=size), args)) for size in sizes
                 )
-            return _common(first, second, empty)
+            return _common(first, second, empty and any(map(_is_cut, leaves(args))))
         except (ValueError, TypeError, IndexError, ArithmeticError) as error:
             failure = error
     shapes = [_shape_of(x) for x in leaves(args) if isinstance(x, KerasTensor)]
     raise ValueError(f"ops.{name} does not fit symbolic tensors of shapes {shapes}: {failure}")
 
 
-def _stand_in(x: Any, *, size: int, empty: bool, name: str) -> Any:
+def _stand_in(x: Any, *, size: int, empty: bool) -> Any:
     if not isinstance(x, KerasTensor):
         return x
     shape = list(x.shape)
     if empty and None in shape:
         shape[shape.index(None)] = 0
-    elif empty and shape and (name in _GROWING or prod(n or 0 for n in shape) > _MOST_VALUES):
+    elif empty and _is_cut(x):
         shape[0] = 0
     known = tuple(size if n is None else n for n in shape)
     if prod(known) > _MOST_VALUES:
         raise ValueError(f"an array of shape {x.shape} is too large to try it on")
-    return np.broadcast_to(np.ones((), _numpy(x.dtype)), known)
+    values = np.ones((), _numpy(x.dtype))
+    if len(known) > 1 and 0 not in known:  # matrices that have an inverse, where they are square
+        values = np.eye(*known[-2:], dtype=values.dtype)
+    return np.broadcast_to(values, known)
 
 
-def _common(first: Any, second: Any, empty: bool) -> Any:
+def _is_cut(x: Any) -> bool:
+    """Whether what stands for `x` has an axis of size 0 that tells nothing."""
+    if not isinstance(x, KerasTensor):
+        return False
+    return None in x.shape or prod(x.shape) > _MOST_VALUES  # type: ignore[arg-type]
+
+
+def _common(first: Any, second: Any, cut: bool) -> Any:
     if isinstance(first, (list, tuple)):
-        made = [_common(one, two, empty) for one, two in zip(first, second, strict=True)]
+        made = [_common(one, two, cut) for one, two in zip(first, second, strict=True)]
         return made if isinstance(first, list) else tuple(made)
+    first, second = np.asarray(first), np.asarray(second)
     shapes = zip(first.shape, second.shape, strict=True)
-    shape = [None if one != two or (empty and one == 0) else one for one, two in shapes]
+    shape = [None if one != two or (cut and one == 0) else one for one, two in shapes]
     return KerasTensor(shape, first.dtype.name)

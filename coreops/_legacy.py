@@ -97,6 +97,8 @@ _FAMILIES = {
     **{f"{kind}Pooling{rank}D": "_Pooling" for kind in ("Max", "Average") for rank in (1, 2)},
 }
 
+_IN_TIME = ("Conv1D", "GRU", "LSTM", "SimpleRNN")  # layers of sequences that Keras 1 had
+
 
 def modern_config(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
     """Return the config of a layer, from a file, with today's keywords."""
@@ -155,10 +157,33 @@ def rows_and_columns(class_name: str, args: tuple) -> tuple:
     return filters, (rows, columns)
 
 
-def pop_first_layer_shape(kwargs: dict[str, Any]) -> tuple | None:
+def merge_by_mode(mode: Any, concat_axis: Any, dot_axes: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the class of today that a Merge of Keras 1 is by its mode, and its options; None for
+    what is no mode."""
+    joined, products = {"axis": concat_axis}, {"axes": dot_axes}
+    modes: dict[str, tuple[str, dict[str, Any]]] = {
+        "sum": ("Add", {}),
+        "mul": ("Multiply", {}),
+        "ave": ("Average", {}),
+        "max": ("Maximum", {}),
+        "concat": ("Concatenate", joined),
+        "dot": ("Dot", products),
+        "cos": ("Dot", {**products, "normalize": True}),
+    }
+    return modes.get(mode) if isinstance(mode, str) else None
+
+
+def warn_of_merge(mode: Any) -> None:
+    """Say that `merge` has layers in its place."""
+    _warn(f"`merge(..., mode={mode!r})` is the old form of Add, Concatenate, Dot and their kin.")
+
+
+def pop_first_layer_shape(cls: type, kwargs: dict[str, Any]) -> tuple | None:
     """Take the input shape that Keras 1 and 2 let the first layer of a model declare.
 
     Args:
+        cls: the class of the layer: what goes through time takes sequences of any length where
+            `input_dim` comes without `input_length`.
         kwargs: a layer's base keywords; `batch_input_shape`, `input_shape`, `input_dim`,
             `input_length`, `batch_size` and `input_dtype` are removed.
 
@@ -168,6 +193,7 @@ def pop_first_layer_shape(kwargs: dict[str, Any]) -> tuple | None:
     batch_size = kwargs.pop("batch_size", None)
     length = kwargs.pop("input_length", None)
     kwargs.pop("input_dtype", None)
+    in_time = length is not None or any(base.__name__ in _IN_TIME for base in cls.__mro__)
     shape: tuple | None = None
     for keyword in ("input_dim", "input_shape", "batch_input_shape"):
         value = kwargs.pop(keyword, None)
@@ -175,7 +201,7 @@ def pop_first_layer_shape(kwargs: dict[str, Any]) -> tuple | None:
             continue
         _warn(f"`{keyword}=` on a layer is the old form of an `Input(shape)` before it.")
         if keyword == "input_dim":
-            shape = (batch_size, value) if length is None else (batch_size, length, value)
+            shape = (batch_size, length, value) if in_time else (batch_size, value)
         elif keyword == "input_shape":
             shape = (batch_size, *value)
         else:

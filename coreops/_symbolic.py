@@ -13,6 +13,9 @@ from ._names import auto_name
 Shape = tuple[int | None, ...]
 
 
+_LAMBDA = "A `Lambda` layer takes any function of arrays."
+
+
 class Symbolic(TypeError):
     """The values of a symbolic tensor were asked for."""
 
@@ -68,17 +71,17 @@ class KerasTensor:
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise Symbolic(
             f"{self!r} is symbolic: it has a shape and a dtype, but no values. Operators, layers "
-            "and functions of `coreops.ops` take it; a `Lambda` layer takes any other function."
+            f"and functions of `coreops.ops` take it. {_LAMBDA}"
         )
 
     def __iter__(self) -> Any:
-        raise TypeError(f"{self!r} is symbolic: it cannot be iterated over.")
+        raise TypeError(f"{self!r} is symbolic: it cannot be iterated over. {_LAMBDA}")
 
     def __bool__(self) -> bool:
-        raise TypeError(f"{self!r} is symbolic: it has no truth value.")
+        raise TypeError(f"{self!r} is symbolic: it has no truth value. {_LAMBDA}")
 
     def __len__(self) -> int:
-        raise TypeError(f"{self!r} is symbolic: it has no length.")
+        raise TypeError(f"{self!r} is symbolic: it has no length. {_LAMBDA}")
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"

@@ -47,6 +47,8 @@ class Variable:
         path: the full name inside a model, "model/layer/kernel"; by default the name.
         regularizer: callable that maps the value to a scalar penalty, or None.
         constraint: callable that maps the value to its projection, or None.
+        autocast: accepted as in Keras: layers compute in the type of their weights.
+        aggregation: accepted as in Keras: there are no replicas.
 
     Raises:
         ValueError: a callable without a shape, a shape that is not fully known or that the
@@ -76,6 +78,9 @@ class Variable:
         path: str | None = None,
         regularizer: Callable | None = None,
         constraint: Callable | None = None,
+        *,
+        autocast: bool = True,
+        aggregation: str | None = "none",
     ) -> None:
         name = auto_name("variable") if name is None else name
         if not isinstance(name, str) or "/" in name:
@@ -99,6 +104,8 @@ class Variable:
             value = initializer(shape, dtype=dtype)
         else:
             value = initializer
+            if np.asarray(value).dtype.kind not in "biufc":
+                raise TypeError(f"Variable '{name}': expected numbers. Received: {value!r}")
             dtype = dtype or _default_dtype(value)
         self._name = name
         self.path = path or name

@@ -64,6 +64,8 @@ co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads
 
 /* l1 sum |w| + l2 sum w^2 over all weights that learn. */
 double co_trainer_penalty(const co_trainer *trainer);
+/* The bytes that the runs of its plans and its updates have had so far, beside the weights. */
+size_t co_trainer_bytes(const co_trainer *trainer);
 /* The sum of w[i] x[i], of float or double as real_bits says, in double and in order. w may be NULL
  * for ones. */
 double co_weighted_sum(int real_bits, ptrdiff_t n, const void *x, const void *w);

@@ -105,6 +105,14 @@ co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const
     return CO_OK;
 }
 
+size_t co_trainer_bytes(const co_trainer *trainer) {
+    size_t bytes = trainer->scratch_bytes;
+    for (int i = 0; i < trainer->n_kept; i++) bytes += trainer->kept[i].bytes;
+    for (int u = 0; u < trainer->n_uses; u++)
+        if (trainer->uses[u].chunks) bytes += trainer->uses[u].chunks->bytes;
+    return bytes;
+}
+
 uint64_t co_trainer_version(const co_trainer *trainer) { return trainer->version; }
 
 /* ---------------------------------------------------------------------------- what is kept */

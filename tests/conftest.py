@@ -52,6 +52,13 @@ def _fresh_names():
     coreops.backend.clear_session()
 
 
+@pytest.fixture(autouse=True)
+def _x87_is_free():
+    """A kernel that went by way of MMX would give NaN to whoever computes in long double next."""
+    yield
+    assert np.longdouble(1) + np.longdouble(1) == 2
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20261123)

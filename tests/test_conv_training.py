@@ -167,3 +167,30 @@ def test_weights_that_are_assigned_are_packed_anew(rng):
     second.set_weights(first.get_weights())
     assert first.train_on_batch(x, y) == second.train_on_batch(x, y)
     assert all(map(np.array_equal, first.get_weights(), second.get_weights()))
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_a_step_writes_no_columns(rng, kernel):
+    """What is kept for the gradients of kernels are pixels and gradients, once; sums of chunks take
+    half of that at most, and what a thread has beside does not grow with the batch."""
+    sizes, rows = (8, 16, 24), 96
+    model = Sequential([layers.Input((16, 16, sizes[0]))])
+    for filters in sizes[1:]:
+        model.add(layers.Conv2D(filters, kernel, padding="same", activation="relu"))
+    model.add(layers.GlobalMaxPooling2D())
+    model.compile("sgd", "mse")
+    trained = {}
+    for batch in (rows, 2 * rows):
+        x, y = (
+            rng.normal(size=(batch, *shape)).astype("float32") for shape in ((16, 16, 8), (24,))
+        )
+        model.train_on_batch(x, y)
+        (chain,) = model._programs["step"]._chains.values()
+        ((way,),) = ([w for k, w in p.ways.items() if k == "losses"] for p in chain._parts.values())
+        trained[batch] = chain.trainer.bytes, way.flow.plan.arena_bytes(batch)
+    (few, arena), (many, same_arena) = trained.values()
+    pixels = [16 * 16 * size * 4 for size in sizes]
+    kept = pixels[0] + 2 * pixels[1] + pixels[2]  # of an image: what goes in, and gradients
+    assert few <= 1.5 * rows * kept
+    assert many - few <= 1.5 * rows * kept
+    assert arena == same_arena

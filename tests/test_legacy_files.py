@@ -94,6 +94,19 @@ def test_load_weights(name, kind, tmp_path):
     assert_equal_outputs(model, name)
 
 
+@pytest.mark.parametrize("name", ["nested", "lstm", "branches", "hard_sigmoid", "named_lambda"])
+def test_json_of_keras_2(name, tmp_path):
+    """What its `to_json` gave is that config and the version."""
+    with zipfile.ZipFile(io.BytesIO(MEMBERS[f"{name}.keras"])) as archive:
+        entry = json.loads(archive.read("config.json"))
+    text = json.dumps(
+        {key: entry[key] for key in ("class_name", "config")} | {"keras_version": "2.21.0"}
+    )
+    model = coreops.models.model_from_json(text, {"squared": square})
+    model.load_weights(member(tmp_path, f"{name}.h5"))
+    assert_equal_outputs(model, name)
+
+
 def test_old_hard_sigmoid(tmp_path):
     """0.2 x + 0.5 and not x / 6 + 0.5: Keras 3 itself reads such a file wrongly."""
     model = load(member(tmp_path, "hard_sigmoid.h5"))
@@ -296,6 +309,10 @@ def test_other_configs():
             "layer": {"class_name": "CuDNNGRU", "config": {"units": 2, "name": "g"}},
         },
         LeakyReLU={"alpha": 0.2},
+        ZeroPadding1D={"padding": {"left_pad": 1, "right_pad": 2}},
+        ZeroPadding2D={"padding": [1, 2, 3, 4]},
+        AtrousConvolution1D={"atrous_rate": 2, "nb_filter": 3, "filter_length": 2},
+        TimeDistributedDense={"output_dim": 3, "input_dim": 2, "input_length": None},
         Lambda={"function": "relu", "function_type": "function", "module": "os"},
     )
     assert made["Conv2D"] == {
@@ -317,8 +334,31 @@ def test_other_configs():
     assert inner["config"]["reset_after"] is True
     assert made["LeakyReLU"] == {"name": "leakyrelu", "negative_slope": 0.2}
     assert "module" not in made["Lambda"]
+    assert made["ZeroPadding1D"]["padding"] == [1, 2]
+    assert made["ZeroPadding2D"]["padding"] == [[1, 2], [3, 4]]
+    assert made["Conv1D"]["dilation_rate"] == 2
+    assert made["Dense"] == {"name": "timedistributeddense", "units": 3}
     with pytest.raises(ModelFileError, match="renorm=True"):
         translated(BatchNormalization={"renorm": True})
+
+
+def test_merges_of_keras_1():
+    raw = {"mode_type": "raw", "concat_axis": -1, "dot_axes": [2, 1], "output_mask": None}
+    entry = fake(**{f"Merge_{mode}": {"mode": mode, **raw} for mode in ("sum", "concat", "cos")})
+    code = {"mode": ["4wEA", None, None], "mode_type": "lambda", "arguments": {"a": 2}}
+    entry["config"]["layers"] += fake(Merge=code)["config"]["layers"]
+    for layer in entry["config"]["layers"]:
+        layer["class_name"] = "Merge"
+    total, joined, cosine, own = modern_model(entry)["config"]["layers"]
+    assert total == {"class_name": "Add", "config": {"name": "merge_sum"}}
+    assert joined == {"class_name": "Concatenate", "config": {"name": "merge_concat", "axis": -1}}
+    assert cosine["class_name"] == "Dot"
+    assert cosine["config"] == {"name": "merge_cos", "axes": [2, 1], "normalize": True}
+    assert own["class_name"] == "Lambda"
+    assert own["config"]["function"]["class_name"] == "__lambda__"
+    assert own["config"]["arguments"] == {"a": 2}
+    with pytest.raises(ModelFileError, match="begins with a Merge"):
+        translated(Merge={"mode": "sum", "mode_type": "raw", "layers": []})
 
 
 def test_graph_configs():
@@ -341,13 +381,14 @@ def test_graph_configs():
                 layer("b", "Dense", [[["a", 0, 0, {"training": False}]], [["x", 1, 0]]]),
                 {**layer("n", "Sequential", [[["a", 0, 0, {}]]]), "config": {"layers": []}},
                 layer("d", "Dense", [[["n", 1, 0, {}]]]),
+                layer("e", "Add", [[["a", 0, 0, {}]]]),
                 layer("c", "GRU", [[["x", 0, 0, {"mask": ["a", 0, 0]}], ["y", 0, 0]]]),
             ],
             "input_layers": [["x", 0, 0]],
             "output_layers": [["c", 0, 0]],
         },
     }
-    a, b, _, d, c = (part["inbound_nodes"] for part in modern_model(entry)["config"]["layers"])
+    a, b, _, d, e, c = (part["inbound_nodes"] for part in modern_model(entry)["config"]["layers"])
 
     def tensor(*history):
         return {"class_name": "__keras_tensor__", "config": {"keras_history": list(history)}}
@@ -356,6 +397,7 @@ def test_graph_configs():
     assert b[0] == {"args": [tensor("a", 0, 0)], "kwargs": {"training": False}}
     assert b[1] == {"args": [tensor("x", 1, 0)], "kwargs": {}}
     assert d == [{"args": [tensor("n", 0, 0)], "kwargs": {}}]  # the first call of a model was 1
+    assert e == [{"args": [[tensor("a", 0, 0)]], "kwargs": {}}]
     wanted = {"mask": tensor("a", 0, 0), "initial_state": [tensor("y", 0, 0)]}
     assert c == [{"args": [tensor("x", 0, 0)], "kwargs": wanted}]
 
@@ -443,6 +485,44 @@ def test_kernels_of_convolutions(rng):
         laid_out("Convolution1D", [kernel, bias], version=1, nb_filter=7)
     (made, _) = laid_out("Conv2D", [kernel, bias])
     assert made is kernel
+    turned = [kernel.transpose(3, 2, 0, 1), bias]
+    (made, _) = laid_out("Convolution2D", turned, version=1, backend="", dim_ordering="th")
+    np.testing.assert_array_equal(made, kernel[::-1, ::-1])  # a backend that is not named
+    (made, _) = laid_out("Convolution2D", [kernel, bias], version=1, backend="", dim_ordering="tf")
+    assert made is kernel
+
+
+def test_weights_alone_are_laid_out_for_the_model(h5py, rng, tmp_path):  # noqa: F811
+    """The file does not say what its layers are: gates of Keras 1, two biases, flipped kernels."""
+    K = coreops.layers
+    kernel = rng.normal(size=(3, 2, 4, 5)).astype("f4")
+    gates = [rng.normal(size=size).astype("f4") for _ in "icfo" for size in ((4, 3), (3, 3), 3)]
+    cudnn = [rng.normal(size=size).astype("f4") for size in ((4, 9), (3, 9), 18)]
+    for layer, shape, version, values, wanted in (
+        (K.Conv2D(5, (3, 2), use_bias=False), (6, 6, 4), "2.2.4", [kernel], [kernel[::-1, ::-1]]),
+        (
+            K.Conv2D(5, (3, 2), use_bias=False, data_format="channels_first"),
+            (4, 6, 6),
+            "1.2.2",
+            [kernel.transpose(3, 2, 0, 1)],
+            [kernel[::-1, ::-1]],
+        ),
+        (K.LSTM(3), (None, 4), "1.2.2", gates, laid_out("LSTM", gates, version=1)),
+        (K.GRU(3), (None, 4), "2.2.4", cudnn, laid_out("CuDNNGRU", cudnn)),
+    ):
+        path = tmp_path / f"{layer.name}{version}.h5"
+        with h5py.File(path, "w") as file:
+            if version[0] == "2":  # the first did not write these
+                file.attrs["keras_version"], file.attrs["backend"] = version, "theano"
+            file.attrs["layer_names"] = np.array(["of_another_name"], "S")
+            group = file.create_group("of_another_name")
+            group.attrs["weight_names"] = np.array([f"w{i}" for i in range(len(values))], "S")
+            for number, value in enumerate(values):
+                group[f"w{number}"] = value
+        model = coreops.Sequential([K.Input(shape), layer])
+        model.load_weights(path)
+        for variable, value in zip(model.weights, wanted, strict=True):
+            np.testing.assert_array_equal(variable.value, value)
 
 
 # --- Keras 3's own legacy files -------------------------------------------------------------------

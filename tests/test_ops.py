@@ -561,6 +561,16 @@ def test_names_of_arguments():
     assert ops.result_type() == "float32"
 
 
+def test_places_among_nan():
+    x = np.array([[np.nan, 5, np.nan], [np.nan, np.nan, np.nan], [1, 0, np.nan]])
+    np.testing.assert_array_equal(ops.nanargmax(x, axis=1), [1, -1, 0])
+    np.testing.assert_array_equal(ops.nanargmin(x, axis=0, keepdims=True), [[2, 2, -1]])
+    assert ops.nanargmax(x) == 1
+    assert ops.nanargmin([3, 1, 2]).dtype == "int32"
+    mean, var = ops.moments(np.array([60000, -60000], "float16"), [0])
+    assert (mean, var) == (0, np.finfo("float16").max)
+
+
 def test_types_of_products():
     x = np.full(200, 100, "int8")
     assert ops.matmul(x, x) == 2_000_000
@@ -599,6 +609,9 @@ COMPOSED = {
     "triangular": lambda o, x, t: o.solve_triangular(x[:, :3, :3] + 2 * o.eye(3), x[:, :3, 3:]),
     "triangular lower": lambda o, x, t: o.solve_triangular(
         x[0, :3, :3] + 2 * o.eye(3), x[0, :3, 4], lower=True
+    ),
+    "triangular vectors": lambda o, x, t: o.solve_triangular(
+        x[:, :3, :3] + 2 * o.eye(3), x[:, :, 4]
     ),
     "rank": lambda o, x, t: o.matrix_rank(o.stack([o.eye(3), o.ones((3, 3))])),
     "nan quantile": lambda o, x, t: o.nanquantile(o.log(x), 0.3, axis=-1, keepdims=True),

@@ -208,6 +208,15 @@ def test_functional_cycle(tmp_path, h5py):  # noqa: F811
     refuse(keras_zip(tmp_path / "m.keras", entry, weights(h5py)), "loops")
 
 
+def test_what_keras_writes_beside_a_layers_own_options(tmp_path, h5py):  # noqa: F811
+    """ELU(input_shape=(3,)) keeps that; AlphaDropout of `tf.keras` has a module of its own."""
+    first = layer("ELU", "e", alpha=1.0, input_shape=[3])
+    second = layer("AlphaDropout", "a", module="keras._legacy.layers", rate=0.5)
+    path = keras_zip(tmp_path / "m.keras", sequential(first, second, dense()), weights(h5py))
+    model = load_model(path)
+    assert [type(part).__name__ for part in model.layers] == ["ELU", "AlphaDropout", "Dense"]
+
+
 STRAY_VALUES = [
     *(None, True, -1, 0, 2**31, 10**30, 1.5, float("nan"), float("inf"), "", "relu", "../x"),
     *([], [None, 3], [[1, 2], [3]], {}, LAMBDA_CODE),

@@ -782,3 +782,42 @@ def test_a_weighed_fit_is_the_same(made, rng, kind):
         return [*history.values(), *model.get_weights()]
 
     same(*both_ways(made, run))
+
+
+# --------------------------------------------------------------------------- two models, one frozen
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_two_models_that_train_in_turns(made, rng, norm):
+    """What the one trains is frozen while the other does: neither makes its plans anew."""
+    x, z = data(rng)[0], rng.normal(size=(10, 3)).astype("float32")
+    y = np.ones((10, 1), "float32")
+
+    def run():
+        coreops.utils.set_random_seed(3)
+        judge = Sequential([layers.Input((6,)), layers.Dense(8)])
+        if norm:
+            judge.add(layers.BatchNormalization())
+        judge.add(layers.LeakyReLU())
+        judge.add(layers.Dense(1, activation="sigmoid"))
+        judge.compile("adam", "binary_crossentropy")
+        judge.trainable = False
+        maker = Sequential(
+            [layers.Input((3,)), layers.Dense(5, activation="relu"), layers.Dense(6)]
+        )
+        both = Sequential([layers.Input((3,)), maker, judge])
+        both.compile("adam", "binary_crossentropy")
+        out = []
+        for _ in range(6):
+            judge.trainable = True
+            out.append(judge.train_on_batch(x, y))
+            judge.trainable = False
+            out.append(both.train_on_batch(z, y))
+        out.append(both.predict(z, verbose=0))
+        return [*out, *judge.get_weights(), *maker.get_weights()]
+
+    found, expected = both_ways(made, run)
+    same(found, expected)
+    made.allowed, made.count = True, 0
+    run()
+    assert made.count == 12 - 2 - norm  # a step writes itself down, the judge's second one here

@@ -51,6 +51,12 @@ def test_a_variable_from_the_name_of_an_initializer():
         Variable("nonsense", shape=(2, 3))
 
 
+@pytest.mark.parametrize("value", [None, [None, 1], ["a"]])
+def test_a_variable_holds_numbers(value):
+    with pytest.raises(TypeError, match="'v': expected numbers"):
+        Variable(value, dtype="float32", name="v")
+
+
 def test_a_variable_from_an_initializer():
     v = Variable(lambda shape, dtype: np.full(shape, 7, dtype), (2, 3), "float64", trainable=False)
     assert v.shape == (2, 3)
@@ -464,6 +470,7 @@ def test_other_names_of_keras():
         coreops.mixed_precision.set_global_policy(None)
     assert coreops.dtype_policies.FloatDTypePolicy("float64").compute_dtype == "float64"
     assert coreops.layers.Dense(2).input_dtype == "float32"
+    assert Variable([1.0], autocast=False, aggregation="mean").trainable
     assert coreops.layers.Layer().add_weight((2,), aggregation="mean").shape == (2,)
     assert coreops.utils.is_keras_tensor(coreops.KerasTensor((2,), record_history=False))
     assert not coreops.utils.is_keras_tensor(np.zeros(2))

@@ -122,6 +122,11 @@ cdef class Trainer:
         """The penalties of all weights that learn: l1 sum |w| + l2 sum w^2."""
         return co_trainer_penalty(self._c)
 
+    @property
+    def bytes(self):
+        """What the runs of its plans and its updates have had of memory so far, beside the weights."""
+        return co_trainer_bytes(self._c)
+
 
 cdef class TrainingPlan(Plan):
     """A plan whose products have the weights of a trainer, and which can end with a loss and the

@@ -25,11 +25,12 @@ from .merging import merge
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
 from .recurrent import Cell, Place, Run, ones, pick, recurrent
-from .values import Item, Kind, Mask, Normalized, Result, Seam, Value
+from .values import Derived, Item, Kind, Mask, Normalized, Result, Seam, Value
 
 __all__ = [
     "Call",
     "Cell",
+    "Derived",
     "Emitted",
     "Flow",
     "Graph",

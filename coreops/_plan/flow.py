@@ -176,6 +176,10 @@ class Flow:
             weight = weight.numpy()  # also where its uses are recorded
         return np.ascontiguousarray(np.asarray(weight), dtype=dtype or self.plan.dtype)
 
+    def derived(self, make: Callable[..., np.ndarray], *variables: Any) -> Any:
+        """What is made of the values of variables, in float64, for a step that takes arrays."""
+        return make(*(self.value_of(variable, np.float64) for variable in variables))
+
     def weight(
         self, weight: Any, *, vector: bool = False, dtype: Any = None, rows: int = -1
     ) -> int:

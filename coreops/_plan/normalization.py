@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _kernels
 from .flow import Flow
-from .values import Mask, Value
+from .values import Derived, Mask, Value
 
 if TYPE_CHECKING:
     from ..random import SeedGenerator
@@ -23,17 +23,23 @@ def affine(flow: Flow, x: Value, scale: Any, center: Any = None, shift: Any = No
     """
     given = {"scale": scale, "center": center, "shift": shift}
     rank = len(x.shape)
-    shapes = [(1,) * (rank - a.ndim) + a.shape for a in given.values() if a is not None]
+    found = [a.value() if isinstance(a, Derived) else a for a in given.values()]
+    shapes = [(1,) * (rank - a.ndim) + a.shape for a in found if a is not None]
     varying = [i for i in range(rank) if any(shape[i] != 1 for shape in shapes)]
     first, last = (varying[0], varying[-1] + 1) if varying else (0, 0)
     channels, run = x.shape[first:last], prod(x.shape[last:])
+
+    def fitted(a: np.ndarray) -> np.ndarray:
+        a = a.reshape((1,) * (rank - a.ndim) + a.shape)
+        a = a.reshape(a.shape[first:last])  # the axes around are of size 1
+        return np.ascontiguousarray(np.broadcast_to(a, channels))
+
     numbers = {}
     for name, a in given.items():
-        if a is not None and not (flow.trains and flow.learns(a)):
-            a = flow.value_of(a)
-            a = a.reshape((1,) * (rank - a.ndim) + a.shape)
-            a = a.reshape(a.shape[first:last])  # the axes around are of size 1
-            a = np.ascontiguousarray(np.broadcast_to(a, channels))
+        if isinstance(a, Derived):
+            a = a.then(fitted)
+        elif a is not None and not (flow.trains and flow.learns(a)):
+            a = fitted(flow.value_of(a))
         numbers[name] = flow.weight(a, vector=True)
     y = _kernels.plan_affine(
         flow.plan, x.id, run, numbers["scale"], numbers["center"], numbers["shift"]

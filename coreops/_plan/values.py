@@ -48,6 +48,21 @@ class Value:
         return replace(self, **changes)
 
 
+class Derived(NamedTuple):
+    """A weight that is made of the values of variables, which may change: of float64, as are they
+    for `make`."""
+
+    make: Callable[..., np.ndarray]
+    variables: tuple[Any, ...]
+
+    def value(self) -> np.ndarray:
+        return self.make(*(np.asarray(v.numpy(), np.float64) for v in self.variables))
+
+    def then(self, change: Callable[[np.ndarray], np.ndarray]) -> Derived:
+        """Return what `change` makes of it."""
+        return Derived(lambda *values: change(self.make(*values)), self.variables)
+
+
 class Normalized(NamedTuple):
     """Batch normalisation while it trains, of the last axis: its variables, of which gamma and
     beta may be None, and numbers. fuzz is added to the number of positions where there is a mask.

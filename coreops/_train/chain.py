@@ -13,7 +13,7 @@ from .flow import TrainingFlow
 from .parts import Part, Passed, Reshaped, add_to, penalized
 from .script import Script
 from .way import Known, Way
-from .workspace import Workspace, aligned
+from .workspace import Frozen, Workspace, aligned
 
 
 class Chain:
@@ -43,6 +43,7 @@ class Chain:
         self._mask_policy = mask_policy
         self._learning = {id(variable): variable for variable in variables}
         self._numbers: dict[int, int] = {}
+        self.frozen = Frozen(self.trainer)
         self._parts: dict[int, Part] = {}
         self._packed: tuple[int, int] | None = None
         self.script: Script | None = None  # of the step that is made
@@ -51,13 +52,16 @@ class Chain:
     # --- weights ------------------------------------------------------------------------------
 
     def number(self, variable: Variable, *, vector: bool = False, rows: int = -1) -> int:
-        """Return the trainer's number of a variable; one that it does not know yet is held."""
+        """Return the trainer's number of a variable; of one that learns and that it does not know
+        yet the workspace takes hold, of another it has a copy."""
         found = self._numbers.get(id(variable))
-        if found is None:
-            array = self.workspace.hold(variable)
-            found = self._numbers[id(variable)] = self.trainer.weight(array, vector, rows)
-            if id(variable) in self._learning:
-                self.teach(variable, found)
+        if found is None and self.learns(variable):
+            found = self.trainer.weight(self.workspace.hold(variable), vector, rows)
+            self.teach(variable, found)
+        elif found is None:
+            weight = _plan.Derived(lambda value: value, (variable,))
+            found = self.frozen.add(weight, vector, rows)
+        self._numbers[id(variable)] = found
         return found
 
     def learns(self, variable: Any) -> bool:
@@ -74,6 +78,7 @@ class Chain:
 
     def refresh(self) -> None:
         """Pack the weights, if they have changed elsewhere since the last run."""
+        self.frozen.refresh()
         state = self.workspace.pushes, self.workspace.updates
         if self._packed != state:
             with self.workspace.lock:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels
-from .._plan import Flow, Ref, Seam, Value
+from .._plan import Derived, Flow, Ref, Seam, Value
 from .._variables import Variable
 from ..ops import nn
 
@@ -35,9 +35,14 @@ class TrainingFlow(Flow):
     def learns(self, weight: Any) -> bool:
         return self._chain.learns(weight)
 
+    def derived(self, make: Callable[..., np.ndarray], *variables: Any) -> Any:
+        return Derived(make, variables)
+
     def weight(
         self, weight: Any, *, vector: bool = False, dtype: Any = None, rows: int = -1
     ) -> int:
+        if isinstance(weight, Derived):
+            return self.plan.learning(self._chain.frozen.add(weight))
         if not isinstance(weight, Variable):
             return super().weight(weight, vector=vector, dtype=dtype, rows=rows)
         key = id(weight), vector

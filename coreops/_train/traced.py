@@ -138,7 +138,7 @@ def call_traced(
         _kernels.isa(),
         *map(id, variables),
     )
-    stamp = [(leaf, leaf._revision) for leaf in layer.leaves()]
+    stamp = [(leaf, leaf._revision, leaf._trainable) for leaf in layer.leaves()]
     chains = layer._programs.setdefault("traced", {})
     made = chains.pop(key, None)
     if made is None or made[0] != stamp or not made[1].whole:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 
 from .. import _kernels
+from .._plan import Derived
 from .._variables import Variable
 
 _LINE = 64  # bytes: what the panels of a weight begin at, and vectors like
@@ -22,6 +24,31 @@ class Held:
         self.array = aligned(variable.shape, dtype)
         self.array[...] = variable.numpy()
         self.seen = 0
+
+
+class Frozen:
+    """What a trainer has of variables that do not learn by it: somewhere else they may."""
+
+    def __init__(self, trainer: _kernels.Trainer) -> None:
+        self._trainer = trainer
+        self._all: list[tuple[Derived, np.ndarray, int]] = []
+        self._versions: list[Any] = []
+
+    def add(self, weight: Derived, vector: bool = True, rows: int = -1) -> int:
+        """Return the trainer's number of a new weight that is made of variables."""
+        array = aligned(weight.value().shape, self._trainer.dtype)
+        self._all.append((weight, array, self._trainer.weight(array, vector, rows)))
+        self._versions.append(None)
+        return self._all[-1][2]
+
+    def refresh(self) -> None:
+        """Bring up to date what has changed."""
+        for i, (weight, array, number) in enumerate(self._all):
+            versions = [variable.version for variable in weight.variables]
+            if versions != self._versions[i]:
+                self._versions[i] = versions
+                array[...] = weight.value()
+                self._trainer.pack(number)
 
 
 class Workspace:

@@ -56,7 +56,7 @@ class Layer(Running, Quantizable):
         **kwargs: Any,
     ) -> None:
         cls = type(self)
-        self._declared_shape = _legacy.pop_first_layer_shape(kwargs)
+        self._declared_shape = _legacy.pop_first_layer_shape(cls, kwargs)
         self._initial_weights = _legacy.pop_initial_weights(kwargs)
         if kwargs:
             raise ValueError(

@@ -42,8 +42,10 @@ class Running(LayerState):
         if self._python_call or self._several:
             return args
         if len(args) != 1 or isinstance(args[0], (list, tuple, dict)):
+            given = args[0] if len(args) == 1 else args
             raise ValueError(
-                f"Layer '{self.name}' expects one array. Received: {len(leaves(args))} of them."
+                f"Layer '{self.name}' expects one array. Received: a {type(given).__name__} of "
+                f"{len(leaves(given))}"
             )
         return args
 
@@ -95,7 +97,7 @@ class Running(LayerState):
         default one that has the form of the data."""
         args = (self._form,) if args is None else args
         parts = self.leaves()
-        stamp = [(leaf, leaf._revision) for leaf in parts]
+        stamp = [(leaf, leaf._revision, training and leaf._trainable) for leaf in parts]
         key = training, observe, self._likeness(args, kwargs)
         made = self._programs.get(key)
         if made is None or made[0] != stamp:

@@ -26,16 +26,21 @@ registry.add("models", Functional, module="keras.src.models.functional")
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
-    """Return a new model with the configuration that `Model.to_json` gave.
+    """Return a new model with the configuration that `Model.to_json` gave, in any version of Keras.
 
     Raises:
         TypeError: it names an unknown class.
+        ValueError: it holds the code of a function, or is of an old version and cannot be read.
     """
     import json
 
     from ..saving import deserialize_keras_object
+    from ..saving.legacy_config import modern_model
 
-    return deserialize_keras_object(json.loads(json_string), custom_objects)
+    config = json.loads(json_string)
+    if isinstance(config, dict) and "keras_version" in config:  # which Keras 3 does not write
+        config = modern_model(config)
+    return deserialize_keras_object(config, custom_objects)
 
 
 def load_model(filepath: Any, *args: Any, **kwargs: Any) -> Model:

@@ -192,11 +192,15 @@ def _axes(axis: Any, x: Any) -> list[int]:
 
 
 def _along(vector: Any, x: Any, axes: Sequence[int]) -> Any:
-    """Return an array of sizes along some axes of x so that it broadcasts to x."""
+    """Return an array of sizes along some axes of x so that it broadcasts to x; one that has
+    another number of axes as it is."""
+    vector = cast(vector, x.dtype)
+    if len(vector.shape) != len(axes):
+        return vector
     shape = [1] * len(x.shape)
     for axis in axes:
         shape[axis] = x.shape[axis]
-    return reshape(cast(vector, x.dtype), tuple(shape))
+    return reshape(vector, tuple(shape))
 
 
 # --- arrays and matrices -------------------------------------------------------------------------
@@ -220,4 +224,8 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
 
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     """The solution x of a x = b, of which only the upper, or the lower, half of `a` is read."""
-    return solve(tril(a) if lower else triu(a), b)
+    a, b = convert_to_tensor(a), convert_to_tensor(b)
+    half = tril(a) if lower else triu(a)
+    if len(b.shape) < len(a.shape):  # vectors
+        return squeeze(solve(half, expand_dims(b, -1)), -1)
+    return solve(half, b)

@@ -279,6 +279,9 @@ def moments(
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     mean = np.mean(wide, axis=axes, keepdims=keepdims)
     var = np.var(wide, axis=axes, keepdims=keepdims)
+    if x.dtype == np.float16:  # where they would be infinite, the largest that there is
+        largest = np.finfo(np.float16).max
+        mean, var = np.clip(mean, -largest, largest), np.minimum(var, largest)
     return np.asarray(mean, x.dtype), np.asarray(var, x.dtype)
 
 

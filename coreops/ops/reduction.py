@@ -62,6 +62,19 @@ def _arg(function: Callable) -> Callable[..., np.ndarray]:
     return named(op, name, f"`numpy.{name}`, as int32.")
 
 
+def _nan_arg(function: Callable, worst: float) -> Callable[..., np.ndarray]:
+    def op(x: Any, axis: int | None = None, keepdims: bool = False) -> np.ndarray:
+        x = array(x)
+        missing = np.isnan(x)
+        x = np.where(missing, x.dtype.type(worst), x) if x.dtype.kind == "f" else x
+        index = function(x, axis=axis, keepdims=keepdims)
+        none = np.all(missing, axis=axis, keepdims=keepdims)
+        return cast_to(np.where(none, -1, index), np.int32)
+
+    name = f"nan{function.__name__}"
+    return named(op, name, f"`numpy.{name}`, as int32; -1 where there is nothing but NaN.")
+
+
 def _running(function: Callable) -> Callable[..., np.ndarray]:
     def op(x: Any, axis: int | None = None, dtype: Any = None) -> np.ndarray:
         x = array(x)
@@ -96,8 +109,8 @@ all = _logical(np.all)
 any = _logical(np.any)
 argmax = _arg(np.argmax)
 argmin = _arg(np.argmin)
-nanargmax = _arg(np.nanargmax)
-nanargmin = _arg(np.nanargmin)
+nanargmax = _nan_arg(np.argmax, -np.inf)
+nanargmin = _nan_arg(np.argmin, np.inf)
 cumsum = _running(np.cumsum)
 cumprod = _running(np.cumprod)
 nancumsum = _running(np.nancumsum)

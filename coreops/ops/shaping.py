@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import _plan
+from .._symbolic import KerasTensor
 from . import _arrays
 from ._arrays import (
     array,
@@ -229,7 +230,7 @@ def copy(x: Any) -> np.ndarray:
 @recorded
 def ndim(x: Any) -> int:
     """The number of axes."""
-    return array(x).ndim
+    return x.ndim if isinstance(x, KerasTensor) else array(x).ndim
 
 
 @recorded

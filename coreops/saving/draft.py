@@ -175,7 +175,7 @@ class Drafter:
             allowed = {"name", *cls.option_names()}
         else:
             allowed = _BASE_OPTIONS | inspect.signature(cls.__init__).parameters.keys()
-        for key in config.keys() - allowed:
+        for key in config.keys() - allowed - {"input_shape"}:  # of a first layer, after its Input
             if not any(config[key] is off or config[key] == off for off in _OFF):
                 self.problems.append(f"{title}: unknown option {key}={shorten(config[key], 60)}")
         return {key: value for key, value in config.items() if key in allowed}

@@ -17,8 +17,11 @@ _MODELS = ("Sequential", "Functional", "Model")
 _INNER = ("layer", "forward_layer", "backward_layer", "cell")  # where wrappers keep layers
 
 CLASSES = {
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
+    "TimeDistributedDense": "Dense",
     "SeparableConvolution2D": "SeparableConv2D",
     "CuDNNLSTM": "LSTM",
     "CuDNNGRU": "GRU",
@@ -31,17 +34,16 @@ _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell"
 _DEPTHWISE = ("SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D")
 _OF_CONVOLUTIONS = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
 
-# What Keras 2 wrote of the first layer of a model, of the way in which it computed, and of where
-# the code of a Lambda came from. Other keys with no effect are left out by the loader itself.
+# What Keras 2 wrote of the first layer of a model and of the way in which it computed. Other keys
+# with no effect are left out by the loader itself.
 _DROPPED = {
     "": ("batch_input_shape", "input_dtype", "create_input"),
     "Embedding": ("input_length", "dropout"),
-    "Lambda": ("function_type", "module", "output_shape_type", "output_shape_module"),
     "BatchNormalization": ("renorm", "fused", "virtual_batch_size", "adjustment", "mode"),
     **dict.fromkeys(_RECURRENT, ("implementation", "input_dim", "input_length")),
     **dict.fromkeys(("Conv1D", "Conv2D"), ("input_dim", "input_length")),
     **dict.fromkeys(_DEPTHWISE, ("input_dim", "input_length", *_OF_CONVOLUTIONS)),
-    "Dense": ("input_dim",),
+    "Dense": ("input_dim", "input_length"),
 }
 # Some of these mean something where they are not what is given here.
 _ONLY = {
@@ -85,6 +87,8 @@ def _layer(entry: dict[str, Any], depth: int) -> dict[str, Any]:
         return _model(entry, depth)
     if not isinstance(config, dict):
         return entry
+    if class_name == "Merge":
+        class_name, config = _merge(config)
     class_name = CLASSES.get(class_name, class_name)
     config = _legacy.modern_config(class_name, config)
     for key in ("", class_name):
@@ -118,6 +122,25 @@ def _refuse_meaning(entry: dict[str, Any], name: str, value: Any) -> None:
             f"{shorten(entry['class_name'], 60)}: the option {name}={shorten(value, 60)} of old "
             "versions of Keras is not available here."
         )
+
+
+def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the class and the config of a Merge of Keras 1; one with a function is a Lambda."""
+    if "layers" in config:
+        raise ModelFileError(
+            "a Sequential of Keras 1 that begins with a Merge of models is not available here: "
+            "build it as a functional model and load its weights."
+        )
+    made: dict[str, Any] = {k: config[k] for k in ("name", "trainable") if k in config}
+    found = _legacy.merge_by_mode(
+        config.get("mode"), config.get("concat_axis", -1), config.get("dot_axes", -1)
+    )
+    if found is not None:
+        class_name, options = found
+        return class_name, made | options
+    for old, new in (("mode", "function"), ("output_mask", "mask")):
+        made |= {new: config.get(old), f"{new}_type": config.get(f"{old}_type")}
+    return "Lambda", made | {"arguments": config.get("arguments")}
 
 
 # --- models ---------------------------------------------------------------------------------------
@@ -220,6 +243,25 @@ def _gru(config: dict[str, Any], class_name: str) -> None:
     config.setdefault("reset_after", False)  # there was no other before it had a name
 
 
+def _lambda(config: dict[str, Any], class_name: str) -> None:
+    """Code is marked as such; where it came from is of no use."""
+    for key in ("function", "output_shape", "mask"):
+        if config.pop(f"{key}_type", None) == "lambda":
+            config[key] = {"class_name": "__lambda__", "config": {"value": None}}
+    for key in ("module", "output_shape_module"):
+        config.pop(key, None)
+
+
+def _zero_padding(config: dict[str, Any], class_name: str) -> None:
+    """Keras 1 also took the four sides of an image in a row, and sides by name."""
+    padding = config.get("padding")
+    if isinstance(padding, dict):
+        padding = [padding.get(f"{side}_pad", 0) for side in _SIDES[class_name]]
+    if isinstance(padding, list) and len(padding) == 4:
+        padding = [padding[:2], padding[2:]]
+    config["padding"] = padding
+
+
 def _batch_normalization(config: dict[str, Any], class_name: str) -> None:
     axis = config.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
@@ -232,4 +274,8 @@ _CHANGES: dict[str, Callable[[dict[str, Any], str], None]] = {
     "GRU": _gru,
     "GRUCell": _gru,
     "BatchNormalization": _batch_normalization,
+    "Lambda": _lambda,
+    "ZeroPadding1D": _zero_padding,
+    "ZeroPadding2D": _zero_padding,
 }
+_SIDES = {"ZeroPadding1D": ("left", "right"), "ZeroPadding2D": ("top", "bottom", "left", "right")}

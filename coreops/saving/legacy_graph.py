@@ -14,6 +14,7 @@ from .errors import ModelFileError, shorten
 _CONSTANT = "_CONSTANT_VALUE"
 # Given a list, these take its first tensor, and the rest as their state.
 _TAKE_STATES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
+_TAKE_LISTS = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply")
 
 
 def modern_name(name: Any) -> Any:
@@ -71,7 +72,7 @@ def _call(node: Any, class_name: Any, names: dict[Any, bool]) -> dict[str, Any]:
     if isinstance(first, list):
         if class_name in _TAKE_STATES and len(first) > 1:
             first, *state = first
-        elif len(first) == 1:
+        elif len(first) == 1 and class_name not in _TAKE_LISTS:
             first = first[0]
     options = {key: _option(value, names) for key, value in options.items()}
     if state is not None:

@@ -13,7 +13,11 @@ import numpy as np
 from .errors import ModelFileError
 from .hdf5 import Stored
 
-_CONVOLUTIONS = ("Conv1D", "Conv2D", "Convolution1D", "Convolution2D")
+_CONVOLUTIONS = (
+    *("Conv1D", "Convolution1D", "AtrousConvolution1D"),
+    *("Conv2D", "Convolution2D", "AtrousConvolution2D"),
+)
+_CUDNN = {"LSTM": 4, "CuDNNLSTM": 4, "GRU": 3, "CuDNNGRU": 3}  # gates
 # Where Keras 1 had each gate's kernel, of 12 or 9 arrays; recurrent kernels and biases follow it.
 _GATES = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
 
@@ -24,10 +28,10 @@ def converted(
     """Return the weights of one layer in the layout of Keras 3.
 
     Args:
-        entry: the layer in the config of the file that has the weights.
+        entry: the layer in the config of the file that has the weights, or of Keras 3.
         stored: its weights.
         version: the major version of Keras that wrote them.
-        backend: the library that it computed with.
+        backend: the library that it computed with; "" is Theano where channels come first.
 
     Raises:
         ModelFileError: they have not the shapes that such a layer has.
@@ -43,8 +47,8 @@ def converted(
     if not isinstance(config, dict):
         return stored
     try:
-        if class_name in ("CuDNNLSTM", "CuDNNGRU") and len(stored) == 3:
-            return _from_cudnn(stored, 4 if class_name == "CuDNNLSTM" else 3)
+        if class_name in _CUDNN and len(stored) == 3 and _is_of_cudnn(class_name, stored):
+            return _from_cudnn(stored, _CUDNN[class_name])
         if version == 1 and class_name in _GATES and len(stored) == 3 * len(_GATES[class_name]):
             return _from_gates(stored, _GATES[class_name])
         if class_name in _CONVOLUTIONS and stored:
@@ -80,6 +84,11 @@ def _from_gates(stored: list[Stored], gates: Sequence[int]) -> list[Stored]:
     return joined
 
 
+def _is_of_cudnn(class_name: str, stored: list[Stored]) -> bool:
+    """Whether weights are cuDNN's: those that were saved of another layer tell by two biases."""
+    return class_name.startswith("CuDNN") or stored[2].shape == (2 * stored[0].shape[-1],)
+
+
 def _from_cudnn(stored: list[Stored], gates: int) -> list[Stored]:
     """cuDNN keeps each gate's kernels transposed, and two biases, of which the LSTM needs the sum.
 
@@ -112,12 +121,13 @@ def _kernel(
     kernel: Stored, config: dict[str, Any], class_name: str, version: int, backend: str
 ) -> Stored:
     """Return the kernel of a convolution: (sizes, in, out), not flipped."""
+    first = config.get("data_format") == "channels_first" or config.get("dim_ordering") == "th"
     if version == 1 and class_name.endswith("1D"):
         kernel = _one_dimensional(kernel, config)
-    elif version == 1 and config.get("dim_ordering") == "th":
+    elif version == 1 and first:
         sizes = [kernel.shape[axis] for axis in (2, 3, 1, 0)]
         kernel = _changed([kernel], sizes, lambda k: k.transpose(2, 3, 1, 0))
-    if backend == "theano":  # which slides the kernel from its end
+    if backend == "theano" or (first and not backend):  # which slides the kernel from its end
         axes = tuple(range(len(kernel.shape) - 2))
         kernel = _changed([kernel], kernel.shape, lambda k: np.flip(k, axes))
     return kernel

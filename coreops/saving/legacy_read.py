@@ -49,15 +49,13 @@ def _read(tree: Tree, weights_only: bool) -> LegacyFile:
     head = tree.groups[""]
     keras_version = tree.attributes.text(head, "keras_version") or "1"
     version = major_version(keras_version)
-    backend = tree.attributes.text(head, "backend") or "theano"
+    backend = tree.attributes.text(head, "backend") or ""
     raw = _json(tree, "model_config")
     if raw is None and not weights_only:
         raise ModelFileError(
             "there is no model in this file: build the model and call `model.load_weights(path)`."
         )
-    entry, layers = None, {}
-    if raw is not None:
-        layers = _by_name(raw)
+    entry, layers = None, None if raw is None else _by_name(raw)
     if raw is not None and not weights_only:
         training = _json(tree, "training_config")
         entry = _with_operations(raw) if version >= 3 else modern_model(raw)

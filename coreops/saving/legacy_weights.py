@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from . import registry
 from .errors import ModelFileError, shorten
 from .hdf5 import Stored, Tree
 from .legacy_graph import modern_name
@@ -25,6 +26,8 @@ class NameLists:
         lists: name of each layer, in the order of the model, to its weights in their order.
         top: the model's own weights.
         optimizer: the state of its optimizer; None if it is in another order than Keras 3's.
+        origin: major version of Keras and backend that wrote weights of which only the model that
+            they are for tells the layout; None where they have that of Keras 3.
     """
 
     def __init__(
@@ -32,8 +35,10 @@ class NameLists:
         lists: list[tuple[str, list[Stored]]],
         top: list[Stored],
         optimizer: list[Stored] | None,
+        origin: tuple[int, str] | None = None,
     ) -> None:
         self.lists = lists
+        self._origin = origin
         self.top = top
         self.optimizer = optimizer
         everything = [stored for _, own in lists for stored in own]
@@ -78,11 +83,12 @@ class NameLists:
         """Yield what a layer is called, its variables, and what is stored for them."""
         layers = [(layer, _in_order(layer)) for layer in model.layers]
         if by_name:
-            own = {layer.name: variables for layer, variables in layers}
+            own = {layer.name: (layer, variables) for layer, variables in layers}
             for name, stored in self.lists:
                 name = modern_name(name)
                 if stored and name in own:
-                    yield f"layer {name!r}", own[name], stored
+                    layer, variables = own[name]
+                    yield f"layer {name!r}", variables, self._converted(layer, stored)
             return
         weighted = [(layer, variables) for layer, variables in layers if variables]
         lists = [(name, stored) for name, stored in self.lists if stored]
@@ -94,9 +100,15 @@ class NameLists:
                 f"layers with weights.{hint}"
             )
         for (layer, variables), (_, stored) in zip(weighted, lists, strict=True):
-            yield f"layer {layer.name!r}", variables, stored
+            yield f"layer {layer.name!r}", variables, self._converted(layer, stored)
         if self.top or model._own_variables:
             yield f"model {model.name!r}", model._own_variables, self.top
+
+    def _converted(self, layer: Any, stored: list[Stored]) -> list[Stored]:
+        if self._origin is None or registry.keras_module(type(layer)) is None:
+            return stored
+        entry = {"class_name": type(layer).__name__, "config": layer.get_config()}
+        return converted(entry, stored, *self._origin)
 
 
 def _in_order(layer: Any) -> list[Any]:
@@ -104,7 +116,7 @@ def _in_order(layer: Any) -> list[Any]:
 
 
 def read_lists(
-    tree: Tree, root: str, version: int, backend: str, layers: dict[str, dict[str, Any]]
+    tree: Tree, root: str, version: int, backend: str, layers: dict[str, dict[str, Any]] | None
 ) -> NameLists:
     """Return the weights below a group of a legacy file.
 
@@ -112,9 +124,9 @@ def read_lists(
         tree: the file.
         root: path of the group, "" for the whole file.
         version: the major version of Keras that wrote it.
-        backend: the library that it computed with.
-        layers: name of a layer to its entry in the file's own config, where that is known; such a
-            layer's weights are brought into the layout of Keras 3.
+        backend: the library that it computed with, "" where the file does not say.
+        layers: name of a layer to its entry in the file's own config, by which its weights are
+            brought into the layout of Keras 3; None if there is no config.
 
     Raises:
         ModelFileError: no list of names, or one with a name that is not there.
@@ -125,7 +137,7 @@ def read_lists(
     lists = []
     for name in dict.fromkeys(names):
         stored = _list(tree, f"{root}/{name}".lstrip("/"))
-        if name in layers:
+        if layers is not None and name in layers:
             stored = converted(layers[name], stored, version, backend)
         lists.append((name, stored))
     top = f"{root}/top_level_model_weights".lstrip("/")
@@ -133,6 +145,7 @@ def read_lists(
         lists,
         _list(tree, top) if top in tree.groups else [],
         _optimizer(tree) if _OPTIMIZER in tree.groups else [],
+        (version, backend) if layers is None else None,
     )
 
 

@@ -32,6 +32,18 @@ _SINGULAR = {"losses": "loss"}  # of the others: without their last letter
 _depth = threading.local()
 
 
+class UnknownName(TypeError):
+    """A config names a class or function that is neither ours nor the caller's."""
+
+    def __init__(self, kind: str, name: str, module: Any) -> None:
+        where = f" of module {short(module)}" if module else ""
+        super().__init__(
+            f"Could not locate {kind} {short(name)}{where}. If it is your own, pass it as "
+            f"custom_objects={{{short(name)}: ...}} or register it with "
+            "@coreops.saving.register_keras_serializable() before loading."
+        )
+
+
 def deserialize_keras_object(
     config: Any,
     custom_objects: Mapping[str, Any] | None = None,
@@ -112,6 +124,8 @@ def _rebuild(config: dict, inner: Any, custom: dict, family: str | None) -> Any:
             build_config = config.get("build_config")
             if build_config and not getattr(instance, "built", True):
                 instance.build_from_config(build_config)
+        except UnknownName:
+            raise
         except (TypeError, AttributeError, LookupError, ArithmeticError) as error:
             raise TypeError(
                 f"{class_name} does not take its config ({type(error).__name__}: "
@@ -134,7 +148,7 @@ def find_class(config: dict, custom: dict, family: str | None) -> Any:
     if found is None and module is None:
         found = _own(class_name, None, families)
     if found is None:
-        raise TypeError(_unknown("class", class_name, module))
+        raise UnknownName("class", class_name, module)
     return found
 
 
@@ -152,7 +166,7 @@ def _find_function(config: dict, name: Any, custom: dict, family: str | None) ->
         module = None if module == "builtins" else module
         found = _own(name, module, (*_FUNCTION_FAMILIES, family))
     if found is None:
-        raise TypeError(_unknown("function", name, config.get("module")))
+        raise UnknownName("function", name, config.get("module"))
     return found
 
 
@@ -174,19 +188,11 @@ def _own(name: str, module: Any, families: Iterable[str | None]) -> Any:
         families = ("ops",) if own == "ops" else (own, *families)
     for family in families:
         found = registry.find(family, name) if family else None
-        modules = (None, f"keras.{family}", registry.keras_module(found))
+        own_module = registry.keras_module(found)
+        modules = (None, "keras", f"keras.{family}", f"keras._legacy.{family}", own_module)
         if found is not None and (internal or module in modules):
             return found
     return None
-
-
-def _unknown(kind: str, name: str, module: Any) -> str:
-    where = f" of module {short(module)}" if module else ""
-    return (
-        f"Could not locate {kind} {short(name)}{where}. If it is your own, pass it as "
-        f"custom_objects={{{short(name)}: ...}} or register it with "
-        "@coreops.saving.register_keras_serializable() before loading."
-    )
 
 
 def from_identifier(

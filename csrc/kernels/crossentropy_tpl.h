@@ -122,9 +122,53 @@ CO_INLINE vreal crossentropy_minus(vreal a, ptrdiff_t lane, real w) {
     return v_select(before, a, v_select(until, v_sub(a, v_set1(w)), a));
 }
 
+/* So many classes at most, as many rows at once as there are lanes: vectors then run down the rows.
+ */
+#define CROSSENTROPY_SHORT 16
+
+static void sparse_crossentropy_of_short(SPARSE_PARAMETERS) {
+    (void)parameter;
+    for (ptrdiff_t rows; m > 0; m -= rows, t += rows, p += rows * n) {
+        real x[CROSSENTROPY_SHORT * VL] = {0}, chosen[VL] = {0}, weights[VL] = {0};
+        rows = v_lanes(m);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            for (ptrdiff_t i = 0; i < n; i++) x[i * VL + r] = p[r * n + i];
+            if (t[r] < 0 || t[r] >= n) continue;
+            chosen[r] = p[r * n + t[r]];
+            weights[r] = weight ? weight[r] : 1;
+        }
+        vreal top = v_load(x), sum = V(0);
+        for (ptrdiff_t i = 1; i < n; i++) top = v_max(top, v_load(x + i * VL));
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const vreal e = v_exp_down(v_sub(v_load(x + i * VL), top));
+            v_store(x + i * VL, e);
+            sum = v_add(sum, e);
+        }
+        if (value) {
+            v_store_tail(value, v_add(v_sub(top, v_load(chosen)), v_log(sum)), rows);
+            for (ptrdiff_t r = 0; r < rows; r++)
+                if (t[r] < 0 || t[r] >= n) value[r] = 0;
+            value += rows;
+        }
+        if (weight) weight += rows;
+        if (!grad) continue;
+        const vreal scale = v_div(v_load(weights), sum);
+        for (ptrdiff_t i = 0; i < n; i++) v_store(x + i * VL, v_mul(v_load(x + i * VL), scale));
+        for (ptrdiff_t r = 0; r < rows; r++, grad += n) {
+            const int ignored = t[r] < 0 || t[r] >= n;
+            for (ptrdiff_t i = 0; i < n; i++) grad[i] = ignored ? 0 : x[i * VL + r];
+            if (!ignored) grad[t[r]] -= weights[r];
+        }
+    }
+}
+
 /* As above where the target is 1 at one class, and so is the sum of targets. */
 static void sparse_crossentropy_of_logits(SPARSE_PARAMETERS) {
     (void)parameter;
+    if (n <= CROSSENTROPY_SHORT) {
+        sparse_crossentropy_of_short(m, n, t, p, weight, value, grad, parameter);
+        return;
+    }
     for (ptrdiff_t rows; m > 0; m -= rows, t += rows) {
         real exps[VL] = {0}, shifts[VL] = {0};
         rows = v_lanes(m);

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from coreops.layers import Dense, Dropout, Flatten, LeakyReLU, PReLU
+from coreops import Input, Model, ops
+from coreops.layers import (
+    LSTM,
+    Convolution1D,
+    Dense,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    Masking,
+    PReLU,
+    merge,
+)
 from coreops.models import Sequential
 
 
@@ -71,6 +82,54 @@ def test_the_first_layer_declares_the_input(kwargs, shape):
     assert model.input_shape == shape
     assert model.output_shape == (*shape[:-1], 3)
     assert len(model.weights) == 2
+
+
+def test_sequences_of_any_length():
+    """`input_dim` alone is no shape of two axes where the layer goes through time."""
+    with pytest.warns(DeprecationWarning, match="old form"):
+        layers = [LSTM(3, input_dim=4), Convolution1D(3, 2, input_dim=4)]
+    for layer, shape in zip(layers, [(None, 3), (None, None, 3)], strict=True):
+        model = Sequential([layer])
+        assert model.input_shape == (None, None, 4)
+        assert model.output_shape == shape
+
+
+def test_merge():
+    """Keras 1's function is what today's layers are; with a function it is a Lambda."""
+    shapes = [(3, 4), (3, 4)]
+    xs = [np.arange(24, dtype="f4").reshape(2, 3, 4), np.ones((2, 3, 4), "f4")]
+    a, b = xs
+
+    def joined(tensors, scale):
+        return ops.concatenate([scale * x for x in tensors], axis=-1)
+
+    for options, wanted in (
+        ({}, a + b),
+        ({"mode": "mul"}, a * b),
+        ({"mode": "ave"}, (a + b) / 2),
+        ({"mode": "max"}, np.maximum(a, b)),
+        ({"mode": "concat", "concat_axis": 1}, np.concatenate(xs, axis=1)),
+        ({"mode": "dot", "dot_axes": [2, 2]}, a @ b.swapaxes(1, 2)),
+        ({"mode": joined, "arguments": {"scale": 2}}, 2 * np.concatenate(xs, axis=-1)),
+    ):
+        inputs = [Input(shape) for shape in shapes]
+        with pytest.warns(DeprecationWarning, match="old form"):
+            model = Model(inputs, merge(inputs, name="m", **options))
+        np.testing.assert_allclose(model(xs), wanted, rtol=1e-6)
+    with pytest.warns(match="old form"), pytest.raises(ValueError, match="Invalid merge mode"):
+        merge(xs, mode="average")
+
+
+def test_merge_with_masks():
+    def first(masks):
+        return masks[0]
+
+    x = Input((3, 2))
+    with pytest.warns(DeprecationWarning, match="old form"):
+        y = merge([Masking()(x), x], mode=lambda pair: pair[0] - pair[1], output_mask=first)
+    model = Model(x, y)
+    out = model(np.float32([[[1, 1], [0, 0], [1, 0]]]))
+    assert out._keras_mask.tolist() == [[True, False, True]]
 
 
 def test_a_later_layers_declaration_is_ignored():

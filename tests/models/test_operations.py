@@ -48,11 +48,15 @@ STEPS = {
     "sum": lambda o, x, y: o.sum(x, axis=1) - o.max(y, axis=1) + o.amax(x, axis=1),
     "dense": lambda o, x, y: x @ MATRIX + o.matmul(y, MATRIX),
     "products": lambda o, x, y: o.matmul(x, o.transpose(y, (0, 2, 1))),
+    "quotient": lambda o, x, y: x / (o.abs(y) + 1) + x / (y**2 + 1),
+    "items": lambda o, x, y: x[:, 0] + y[:, -1] + x[:, 1:3, :][..., 1, :],
+    "split": lambda o, x, y: o.stack(o.split(x, 3, axis=-1), axis=1) + o.expand_dims(y, 1)[..., :2],
+    "roots": lambda o, x, y: o.sqrt(o.abs(x) + 0.1) - o.log(o.absolute(y) + 0.5),
     "cast": lambda o, x, y: o.stop_gradient(o.copy(o.cast(x, "float32"))),
 }  # fmt: skip
 # Python computes these, or parts of them.
 SEAMS = {
-    "quotient": lambda o, x, y: x / (o.abs(y) + 1) + 1 / (x**2 + 1),
+    "reciprocal": lambda o, x, y: 1 / (x**2 + 1) + y[:, 0][:, None][:, ::1],
     "powers": lambda o, x, y: o.sqrt(o.abs(x)) + o.abs(y) ** 1.5 + o.power(2.0, x) + 2**y,
     "functions": lambda o, x, y: o.sin(x) * o.cos(y) + o.log(o.abs(x) + 1) + o.rsqrt(y**2 + 1)
     + o.log1p(o.square(x)) + o.expm1(y) + o.erf(x) + o.arctan2(x, y) + o.floor(y) + o.sign(x),
@@ -60,8 +64,6 @@ SEAMS = {
     + o.where((x < 0) | (y >= 0.5), 1.0, y) + o.where(~(x > 0) & (y > 0), x, y),
     "integers": lambda o, x, y: o.cast(o.argmax(x, axis=-1), "float32") + o.cast(
         o.cast(y[:, :, 0] * 10, "int32") % 3, "float32") // 2,
-    "items": lambda o, x, y: x[:, 0] + y[:, -1] + x[:, 1:3, :][..., 1, :] + y[:, 0][:, None][:, 0],
-    "split": lambda o, x, y: o.stack(o.split(x, 3, axis=-1), axis=1) + o.expand_dims(y, 1)[..., :2],
     "rest": lambda o, x, y: o.flip(x, axis=1) + o.roll(y, 1, axis=2) + o.cumsum(x, axis=1),
     "tiled": lambda o, x, y: o.tile(x, (1, 2, 1)) + o.repeat(y, 2, axis=1),
     "pad": lambda o, x, y: o.pad(x, ((0, 0), (1, 0), (0, 2)))
@@ -303,6 +305,10 @@ def test_what_is_large_is_not_tried():
         lambda o, x: o.matmul(x, np.ones((4, 2))),
         lambda o, x: o.concatenate([x, x[:, :1]], axis=2),
         lambda o, x: o.split(x, 4, axis=2),
+        lambda o, x: o.unstack(x, num=4, axis=1),
+        lambda o, x: o.unstack(x, axis=0),
+        lambda o, x: o.repeat(x, [1, 2], axis=1),
+        lambda o, x: o.segment_sum(x, x[:, 0, 0]),
     ],
 )
 def test_shapes_that_do_not_fit(make):
@@ -365,6 +371,8 @@ def test_what_is_known_of_a_symbolic_tensor():
     x, ops = coreops.Input((3, None), dtype="int32"), coreops.ops
     assert ops.shape(x) == (None, 3, None)
     assert ops.dtype(x) == "int32"
+    assert ops.ndim(x) == 3
+    assert x[5].shape == (3, None)
     assert ops.convert_to_tensor(x) is x
     assert ops.convert_to_tensor(x, "float32").dtype == "float32"
     assert x.reshape(newshape=(-1, 3)).shape == (None, 3)
@@ -387,6 +395,10 @@ def test_what_is_known_of_a_symbolic_tensor():
         (lambda o, x: o.slice(x, (0, 1, 0), (-1, 2, 1)), (4, 2, 1)),
         (lambda o, x: o.segment_sum(x, [0, 1, 1, 0], num_segments=7), (7, 3, 2)),
         (lambda o, x: o.isin(x, [1, 2]), (4, 3, 2)),
+        (lambda o, x: o.unstack(x[:, :, None], axis=-2)[0], (4, 3, 2)),
+        (lambda o, x: o.slice(x, x[:1, 0, 0] * [1, 1, 1], (2, 1, 1)), (2, 1, 1)),
+        (lambda o, x: o.matrix_rank(x), (4,)),
+        (lambda o, x: o.allclose(x, x), ()),
         (lambda o, x: o.split(x, [0], axis=1)[0], (4, 0, 2)),
         (lambda o, x: o.nanmean(o.cast(x, "float32"), axis=1), (4, 2)),
     ],

@@ -48,7 +48,7 @@ def moved(function: Callable) -> Callable:
 
 def block(sizes: Sequence[int], starts: Any, shape: Sequence[int]) -> tuple[slice, ...]:
     """Return the block of a shape at indices, each as far back as it has to be to fit."""
-    starts, shape = np.asarray(starts).tolist(), np.asarray(shape, int).tolist()
+    starts, shape = (np.asarray(x).astype(int).tolist() for x in (starts, shape))
     if not len(sizes) == len(starts) == len(shape):
         raise ValueError(
             f"A block of an array of shape {tuple(sizes)} needs an index and a size for each axis. "

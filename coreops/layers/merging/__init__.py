@@ -16,6 +16,7 @@ from .elementwise import (
     multiply,
     subtract,
 )
+from .old import merge
 
 __all__ = [
     "Add",
@@ -31,6 +32,7 @@ __all__ = [
     "concatenate",
     "dot",
     "maximum",
+    "merge",
     "minimum",
     "multiply",
     "subtract",

@@ -81,6 +81,8 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not hasattr(axis, "__index__"):
+            raise TypeError(f"Layer '{self.name}': `axis` must be an int. Received: axis={axis!r}")
         self.axis = int(axis)
         if synchronized:
             raise ValueError(
@@ -161,14 +163,18 @@ class BatchNormalization(Layer):
         if axis == 0 or flow.learns(self.gamma) or flow.learns(self.beta):
             return _plan.Seam(x, lambda array, mask: self._normalize(array))
         rest = (1,) * (len(x.shape) - axis)
-        mean, variance = (
-            flow.value_of(v, np.float64).reshape(-1, *rest)
-            for v in (self.moving_mean, self.moving_variance)
-        )
-        scale = 1 / np.sqrt(variance + self.epsilon)
-        if self.scale:
-            scale = scale * flow.value_of(self.gamma, np.float64).reshape(scale.shape)
-        shift = flow.value_of(self.beta).reshape(scale.shape) if self.center else None
+
+        def fitted(values: np.ndarray) -> np.ndarray:
+            return values.reshape(-1, *rest)
+
+        def factor(variance: np.ndarray, *gamma: np.ndarray) -> np.ndarray:
+            found = 1 / np.sqrt(variance + self.epsilon)
+            return fitted(found * gamma[0] if gamma else found)
+
+        gamma = (self.gamma,) if self.scale else ()
+        scale = flow.derived(factor, self.moving_variance, *gamma)
+        mean = flow.derived(fitted, self.moving_mean)
+        shift = flow.derived(fitted, self.beta) if self.center else None
         return _plan.affine(flow, x, scale, mean, shift)
 
     def _normalized(self, last: bool) -> _plan.Normalized | None:

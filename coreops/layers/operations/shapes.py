@@ -18,7 +18,7 @@ from . import table
 # A function is tried on arrays without elements. Sizes that nobody knows are these: functions that
 # cut an axis into equal parts can do so.
 _SIZES = (5040, 10080)
-_SMALL = (2, 3)  # and then, where there have to be elements
+_SMALL = (12, 24)  # and then, where there have to be elements
 _MOST_VALUES = 1 << 22  # of the arrays on which it is tried then
 
 
@@ -37,12 +37,14 @@ def output_spec(
         ValueError: the shapes do not suit the function, or it could not be found out what it makes.
     """
     if name in table.ELEMENTWISE:
-        shape = _broadcast([_shape_of(x) for x in leaves(args)])
+        shape = _broadcast([_shape_of(x) for x in args if x is not None])
         return KerasTensor(shape, _dtype(run, args))
     if name in table.REDUCING:
         shape = tuple(args[0].shape)
         dtype = _dtype(run, args[:1])
         return KerasTensor(_reduced(shape, options.get("axis"), options.get("keepdims")), dtype)
+    if name == "unstack":
+        return _unstacked(args[0], options)
     exact = _EXACT.get(name)
     if exact is not None:
         shape = exact([_shape_of(x) for x in args], options)
@@ -146,6 +148,10 @@ def _repeated(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
         shape, axis = (None if None in shape else prod(shape),), 0  # type: ignore[arg-type]
     axis %= len(shape)
     size = shape[axis]
+    if np.size(times) not in (1, size) and size is not None:
+        raise ValueError(
+            f"repeat: axis {axis} of shape {shape} needs one number or {size}. Received: {times}"
+        )
     if np.size(times) > 1:
         size = int(np.sum(times))
     elif size is not None:
@@ -159,7 +165,30 @@ def _tiled(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
     return tuple(None if size is None else size * n for size, n in pairs)[::-1]
 
 
+def _segments(shapes: Sequence[Shape], options: dict[str, Any]) -> Shape:
+    if options["num_segments"] is None:
+        raise ValueError(
+            "The number of segments of symbolic tensors: `num_segments` must be given."
+        )
+    return (options["num_segments"], *shapes[0][1:])
+
+
+def _unstacked(x: KerasTensor, options: dict[str, Any]) -> list[KerasTensor]:
+    axis = options["axis"] % len(x.shape)
+    size, count = x.shape[axis], options["num"]
+    if count is None:
+        count = size
+    if count is None or (size is not None and count != size):
+        raise ValueError(
+            f"unstack: axis {axis} of shape {x.shape} must be of known size, or that of `num`. "
+            f"Received: num={options['num']}"
+        )
+    return [KerasTensor(x.shape[:axis] + x.shape[axis + 1 :], x.dtype) for _ in range(count)]
+
+
+_SEGMENTS = ("segment_max", "segment_min", "segment_prod", "segment_sum")
 _EXACT = {
+    **dict.fromkeys(_SEGMENTS, _segments),
     "broadcast_to": _broadcast_to,
     "einsum": _einsum,
     "matmul": _matmul,
@@ -181,7 +210,7 @@ def _asked(x: KerasTensor, options: dict[str, Any]) -> str:
 
 # Functions that could make much of little are not run to find out the type.
 _OWN_DTYPE: dict[str, Callable[[KerasTensor, dict[str, Any]], str]] = {
-    **dict.fromkeys(("broadcast_to", "repeat", "tile"), _kept),
+    **dict.fromkeys(("broadcast_to", "repeat", "tile", *_SEGMENTS), _kept),
     **dict.fromkeys(("multi_hot", "one_hot"), _asked),
 }
 
@@ -232,6 +261,7 @@ def _common(first: Any, second: Any, cut: bool) -> Any:
     if isinstance(first, (list, tuple)):
         made = [_common(one, two, cut) for one, two in zip(first, second, strict=True)]
         return made if isinstance(first, list) else tuple(made)
+    first, second = np.asarray(first), np.asarray(second)
     shapes = zip(first.shape, second.shape, strict=True)
     shape = [None if one != two or (cut and one == 0) else one for one, two in shapes]
     return KerasTensor(shape, first.dtype.name)

@@ -18,16 +18,33 @@ def arranged(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return (first, *(states for states in more if states))
 
 
-def values_of(layer: Layer, states: Any, count: int) -> list[_plan.Value]:
-    """Return the states that a layer is to begin with, as many as it has, or none."""
+def values_of(layer: Layer, states: Any, sizes: list[int]) -> list[_plan.Value]:
+    """Return the states that a layer is to begin with, as many as it has sizes of, or none."""
     if states is None:
         return []
     given = [states] if isinstance(states, _plan.Value) else list(states)
-    if given and len(given) != count:
+    if given and len(given) != len(sizes):
         raise ValueError(
-            f"Layer '{layer.name}' has {count} state(s). Received: {len(given)} in `initial_state`"
+            f"Layer '{layer.name}' has {len(sizes)} state(s). Received: {len(given)} in "
+            "`initial_state`"
         )
+    for state, units in zip(given, sizes, strict=False):
+        if state.shape != (units,):
+            raise ValueError(
+                f"Layer '{layer.name}': expected `initial_state` to hold an array of shape "
+                f"{(None, units)}. Received one of shape {(None, *state.shape)}"
+            )
     return given
+
+
+def check_mask(layer: Layer, x: _plan.Value) -> None:
+    """Raise ValueError for an input whose mask is not one of its steps."""
+    steps = x.shape[0]
+    if x.mask is not None and x.mask.shape not in ((steps,), (steps, 1)):
+        raise ValueError(
+            f"Layer '{layer.name}': expected a mask of {steps} steps. Received one of shape "
+            f"{(None, *x.mask.shape)}"
+        )
 
 
 def as_list(states: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from ... import _plan, ops
 from ..._symbolic import Shape
 from ...saving import objects
 from ..layer import Layer
-from .arguments import arranged, as_list, values_of
+from .arguments import arranged, as_list, check_mask, values_of
 from .recurrent import Recurrent
 from .wrapper import checked_layer
 
@@ -188,7 +188,9 @@ class Bidirectional(Layer):
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
-        given = values_of(self, initial_state, 2 * self.forward_layer.cell.states)
+        one, other = self._pair
+        check_mask(self, x)
+        given = values_of(self, initial_state, [*one.state_size, *other.state_size])
         if not all(layer.has_steps(flow, x) for layer in self._pair):
             return _plan.Seam(
                 [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)

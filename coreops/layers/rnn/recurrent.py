@@ -11,7 +11,7 @@ from ... import _plan, _tape, activations, constraints, initializers, regularize
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
-from .arguments import arranged, as_list, values_of
+from .arguments import arranged, as_list, check_mask, values_of
 from .cells import RecurrentCell
 from .state import State
 
@@ -175,7 +175,8 @@ class Recurrent(Layer):
         return (output, *last) if self.return_state else output
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
-        given = values_of(self, initial_state, self.cell.states)
+        check_mask(self, x)
+        given = values_of(self, initial_state, self.state_size)
         if x.shape[0] == 0:
             raise ValueError(
                 f"Layer '{self.name}' needs at least one step of time. Received an input of shape "

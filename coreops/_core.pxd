@@ -116,7 +116,8 @@ cdef extern from "coreops.h" nogil:
     co_plan *co_plan_create(const co_kernels *, co_precision, int, ptrdiff_t)
     void co_plan_destroy(co_plan *)
     int co_plan_weight(co_plan *, ptrdiff_t, ptrdiff_t, int, const void *)
-    enum: CO_MERGE_ADD, CO_MERGE_SUBTRACT, CO_MERGE_MULTIPLY, CO_MERGE_MAXIMUM, CO_MERGE_MINIMUM
+    enum: CO_MERGE_ADD, CO_MERGE_SUBTRACT, CO_MERGE_MULTIPLY, CO_MERGE_DIVIDE
+    enum: CO_MERGE_MAXIMUM, CO_MERGE_MINIMUM
     int co_plan_input(co_plan *, ptrdiff_t, int)
     int co_plan_output(co_plan *, int)
     int co_plan_dense(co_plan *, int, ptrdiff_t, int, int)
@@ -157,6 +158,8 @@ cdef extern from "coreops.h" nogil:
     int co_plan_scale(co_plan *, int, double)
     int co_plan_either(co_plan *, int, int)
     int co_plan_concatenate(co_plan *, int, const int *, ptrdiff_t)
+    int co_plan_part(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
+    int co_plan_select(co_plan *, int, int, int)
     int co_plan_products(co_plan *, int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     co_status co_plan_finish(co_plan *, int, int)
     ptrdiff_t co_plan_size(const co_plan *, int)

@@ -157,9 +157,9 @@ def get(identifier: Any) -> DTypePolicy:
         if isinstance(inner, dict) and "mode" in inner:
             return QuantizedDTypePolicy(inner["mode"], inner.get("source_name"))
         identifier = inner.get("name", inner) if isinstance(inner, dict) else inner
-    elif not isinstance(identifier, str):
+    if not isinstance(identifier, str):
         identifier = getattr(identifier, "__name__", None) or str(identifier)
-    if isinstance(identifier, str) and "_from_" in identifier:
+    if "_from_" in identifier:
         return QuantizedDTypePolicy(*identifier.split("_from_", 1))
     return DTypePolicy(identifier)
 

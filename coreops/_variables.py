@@ -104,6 +104,8 @@ class Variable:
             value = initializer(shape, dtype=dtype)
         else:
             value = initializer
+            if np.asarray(value).dtype.kind not in "biufc":
+                raise TypeError(f"Variable '{name}': expected numbers. Received: {value!r}")
             dtype = dtype or _default_dtype(value)
         self._name = name
         self.path = path or name

@@ -36,7 +36,10 @@
     ACTIVATION(SOFT_SHRINK, soft_shrink)   /* x > p ? x - p : x < -p ? x + p : 0           */      \
     ACTIVATION(HARD_SHRINK, hard_shrink)   /* |x| > p ? x : 0                              */      \
     ACTIVATION(THRESHOLD, threshold)       /* x > p ? x : q                                */      \
-    ACTIVATION(SPARSE_PLUS, sparse_plus)   /* x <= -1 ? 0 : x < 1 ? (x + 1)^2 / 4 : x      */
+    ACTIVATION(SPARSE_PLUS, sparse_plus)   /* x <= -1 ? 0 : x < 1 ? (x + 1)^2 / 4 : x      */      \
+    ACTIVATION(ABSOLUTE, absolute)         /* |x|; its slope at 0 is 0                     */      \
+    ACTIVATION(SQRT, sqrt)                 /* NaN below 0                                  */      \
+    ACTIVATION(LOG, log)                   /* NaN below 0                                  */
 
 #define CO_ACTIVATION_ENUM(NAME, name) CO_ACT_##NAME,
 enum { CO_ACTIVATION_LIST(CO_ACTIVATION_ENUM) CO_ACT_COUNT };
@@ -60,6 +63,7 @@ static inline int co_act_by_output(const co_act *act) {
     case CO_ACT_TANH:
     case CO_ACT_EXPONENTIAL:
     case CO_ACT_SOFTPLUS:
+    case CO_ACT_SQRT:
         return 1;
     case CO_ACT_RELU_GENERAL: /* else both sides of the bend may give the same y */
         return act->r == 0 && act->p >= 0 && act->q > 0;

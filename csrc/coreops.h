@@ -149,6 +149,10 @@ int co_plan_either(co_plan *plan, int x, int y);
 /* Values, or masks, each as (positions, its own n): of each position, those of all. At most
  * CO_MOST_IN (plan.h) of them. */
 int co_plan_concatenate(co_plan *plan, int count, const int *x, ptrdiff_t positions);
+/* x as (positions, its own n): of each position, the n elements from element `at` on. */
+int co_plan_part(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t at, ptrdiff_t n);
+/* Of each position of a mask, what x has there if it is not 0, or else what y has (-1: zeros). */
+int co_plan_select(co_plan *plan, int mask, int x, int y);
 /* Each of x[count,m,k] times the transpose of its y[count,n,k]. */
 int co_plan_products(co_plan *plan, int x, int y, ptrdiff_t count, ptrdiff_t m, ptrdiff_t n,
                      ptrdiff_t k);

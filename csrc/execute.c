@@ -80,7 +80,7 @@ static int cut(co_job *job, int threads) {
         const ptrdiff_t units = rows * plan->units / step->positions;
         if (!found++ || units < block) block = units > 0 ? units : 1;
     }
-    co_arrive(ns, threads);
+    job->watched = co_arrive(ns, threads);
     const int wanted = co_team(PTRDIFF_MAX, ns, threads);
     int team = job->units < wanted ? (int)job->units : wanted;
     if (team > 1) {
@@ -144,6 +144,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     const int workers = team > job.team ? team : job.team;
     if (workers == 1 && job.arena_bytes <= CO_STACK_ARENA) {
         co_parallel(chunks, 1, run_chunk, &job);
+        if (job.watched) co_leave();
         return CO_OK;
     }
     /* The last run may have left an arena; it is large enough for any run of this size. */
@@ -160,6 +161,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     job.arena = (char *)header + CO_LINE;
     co_parallel(chunks, team, run_chunk, &job);
     free(atomic_exchange(&shared->spare, header));
+    if (job.watched) co_leave();
     return CO_OK;
 }
 

@@ -11,7 +11,8 @@ struct co_job {
     ptrdiff_t batch;
     ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
     int flags;
-    int team; /* threads that share out the parts of a step, when there is one chunk */
+    int team;    /* threads that share out the parts of a step, when there is one chunk */
+    int watched; /* parallel.h wants to be told of its end */
     char *arena;
     ptrdiff_t arena_bytes; /* of one worker, with its scratch, which comes last */
     ptrdiff_t scratch;     /* where that starts */
@@ -21,10 +22,12 @@ struct co_job {
 
 /* Where `value` lies for the block that starts at unit `first`. */
 static inline char *co_locate(const co_job *job, const char *arena, int v, ptrdiff_t first) {
-    const co_value *value = &job->plan->values[v];
-    if (value->buffer < 0) return (char *)arena + value->offset * job->block;
+    const co_value *part = &job->plan->values[v];
+    const co_value *value = part->within < 0 ? part : &job->plan->values[part->within];
+    const ptrdiff_t at = part->within < 0 ? 0 : part->at * part->item_bytes;
+    if (value->buffer < 0) return (char *)arena + value->offset * job->block + at;
     return (char *)job->buffers[value->buffer] +
-           first * (value->size / job->plan->units) * value->item_bytes;
+           first * (value->size / job->plan->units) * value->item_bytes + at;
 }
 
 /* The elements of a value, and the positions of a step, in so many units. */

@@ -36,7 +36,14 @@ typedef struct co_stream {
 } co_stream;
 
 /* How two arrays become one. */
-enum { CO_MERGE_ADD, CO_MERGE_SUBTRACT, CO_MERGE_MULTIPLY, CO_MERGE_MAXIMUM, CO_MERGE_MINIMUM };
+enum {
+    CO_MERGE_ADD,
+    CO_MERGE_SUBTRACT,
+    CO_MERGE_MULTIPLY,
+    CO_MERGE_DIVIDE,
+    CO_MERGE_MAXIMUM,
+    CO_MERGE_MINIMUM
+};
 
 /* The least that a product of float32 keeps: all of float32, about 16 bits, about 8 bits. */
 typedef enum co_precision { CO_HIGHEST, CO_HIGH, CO_MEDIUM, CO_PRECISIONS } co_precision;

@@ -61,6 +61,50 @@ static void join(co_plan *plan) {
     }
 }
 
+/* The step whose only result is value v, or NULL. */
+static const co_step *maker(const co_plan *plan, int v) {
+    for (int i = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        for (int j = 0; j < CO_MOST_OUT; j++)
+            if (step->out[j] == v) return j == 0 ? step : NULL;
+    }
+    return NULL;
+}
+
+/* Whether a step alone reads v, once, and the step that makes it can write rows of n apart. */
+static int may_lie_apart(co_plan *plan, const co_step *step, int v, ptrdiff_t n) {
+    int uses = 0;
+    for (int j = 0; j < CO_MOST_IN; j++) uses += step->in[j] == v;
+    if (uses != 1 || plan->values[v].buffer >= 0 || readers(plan, v) != 1) return 0;
+    const co_step *made = maker(plan, v);
+    return made && made->kind->row && made->kind->row(made) == n;
+}
+
+/* What is only to be put into a row with others is made there. A concatenation that has nothing
+ * left to do goes. */
+static void make_in_place(co_plan *plan) {
+    for (int i = plan->n_steps - 1; i >= 0; i--) {
+        co_step *step = &plan->steps[i];
+        if (!co_step_is_concatenate(step)) continue;
+        ptrdiff_t at = 0, left = 0;
+        for (int j = 0; j < CO_MOST_IN && step->in[j] >= 0; j++) {
+            co_value *value = &plan->values[step->in[j]];
+            const ptrdiff_t n = value->size / step->positions;
+            if (may_lie_apart(plan, step, step->in[j], n)) {
+                value->within = step->out[0];
+                value->at = at;
+                value->pitch = plan->values[step->out[0]].size / step->positions;
+            } else {
+                left++;
+            }
+            at += n;
+        }
+        if (left) continue;
+        plan->n_steps--;
+        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+    }
+}
+
 static ptrdiff_t gcd(ptrdiff_t a, ptrdiff_t b) {
     while (b) {
         ptrdiff_t r = a % b;
@@ -117,7 +161,8 @@ static co_status lay_out_arena(co_plan *plan) {
         const co_step *step = &plan->steps[i];
         const co_value *x = step->in[0] < 0 ? NULL : &plan->values[step->in[0]];
         for (int j = 0; j < CO_MOST_OUT; j++) {
-            const int v = step->out[j];
+            int v = step->out[j];
+            if (v >= 0 && plan->values[v].within >= 0) v = plan->values[v].within;
             if (v < 0 || plan->values[v].buffer >= 0 || births[v] >= 0) continue;
             co_value *y = &plan->values[v];
             if (y->last < i) y->last = i; /* nobody reads it, and yet it takes room */
@@ -195,6 +240,7 @@ co_status co_layout(co_plan *plan) {
     co_status status = CO_OK;
     if (!plan->trainer) drop_unread(plan);
     join(plan);
+    make_in_place(plan);
     for (int v = 0; v < plan->n_values; v++) readers(plan, v);
     for (int i = 0; i < plan->n_steps && status == CO_OK; i++)
         if (plan->steps[i].kind->pack) status = plan->steps[i].kind->pack(plan, &plan->steps[i]);

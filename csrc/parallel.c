@@ -31,22 +31,24 @@ static _Atomic double paused_until[3]; /* by the clock of omp_get_wtime */
  * shared out too while one thread makes calls in quick succession (a team belongs to its caller).
  */
 enum { IN_A_ROW = 16 };
-static const double quick = 100e-6;  /* seconds from one call to the next */
+static const double quick = 100e-6;  /* seconds from the end of one call to the next */
 static _Thread_local length asked;   /* what co_team said yes to last; its address says who calls */
 static _Atomic(const void *) caller; /* who did last */
 static atomic_int in_a_row;
-static _Atomic double last_call;
+static _Atomic double last_end; /* of a call or a region */
 
-void co_arrive(double ns, int limit) {
-    if (limit <= 1 || ns < CO_HOT_NS) return;
-    const double now = omp_get_wtime();
+int co_arrive(double ns, int limit) {
+    if (limit <= 1 || ns < CO_HOT_NS) return 0;
+    const double rest = omp_get_wtime() - atomic_load(&last_end);
     const int count = atomic_load(&in_a_row);
-    if (atomic_exchange(&caller, &asked) != &asked || now - atomic_load(&last_call) > quick)
+    if (atomic_exchange(&caller, &asked) != &asked || rest > quick)
         atomic_store(&in_a_row, 0);
     else if (count < IN_A_ROW)
         atomic_store(&in_a_row, count + 1);
-    atomic_store(&last_call, now);
+    return 1;
 }
+
+void co_leave(void) { atomic_store(&last_end, omp_get_wtime()); }
 
 int co_team(ptrdiff_t chunks, double ns, int limit) {
     if (limit <= 1 || chunks <= 1 || ns < CO_HOT_NS) return 1;
@@ -73,7 +75,7 @@ static double on_core(void) {
 }
 
 static void judge(length kind, double start, double end, double serial) {
-    atomic_store(&last_call, end);
+    atomic_store(&last_end, end);
     double sum = atomic_load(&lost[kind]) + end - start - serial;
     if (sum > credit) {
         double pause = atomic_load(&next_pause[kind]);
@@ -130,7 +132,12 @@ static void in_team(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, c
     judge(kind, start, omp_get_wtime(), fastest * whole * slowed);
 }
 #else
-void co_arrive(double ns, int limit) { (void)ns, (void)limit; }
+int co_arrive(double ns, int limit) {
+    (void)ns, (void)limit;
+    return 0;
+}
+
+void co_leave(void) {}
 
 int co_team(ptrdiff_t chunks, double ns, int limit) {
     (void)chunks, (void)ns, (void)limit;

@@ -17,8 +17,9 @@
 typedef void co_chunk(void *job, int worker, ptrdiff_t chunk);
 
 /* To be told of each call, before co_team is asked: it has about `ns` nanoseconds of work and may
- * use `limit` threads. */
-void co_arrive(double ns, int limit);
+ * use `limit` threads. Returns whether to tell of its end, too. */
+int co_arrive(double ns, int limit);
+void co_leave(void);
 
 /* The number of threads worth waking for a job of `chunks` chunks and `ns`
  * nanoseconds, at most limit; 1 means that the caller does it alone. */

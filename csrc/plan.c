@@ -40,7 +40,8 @@ int co_plan_value(co_plan *plan, ptrdiff_t size, int item_bytes) {
     co_value *values = realloc(plan->values, (size_t)(plan->n_values + 1) * sizeof *values);
     if (!values) return CO_NO_MEMORY;
     plan->values = values;
-    values[plan->n_values] = (co_value){.size = size, .item_bytes = item_bytes, .buffer = -1};
+    values[plan->n_values] =
+        (co_value){.size = size, .item_bytes = item_bytes, .buffer = -1, .within = -1};
     return plan->n_values++;
 }
 

@@ -72,6 +72,8 @@ typedef struct co_kind {
     ptrdiff_t (*parts)(const co_job *job, const co_step *step);
     /* The rows, of its positions, that it wants to have at once, in multiples of *grain; 0: any. */
     ptrdiff_t (*rows_at_once)(const co_job *job, const co_step *step, ptrdiff_t *grain);
+    /* The elements of the rows of its result, if these may lie apart (co_pitch); or 0. */
+    ptrdiff_t (*row)(const co_step *step);
     void (*release)(co_step *step);
 } co_kind;
 
@@ -143,10 +145,12 @@ typedef struct co_weights {
 typedef struct co_value {
     ptrdiff_t size; /* elements per sample */
     int item_bytes;
-    int buffer;       /* of the run, or -1: in the arena */
-    int last;         /* the last step that reads it */
-    int wanted;       /* of an input: the buffer that its gradient goes to, or 0 */
-    ptrdiff_t offset; /* in the arena: bytes per unit, a multiple of CO_LINE */
+    int buffer;          /* of the run, or -1: in the arena */
+    int last;            /* the last step that reads it */
+    int within;          /* a value of which its rows are parts, `pitch` elements apart; or -1 */
+    ptrdiff_t at, pitch; /* the first one's place in there */
+    int wanted;          /* of an input: the buffer that its gradient goes to, or 0 */
+    ptrdiff_t offset;    /* in the arena: bytes per unit, a multiple of CO_LINE */
 } co_value;
 
 enum { CO_LINE = 64 }; /* bytes of a cache line, and of the widest vector */
@@ -206,6 +210,17 @@ static inline ptrdiff_t co_product(ptrdiff_t a, ptrdiff_t b) {
     return a && b > PTRDIFF_MAX / a ? PTRDIFF_MAX : a * b;
 }
 
+/* How far apart the rows of n elements of value v lie. */
+static inline ptrdiff_t co_pitch(const co_plan *plan, int v, ptrdiff_t n) {
+    return plan->values[v].within < 0 ? n : plan->values[v].pitch;
+}
+
+/* n, where rows of n that lie apart have their activation as soon as others: in the registers of
+ * gemm's tiles, or in a loop that is long enough; else 0. */
+static inline ptrdiff_t co_row_apart(const co_act *act, ptrdiff_t n) {
+    return n >= 64 || act->kind == CO_ACT_LINEAR || act->kind == CO_ACT_RELU ? n : 0;
+}
+
 /* steps/: what kinds know of each other. */
 /* Lets a product, or a convolution, without an activation have that of the step, or weights that do
  * what the affine step does, too. Returns whether it did. */
@@ -224,6 +239,8 @@ int co_affine_fold(co_plan *plan, const co_step *step, ptrdiff_t n, int *w, int 
 int co_affine_fold_before(co_plan *plan, const co_step *before, int *w, int *bias);
 /* Whether it is a product by a weight of reals, and nothing else. */
 int co_step_is_dense(const co_step *step);
+/* Whether it puts values one after the other. */
+int co_step_is_concatenate(const co_step *step);
 /* Whether it is that activation, or the softmax of runs of n. */
 int co_step_is_act(const co_step *step, int kind);
 int co_step_is_softmax(const co_step *step, ptrdiff_t n);

@@ -14,10 +14,12 @@ LARGEST = 3000  # elements of a sample
 class Maker:
     """Makes layers, tensors and arrays by the numbers of one seed.
 
-    library: with `layers`, `ops`, `Input`, `Model` and `Sequential` as Keras has them.
+    library: with `layers`, `ops`, `Input`, `Model` and `Sequential` as Keras has them. noisy:
+    whether there are layers of noise, which training would not repeat.
     """
 
-    def __init__(self, library, seed):
+    def __init__(self, library, seed, *, noisy=True):
+        self.noisy = noisy
         self.rng = np.random.default_rng(seed)
         self.library, self.layers = library, library.layers
         self.inside = 0  # models that we are in
@@ -86,6 +88,8 @@ class Maker:
 
     def noise(self, shape):
         layers = self.layers
+        if not self.noisy:
+            return layers.Identity()
         return self.one_of(
             lambda: layers.Dropout(0.3),
             lambda: layers.GaussianNoise(0.5),
@@ -94,7 +98,7 @@ class Maker:
         )()
 
     def spatial(self, shape):
-        return getattr(self.layers, f"SpatialDropout{len(shape) - 1}D")(0.4)
+        return getattr(self.layers, f"SpatialDropout{len(shape) - 1}D")(0.4 * self.noisy)
 
     def softmax(self, shape):
         return self.layers.Softmax(axis=int(self.rng.integers(1, len(shape) + 1)))
@@ -234,7 +238,10 @@ class Maker:
         if self.flag(0.3):
             options["activation"] = self.one_of("relu", "softsign", "linear")
         return getattr(self.layers, kind)(
-            self.size(), use_bias=self.flag(0.8), dropout=0.2 * self.flag(0.2), **options
+            self.size(),
+            use_bias=self.flag(0.8),
+            dropout=0.2 * self.flag(0.2) * self.noisy,
+            **options,
         )
 
     def recurrent(self, shape):

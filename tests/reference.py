@@ -261,6 +261,9 @@ SLOPES = {
     "hard_shrink": lambda x, p, q, r: np.where(np.abs(x) <= p, 0.0, 1),
     "threshold": lambda x, p, q, r: np.where(x <= p, 0.0, 1),
     "sparse_plus": lambda x, p, q, r: np.clip((x + 1) / 2, 0, 1),
+    "absolute": lambda x, p, q, r: np.sign(x),
+    "sqrt": lambda x, p, q, r: 0.5 / np.sqrt(x),
+    "log": lambda x, p, q, r: 1 / x,
 }
 
 

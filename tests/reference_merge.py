@@ -5,11 +5,12 @@ import numpy as np
 
 def merge(how, x, y):
     x, y = x.astype(np.float64), y.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         return {
             "add": np.add,
             "subtract": np.subtract,
             "multiply": np.multiply,
+            "divide": np.divide,
             "maximum": np.maximum,
             "minimum": np.minimum,
         }[how](x, y)

@@ -34,9 +34,10 @@ CASES += [
     ("hard_shrink", 0.5, 0.0, 0.0),
     ("threshold", 0.5, -3.0, 0.0),
 ]
+POSITIVE = ("sqrt", "log")  # whose x is, and whose slopes have no bound
 FROM_X = {
     *("gelu", "gelu_tanh", "silu", "hard_silu", "mish", "softsign", "tanh_shrink", "squareplus"),
-    *("soft_shrink", "hard_shrink", "threshold", "sparse_plus"),
+    *("soft_shrink", "hard_shrink", "threshold", "sparse_plus", "absolute", "log"),
 }
 UNUSUAL = [case for case in CASES if case[1] < 0 and case[0] in ("relu_general", "elu", "celu")]
 UNUSUAL += [("relu_general", 0.1, 2.0, 0.5), ("selu", -1.0, 1.5, 0.0)]
@@ -67,6 +68,7 @@ def test_activation(isa, dtype, rng, case):
     kind, *parameters = case
     for n in SIZES:
         x = unaligned((3 * rng.normal(size=(1, n))).astype(dtype))
+        x = np.abs(x) if kind in POSITIVE else x
         dy = unaligned(rng.normal(size=(1, n)).astype(dtype))
         slope = reference.SLOPES[kind](x.astype(np.float64), *parameters)
         dx = _kernels.activation_gradient(*case, unaligned(read(x, case)), dy)
@@ -78,7 +80,8 @@ def test_activation(isa, dtype, rng, case):
 @each_case
 def test_activation_against_differences(isa, rng, case):
     x = rng.uniform(-8, 8, size=(1, 500))
-    _, p, q, r = case
+    kind, p, q, r = case
+    x = np.abs(x) + 0.1 if kind in POSITIVE else x
     bends = {0, 0.5, -0.5, 1, -1, 3, -3, p, -p, q, r} | {(b - q) / p for b in (0, 1) if p}
     x = x[:, np.min(np.abs(x - np.array([b for b in bends if np.isfinite(b)])[:, None]), 0) > 1e-3]
     h = 1e-5
@@ -96,7 +99,8 @@ def test_activation_of_special_values(isa, dtype, case):
     with np.errstate(all="ignore"):
         y = read(x, case)
         dx = _kernels.activation_gradient(*case, y, dy)
-        slope = reference.SLOPES[case[0]](np.clip(x.astype(np.float64), -1e8, 1e8), *case[1:])
+        bound = np.inf if case[0] in POSITIVE else 1e8
+        slope = reference.SLOPES[case[0]](np.clip(x.astype(np.float64), -bound, bound), *case[1:])
     if case[0] != "linear":
         assert np.isnan(dx[0, 0])
     most = np.finfo(dtype).max

@@ -75,6 +75,89 @@ def test_products(isa, dtype, rng, m, n, k):
     np.testing.assert_array_equal(again, found[2:])
 
 
+def test_products_of_several_samples(isa, dtype, rng):
+    x, y = (rng.normal(size=(4, 3, s, 5)).astype(dtype) for s in (2, 7))
+    found = run(dtype, (x, y), lambda p, v: _kernels.plan_products(p, *v, 2, 7, 5, 3), (3, 2, 7))
+    for i in range(3):
+        one, other = (np.ascontiguousarray(a[:, i]) for a in (x, y))
+        alone = run(
+            dtype, (one, other), lambda p, v: _kernels.plan_products(p, *v, 2, 7, 5), (2, 7)
+        )
+        np.testing.assert_array_equal(found[:, i], alone)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_parts(isa, dtype, rng, width):
+    x = unaligned(rng.normal(size=(5, 3, width)).astype(dtype))
+    for at, n in ((0, width), (width // 2, width - width // 2), (width - 1, 1)):
+        found = run(dtype, (x,), lambda p, v: _kernels.plan_part(p, 0, 3, at, n), (3, n))  # noqa: B023
+        np.testing.assert_array_equal(found, x[..., at : at + n])
+
+
+@pytest.mark.parametrize("width", [1, 16, 17])
+def test_rows_by_a_mask(isa, dtype, rng, width):
+    x, y = (rng.normal(size=(5, 3, width)).astype(dtype) for _ in "xy")
+    mask = rng.random((5, 3)) < 0.5
+    for others in (True, False):
+        plan = _kernels.Plan(dtype, (3, width))
+        given = _kernels.plan_input(plan, (3, width)) if others else -1
+        by = _kernels.plan_input(plan, (3,), True)
+        plan.finish(_kernels.plan_select(plan, by, 0, given), (3, width))
+        found = _kernels.run_plan(plan, [x, y, mask] if others else [x, mask])[0]
+        np.testing.assert_array_equal(found, np.where(mask[..., None], x, y if others else 0))
+
+
+def branches(dtype, rng, widths, act, build=_kernels.plan_concatenate):
+    """A plan of products of one input that are put side by side, and its steps."""
+    plan = _kernels.Plan(dtype, (3, 9))
+    made = []
+    for n in widths:
+        kernel, bias = rng.normal(size=(9, n)).astype(dtype), rng.normal(size=n).astype(dtype)
+        made.append(plan.act(plan.dense(0, 3, plan.weight(kernel), plan.weight(bias)), act))
+    y = build(plan, made, 3)
+    plan.finish(y, (3, sum(widths)))
+    return plan, [step[0] for step in _kernels.plan_steps(plan)]
+
+
+@pytest.mark.parametrize("act", ["relu", "tanh"])
+def test_products_are_made_where_they_go(isa, dtype, rng, act):
+    """The bits are those of products that are copied. Short rows with an activation in a loop of
+    its own are."""
+    widths = [1, 64, 17, 130]
+    state = rng.bit_generator.state
+    plan, steps = branches(dtype, rng, widths, act)
+    assert steps == ["dense"] * 4 + ["concatenate"] * (act == "tanh")
+    rng.bit_generator.state = state
+
+    def copied(plan, values, rows):
+        values = [
+            _kernels.plan_part(plan, v, rows, 0, n) for v, n in zip(values, widths, strict=True)
+        ]
+        return _kernels.plan_concatenate(plan, values, rows)
+
+    other, steps = branches(dtype, rng, widths, act, copied)
+    assert steps == ["dense"] * 4 + ["part"] * 4 + ["concatenate"]
+    for rows in (0, 1, 2, 50):
+        x = unaligned(rng.normal(size=(rows, 3, 9)).astype(dtype))
+        np.testing.assert_array_equal(plan.run(x)[0], other.run(x)[0])
+
+
+def test_what_is_read_elsewhere_is_copied(rng):
+    """A value that comes out too, one that is put in twice, and an input."""
+    plan = _kernels.Plan("float32", (9,))
+    one, two, three = (
+        plan.dense(0, 1, plan.weight(rng.normal(size=(9, n)).astype("float32"))) for n in (3, 4, 5)
+    )
+    y = _kernels.plan_concatenate(plan, [one, two, two, three, 0], 1)
+    _kernels.plan_output(plan, one, (3,))
+    plan.finish(y, (25,))
+    x = rng.normal(size=(6, 9)).astype("float32")
+    found, first = _kernels.run_plan(plan, [x])
+    np.testing.assert_array_equal(found[:, :3], first)
+    np.testing.assert_array_equal(found[:, 3:7], found[:, 7:11])
+    np.testing.assert_array_equal(found[:, 16:], x)
+
+
 def test_masks_are_joined(isa):
     rng = np.random.default_rng(0)
     plan = _kernels.Plan("float32", (3,))
@@ -116,6 +199,10 @@ def test_operands_that_do_not_fit():
         lambda: _kernels.plan_concatenate(plan, [0, mask], 1),
         lambda: _kernels.plan_concatenate(plan, [0, other], 2),
         lambda: _kernels.plan_products(plan, 0, other, 1, 1, 3),
+        lambda: _kernels.plan_part(plan, 0, 1, 2, 2),
+        lambda: _kernels.plan_part(plan, mask, 1, 0, 1),
+        lambda: _kernels.plan_select(plan, 0, 0),
+        lambda: _kernels.plan_select(plan, mask, 0, other),
     ):
         with pytest.raises(ValueError, match="internal error"):
             step()

@@ -51,6 +51,12 @@ def test_a_variable_from_the_name_of_an_initializer():
         Variable("nonsense", shape=(2, 3))
 
 
+@pytest.mark.parametrize("value", [None, [None, 1], ["a"]])
+def test_a_variable_holds_numbers(value):
+    with pytest.raises(TypeError, match="'v': expected numbers"):
+        Variable(value, dtype="float32", name="v")
+
+
 def test_a_variable_from_an_initializer():
     v = Variable(lambda shape, dtype: np.full(shape, 7, dtype), (2, 3), "float64", trainable=False)
     assert v.shape == (2, 3)

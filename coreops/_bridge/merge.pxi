@@ -4,6 +4,7 @@ MERGES = {
     "add": CO_MERGE_ADD,
     "subtract": CO_MERGE_SUBTRACT,
     "multiply": CO_MERGE_MULTIPLY,
+    "divide": CO_MERGE_DIVIDE,
     "maximum": CO_MERGE_MAXIMUM,
     "minimum": CO_MERGE_MINIMUM,
 }
@@ -39,6 +40,18 @@ def plan_concatenate(Plan plan not None, list values, ptrdiff_t positions):
     for i in range(len(values)):
         some[i] = values[i]
     return plan._check(co_plan_concatenate(plan._c, len(values), some, positions))
+
+
+def plan_part(Plan plan not None, int x, ptrdiff_t positions, ptrdiff_t at, ptrdiff_t n):
+    """x as (positions, its own n): of each position, the n elements from element `at` on."""
+    plan._building(False)
+    return plan._check(co_plan_part(plan._c, x, positions, at * plan._words, n * plan._words))
+
+
+def plan_select(Plan plan not None, int mask, int x, int y=-1):
+    """Of each position of a mask, what x has there if the mask is True, or what y has; -1: zeros."""
+    plan._building(True)
+    return plan._check(co_plan_select(plan._c, mask, x, y))
 
 
 def plan_products(Plan plan not None, int x, int y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
+import numpy as np
+
 from .. import _kernels
 from .flow import Flow
 from .values import Mask, Value, _prod
@@ -65,6 +67,35 @@ def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
     return first._replace(id=made, shape=tuple(shape), mask=None)
 
 
+def part(flow: Flow, x: Value, axis: int, start: int, stop: int) -> Value:
+    """The elements start .. stop - 1 along an axis of a sample, from 0. Without a mask."""
+    run = _prod(x.shape[axis + 1 :])
+    shape = (*x.shape[:axis], stop - start, *x.shape[axis + 1 :])
+    if shape == x.shape:
+        return x._replace(mask=None)
+    rows = flow.count(x.shape[:axis])
+    made = _kernels.plan_part(flow.plan, x.id, rows, start * run, (stop - start) * run)
+    return x._replace(id=made, shape=shape, mask=None)
+
+
+def select(flow: Flow, mask: Mask, x: Value, y: Value | None = None) -> Value:
+    """x where the mask of its rows is True, y or zeros elsewhere. Without a mask."""
+    at = flow.mask_value(mask)
+    made = _kernels.plan_select(flow.plan, at, x.id, -1 if y is None else y.id)
+    return x._replace(id=made, mask=None)
+
+
+def unit_rows(flow: Flow, x: Value, least: float) -> Value:
+    """x over the root of the sum of squares along its last axis, which is at least `least`."""
+    n, rows = x.shape[-1], flow.count(x.shape[:-1])
+    square = _kernels.plan_merge(flow.plan, "multiply", x.id, x.id)
+    mean = _kernels.plan_mean_over(flow.plan, square, rows, n, 1, -1)
+    total = x._replace(id=_kernels.plan_scale(flow.plan, mean, float(n)))
+    root = flow.act(flow.act(total, "clip", least, np.inf), "sqrt")
+    norm = flow.plan.repeat(root.id, 1, n)
+    return x._replace(id=_kernels.plan_merge(flow.plan, "divide", x.id, norm), mask=None)
+
+
 def _empty(flow: Flow, values: Sequence[Value], shape: tuple[int, ...]) -> Value:
     return next(x for x in values if not x.size)._replace(shape=shape, mask=None)
 
@@ -78,12 +109,17 @@ def concatenated_masks(flow: Flow, masks: Sequence[Mask], axis: int) -> Mask:
     return Mask(made, tuple(shape), flow.layer)
 
 
-def products(flow: Flow, x: Value, y: Value, axes: tuple[int, int]) -> Value:
-    """The sums of products over an axis of x and one of y, both of a sample, from 0."""
+def products(
+    flow: Flow, x: Value, y: Value, axes: tuple[int, int], least: float | None = None
+) -> Value:
+    """The sums of products over an axis of x and one of y, both of a sample, from 0. least: both
+    have a norm of 1 along these axes before; the sums of squares count as no less than this."""
     k = x.shape[axes[0]]
     rows = tuple(n for i, n in enumerate(x.shape) if i != axes[0])
     columns = tuple(n for i, n in enumerate(y.shape) if i != axes[1])
     x, y = _last(flow, x, axes[0]), _last(flow, y, axes[1])
+    if least is not None:
+        x, y = unit_rows(flow, x, least), unit_rows(flow, y, least)
     sizes = _prod(rows), _prod(columns), k, flow.count(())
     made = _kernels.plan_products(flow.plan, x.id, y.id, *sizes)
     return x._replace(id=made, shape=(*rows, *columns) or (1,), mask=None)

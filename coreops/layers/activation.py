@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _legacy, _plan, activations, constraints, initializers, regularizers
 from .._symbolic import Shape
+from .arguments import number
 from .input_spec import InputSpec
 from .layer import Layer
 
@@ -188,8 +189,7 @@ class ELU(_Elementwise):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(alpha, (int, float, np.number)):
-            raise TypeError(f"Layer '{self.name}': `alpha` must be a number. Received: {alpha!r}")
+        number(self.name, "alpha", alpha)
         self.alpha = alpha
 
     def emit(self, flow: Any, x: Any) -> Any:
@@ -217,7 +217,8 @@ class PReLU(_Elementwise):
 
     Raises:
         TypeError: `shared_axes` is neither an int nor a list of ints.
-        ValueError: another size of an axis along which `alpha` is not shared.
+        ValueError: an axis that the input does not have, another size of an axis along which
+            `alpha` is not shared.
     """
 
     integer_input = "cast"
@@ -246,6 +247,11 @@ class PReLU(_Elementwise):
 
     def build(self, input_shape: Shape) -> None:
         shared = self.shared_axes or []
+        if not all(1 <= axis < len(input_shape) for axis in shared):
+            raise ValueError(
+                f"Layer '{self.name}': `shared_axes` must be from 1 to {len(input_shape) - 1} for "
+                f"an input of shape {input_shape}. Received: shared_axes={shared}"
+            )
         shape = [1 if axis in shared else size for axis, size in enumerate(input_shape)][1:]
         self.alpha = self.add_weight(
             name="alpha",

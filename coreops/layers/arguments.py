@@ -1,8 +1,10 @@
-"""The arguments that layers of images and sequences have in common, and the shapes they lead to."""
+"""The arguments that layers have in common, and the shapes that windows over images lead to."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from .._symbolic import Shape
 
@@ -52,6 +54,43 @@ def positive(layer: str, name: str, value: Any) -> int:
             f"Layer '{layer}': `{name}` must be a positive int. Received: {name}={value!r}"
         )
     return int(value)
+
+
+def number(layer: str, name: str, value: Any) -> None:
+    """Check that an argument is a number.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"Layer '{layer}': `{name}` must be a number. Received: {name}={value!r}")
+
+
+def fraction(layer: str, name: str, value: Any) -> None:
+    """Check that an argument is a number from 0 to 1.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is another one.
+    """
+    number(layer, name, value)
+    if not 0 <= value <= 1:
+        raise ValueError(
+            f"Layer '{layer}': `{name}` must be between 0 and 1. Received: {name}={value!r}"
+        )
+
+
+def check_mask(layer: str, mask: Any, steps: int) -> None:
+    """Check that the mask of a plan's value, if there is one, is that of so many steps.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if mask is not None and mask.shape not in ((steps,), (steps, 1)):
+        raise ValueError(
+            f"Layer '{layer}': expected a mask of {steps} steps. Received one of shape "
+            f"{(None, *mask.shape)}"
+        )
 
 
 def split_shape(shape: Shape, data_format: str) -> tuple[Shape, int | None]:

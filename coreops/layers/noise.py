@@ -11,6 +11,7 @@ import numpy as np
 from .. import _legacy, _plan, config
 from .._symbolic import Shape
 from ..random import SeedGenerator
+from .arguments import fraction
 from .input_spec import InputSpec
 from .layer import Layer
 from .regularization import Dropout
@@ -26,11 +27,7 @@ class _Noise(Layer):
 
     def __init__(self, what: str, amount: float, seed: int | None, /, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= amount <= 1:
-            raise ValueError(
-                f"Layer '{self.name}': `{what}` must be between 0 and 1. Received: "
-                f"{what}={amount!r}"
-            )
+        fraction(self.name, what, amount)
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True

@@ -10,6 +10,7 @@ import numpy as np
 from .. import _legacy, _plan, regularizers
 from .._symbolic import Shape
 from ..random import SeedGenerator
+from .arguments import fraction
 from .layer import Layer
 
 
@@ -49,10 +50,7 @@ class Dropout(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise ValueError(
-                f"Layer '{self.name}': `rate` must be between 0 and 1. Received: rate={rate!r}"
-            )
+        fraction(self.name, "rate", rate)
         self.rate = rate
         self.noise_shape = self._checked_noise_shape(noise_shape)
         self.seed = seed
@@ -80,10 +78,7 @@ class Dropout(Layer):
             return x
         if not x.is_real:
             return _plan.Seam(x, self._drop_integers)
-        try:
-            return flow.dropout(x, float(self.rate), self.noise_shape, self.seed_generator)
-        except ValueError as error:
-            raise ValueError(f"Layer '{self.name}': {error}") from None
+        return flow.dropout(x, float(self.rate), self.noise_shape, self.seed_generator)
 
     def _drop_integers(self, array: np.ndarray, _: Any) -> np.ndarray:
         dropped = self(array.astype(self.compute_dtype), training=True)

@@ -42,8 +42,10 @@ class Running(LayerState):
         if self._python_call or self._several:
             return args
         if len(args) != 1 or isinstance(args[0], (list, tuple, dict)):
+            given = args[0] if len(args) == 1 else args
             raise ValueError(
-                f"Layer '{self.name}' expects one array. Received: {len(leaves(args))} of them."
+                f"Layer '{self.name}' expects one array. Received: a {type(given).__name__} of "
+                f"{len(leaves(given))}"
             )
         return args
 

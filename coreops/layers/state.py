@@ -151,14 +151,21 @@ class LayerState(_kernels.Callable):
         self._check_ready()
         if isinstance(shape, str):
             raise ValueError(
-                f"add_weight: `name` must be passed by keyword. Received: shape={shape!r}"
+                f"Layer '{self.name}': add_weight: `shape` must be a tuple of ints, and `name` be "
+                f"passed by keyword. Received: shape={shape!r}"
             )
         if self._locked:
             raise ValueError(
                 f"Layer '{self.name}' is already built: weights are created in `__init__()` or "
                 f"in `build()`. Received: name={name!r}, shape={shape}"
             )
-        dtype = self.variable_dtype if dtype is None else np.dtype(dtype).name
+        try:
+            dtype = self.variable_dtype if dtype is None else np.dtype(dtype).name
+        except TypeError:
+            raise ValueError(
+                f"Layer '{self.name}': add_weight: `dtype` must name a type of numbers. "
+                f"Received: dtype={dtype!r}"
+            ) from None
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
         if isinstance(initializer, np.ndarray):
@@ -312,9 +319,8 @@ class LayerState(_kernels.Callable):
 def _known_shape(shape: Sequence[Any], name: str | None, owner: str) -> tuple[int, ...]:
     shape = tuple(shape)
     if any(size is None for size in shape):
-        raise ValueError(
-            f"Layer '{owner}': weight '{name}' needs a fully known shape. Received: {shape}"
-        )
+        weight = "a weight" if name is None else f"weight '{name}'"
+        raise ValueError(f"Layer '{owner}': {weight} needs a fully known shape. Received: {shape}")
     return shape
 
 

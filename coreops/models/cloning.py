@@ -57,6 +57,8 @@ class _Cloning:
         self.made: dict[int, Layer] = {}
 
     def model(self, model: Model, tensors: Any = None) -> Any:
+        if not isinstance(model, Model):
+            raise ValueError(f"clone_model: `model` must be a model. Received: {model!r}")
         if not isinstance(model, (Sequential, Functional)):
             for name, value in (
                 ("input_tensors", tensors),

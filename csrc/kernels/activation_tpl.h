@@ -58,6 +58,9 @@ ACT(softsign, v_div(x, v_add(V(1), v_abs(x))))
 ACT(soft_shrink, v_select(v_le(v_abs(x), p), V(0), v_select(v_lt(p, x), v_sub(x, p), v_add(x, p))))
 ACT(hard_shrink, v_select(v_le(v_abs(x), p), V(0), x))
 ACT(threshold, v_select(v_le(x, p), q, x))
+ACT(absolute, v_abs(x))
+ACT(sqrt, v_sqrt(x))
+ACT(log, v_log(x))
 
 /* x - tanh x = (x - 1) + 2 / (exp(2 x) + 1); a series where that would cancel. */
 CO_INLINE vreal act_tanh_shrink(vreal x, vreal p, vreal q, vreal r) {

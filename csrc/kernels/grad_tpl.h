@@ -36,6 +36,7 @@ SLOPE(selu, v_select(v_lt(V(0), v), p, v_fma(p, q, v)))
 SLOPE(sigmoid, v_mul(v, v_sub(V(1), v)))
 SLOPE(tanh, v_fnma(v, v, V(1)))
 SLOPE(exponential, v)
+SLOPE(sqrt, v_div(V(0.5), v))
 /* 1 - exp(-y) is the sigmoid of x, and 1 - exp(y) that of -x. */
 SLOPE(softplus, v_neg(v_expm1(v_neg(v))))
 SLOPE(log_sigmoid, v_neg(v_expm1(v)))
@@ -52,6 +53,8 @@ SLOPE_OF_PIECES(hard_silu, v_select(v_le(v, V(-3)), V(0),
 SLOPE_OF_PIECES(soft_shrink, v_select(v_le(v_abs(v), p), V(0), V(1)))
 SLOPE_OF_PIECES(hard_shrink, v_select(v_le(v_abs(v), p), V(0), V(1)))
 SLOPE_OF_PIECES(threshold, v_select(v_le(v, p), V(0), V(1)))
+SLOPE_OF_PIECES(absolute, v_select(v_lt(V(0), v), V(1), v_select(v_lt(v, V(0)), V(-1), V(0))))
+SLOPE(log, v_div(V(1), v))
 SLOPE(sparse_plus, v_min(V(1), v_max(V(0), v_mul(V(0.5), v_add(v, V(1))))))
 
 CO_INLINE vreal slope_tanh_shrink(vreal v, vreal p, vreal q, vreal r) {

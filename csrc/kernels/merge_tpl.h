@@ -19,6 +19,7 @@ CO_INLINE vreal merge_or_nan(vreal a, vreal of_two) { return v_select(v_ne(a, a)
 MERGE(add, v_add(a, b))
 MERGE(subtract, v_sub(a, b))
 MERGE(multiply, v_mul(a, b))
+MERGE(divide, v_div(a, b))
 MERGE(maximum, merge_or_nan(a, v_max(a, b)))
 MERGE(minimum, merge_or_nan(a, v_min(a, b)))
 
@@ -32,6 +33,9 @@ static void merge(int how, ptrdiff_t n, const void *x, const void *y, void *z) {
         return;
     case CO_MERGE_MULTIPLY:
         merge_multiply(n, x, y, z);
+        return;
+    case CO_MERGE_DIVIDE:
+        merge_divide(n, x, y, z);
         return;
     case CO_MERGE_MAXIMUM:
         merge_maximum(n, x, y, z);

@@ -114,6 +114,22 @@ int co_conv_takes_affine(co_plan *plan, co_step *before, const co_step *affine) 
 
 static void release(co_step *step) { co_conv_destroy(step->u.own); }
 
+/* Tiles write pixels one after the other; on the way back, results may lie apart already. */
+static ptrdiff_t row(const co_step *step) {
+    const co_conv *c = step->u.own;
+    return c->way == TILES || c->across != c->n ? 0 : co_row_apart(&c->act, c->n);
+}
+
+static co_status pack(co_plan *plan, co_step *step) {
+    co_conv *c = step->u.own;
+    if (plan->values[step->out[0]].within >= 0) {
+        c->across = plan->values[step->out[0]].pitch;
+        c->down = c->s.ow * c->across;
+        c->image = c->s.oh * c->down;
+    }
+    return co_conv_pack(plan, step);
+}
+
 /* ------------------------------------------------------------------------------- running */
 
 void co_copy_band(const co_kernels *kernels, const co_window *s, const char *x, ptrdiff_t top,
@@ -157,8 +173,8 @@ static void run_columns(const co_job *job, const co_step *step, const char *x, c
     for (ptrdiff_t i = 0; i < images; i++)
         job->plan->kernels->im2col(s, s->c, x + i * s->h * s->w * s->c * item,
                                    columns + i * m * k * item);
-    job->plan->kernels->gemm(images * m, c->n, k, columns, k, step->form[0], step->form[1], y, c->n,
-                             &c->act);
+    job->plan->kernels->gemm(images * m, c->n, k, columns, k, step->form[0], step->form[1], y,
+                             c->across, &c->act);
 }
 
 /* The bytes of the numbers of `rows` rows of tiles, of c channels each, from one to the next: not a
@@ -280,9 +296,10 @@ static double cost(const co_plan *plan, const co_step *step) {
 static const co_kind kind = {.name = "conv",
                              .run = run,
                              .back = co_conv_back,
-                             .pack = co_conv_pack,
+                             .pack = pack,
                              .cost = cost,
                              .prepare = co_conv_prepare,
                              .scratch = scratch,
                              .parts = parts,
+                             .row = row,
                              .release = release};

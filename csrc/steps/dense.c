@@ -161,6 +161,7 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
     const co_kernels *kernels = job->plan->kernels;
     const co_act *act = &step->u.dense.act;
     const ptrdiff_t k = step->u.dense.k, n = step->u.dense.n, item = job->plan->item_bytes;
+    const ptrdiff_t ldy = co_pitch(job->plan, step->out[0], n);
     const ptrdiff_t first = piece * block->columns, left = n - first;
     const ptrdiff_t columns = left < block->columns ? left : block->columns;
     const char *w = step->form[0], *bias = step->form[1], *scale = step->form[2];
@@ -169,20 +170,21 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
     if (bias) bias += first * item;
     if (step->kind == &dense_int8) {
         kernels->qgemm(kernels, block->m, columns, k, block->x, k,
-                       w + kernels->qgemm_bytes(k, first), scale + first * item, bias, y, n, act,
+                       w + kernels->qgemm_bytes(k, first), scale + first * item, bias, y, ldy, act,
                        scratch);
     } else if (by_matmul(job, step)) {
         const co_matmul *matmul = job->plan->matmul;
         const char *packed = atomic_load(&job->plan->weights[step->w[0]].packed);
         matmul->run(kernels, block->m, columns, k, block->x, k, w + first * k * item,
-                    packed + matmul->bytes(k, first), bias, y, n, act, scratch);
+                    packed + matmul->bytes(k, first), bias, y, ldy, act, scratch);
     } else if (step->u.dense.by_dots) {
-        kernels->dots(block->m, n, k, block->x, k, w, bias, y, n, act);
+        kernels->dots(block->m, n, k, block->x, k, w, bias, y, ldy, act);
     } else if (moves_apart(job, step, block->m, columns)) {
         const ptrdiff_t apart = move_apart(block->m, k, item, block->x, scratch);
-        kernels->gemm(block->m, columns, k, scratch, apart, w + first * k * item, bias, y, n, act);
+        kernels->gemm(block->m, columns, k, scratch, apart, w + first * k * item, bias, y, ldy,
+                      act);
     } else {
-        kernels->gemm(block->m, columns, k, block->x, k, w + first * k * item, bias, y, n, act);
+        kernels->gemm(block->m, columns, k, block->x, k, w + first * k * item, bias, y, ldy, act);
     }
 }
 
@@ -201,6 +203,10 @@ static ptrdiff_t panel(const co_job *job, const co_step *step) {
     if (step->kind == &dense_int8) return job->plan->kernels->qgemm_nr;
     if (step->u.dense.by_dots && step->u.dense.n > 0) return step->u.dense.n;
     return by_matmul(job, step) ? job->plan->matmul->nr : job->plan->kernels->gemm_nr;
+}
+
+static ptrdiff_t row(const co_step *step) {
+    return co_row_apart(&step->u.dense.act, step->u.dense.n);
 }
 
 static ptrdiff_t parts(const co_job *job, const co_step *step) {
@@ -296,6 +302,7 @@ static const co_kind dense = {.name = "dense",
                               .speed = speed,
                               .scratch = scratch,
                               .parts = parts,
+                              .row = row,
                               .rows_at_once = rows_at_once};
 
 static const co_kind dense_int8 = {.name = "dense_int8",
@@ -304,4 +311,5 @@ static const co_kind dense_int8 = {.name = "dense_int8",
                                    .cost = cost,
                                    .speed = speed,
                                    .scratch = scratch,
-                                   .parts = parts};
+                                   .parts = parts,
+                                   .row = row};

@@ -108,6 +108,7 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
     const ptrdiff_t row = s->ow * s->c * item, first = piece * b->band, left = b->rows - first;
     const ptrdiff_t rows = left < b->band ? left : b->band;
     char *scratch = b->arena + worker * job->stride + job->scratch;
+    const ptrdiff_t ldy = co_pitch(job->plan, step->out[0], how->n);
     char *to = how->n ? scratch : b->y + first * row;
     for (ptrdiff_t t = 0, more; t < rows; t += more) { /* those of one image */
         const ptrdiff_t from = (first + t) % s->oh;
@@ -117,7 +118,7 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
     }
     if (how->n)
         kernels->gemm(rows * s->ow, how->n, s->c, scratch, s->c, step->form[PRODUCT],
-                      step->form[PRODUCT_BIAS], b->y + first * s->ow * how->n * item, how->n,
+                      step->form[PRODUCT_BIAS], b->y + first * s->ow * ldy * item, ldy,
                       &how->product_act);
 }
 
@@ -127,6 +128,12 @@ static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     if (how->s.oh * how->s.ow * how->s.c == 0) return;
     co_run_bands(job, step, arena, first, all_rows(job, step, units), band_rows(job->plan, how),
                  run_piece);
+}
+
+/* Of the product; without one the channels of all pixels follow each other. */
+static ptrdiff_t row(const co_step *step) {
+    const depthwise *how = step->u.own;
+    return co_row_apart(&how->product_act, how->n);
 }
 
 static ptrdiff_t parts(const co_job *job, const co_step *step) {
@@ -160,4 +167,5 @@ static const co_kind kind = {.name = "depthwise",
                              .cost = cost,
                              .scratch = scratch,
                              .parts = parts,
+                             .row = row,
                              .release = release};

@@ -1,10 +1,11 @@
 /* mask.c - what takes elements away: masked time steps, dropout. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../backward.h"
 #include "../execute.h"
 
-static const co_kind masking, masking_grad, dropout;
+static const co_kind masking, masking_grad, selection, dropout;
 
 /* ------------------------------------------------------------------------------- masking */
 
@@ -46,6 +47,59 @@ static const co_kind masking = {
     .name = "masking", .in_place = 1, .run = run_masking, .back = masking_back};
 static const co_kind masking_grad = {
     .name = "masking gradient", .in_place = 1, .run = run_masking_grad};
+
+/* ----------------------------------------------------------------------------- selection */
+
+enum { FROM_X, FROM_Y, BY_MASK };
+
+int co_plan_select(co_plan *plan, int mask, int x, int y) {
+    const ptrdiff_t size = co_plan_operand(plan, x),
+                    other = y < 0 ? size : co_plan_operand(plan, y);
+    if (size < 0 || other < 0 || mask < 0)
+        return size < 0 ? (int)size : other < 0 ? (int)other : mask;
+    if (size != other || mask >= plan->n_values || plan->values[mask].item_bytes != 1)
+        return CO_BAD_PLAN;
+    const ptrdiff_t positions = plan->values[mask].size;
+    if (positions ? size % positions : size) return CO_BAD_PLAN;
+    co_step step = co_step_of(&selection, x, positions);
+    step.in[FROM_Y] = y;
+    step.in[BY_MASK] = mask;
+    step.u.n = positions ? size / positions : 0;
+    return co_plan_append(plan, step, size);
+}
+
+static void run_select(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                       ptrdiff_t units) {
+    const size_t bytes = (size_t)(step->u.n * job->plan->item_bytes);
+    const uint8_t *mask = (const uint8_t *)co_locate(job, arena, step->in[BY_MASK], first);
+    const char *from[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++)
+        if (step->in[i] >= 0) from[i] = co_locate(job, arena, step->in[i], first);
+    char *to = co_locate(job, arena, step->out[0], first);
+    for (ptrdiff_t i = 0, n = co_positions(job, step, units); i < n; i++, to += bytes) {
+        const char *row = from[mask[i] ? FROM_X : FROM_Y];
+        if (!row)
+            memset(to, 0, bytes);
+        else if (row + i * (ptrdiff_t)bytes != to)
+            memcpy(to, row + i * (ptrdiff_t)bytes, bytes);
+    }
+}
+
+/* Each operand has the gradient of those rows that were its own. */
+static void select_back(co_backward *back, const co_step *step) {
+    for (int i = 0; i < 2; i++) {
+        const int x = step->in[i];
+        if (x < 0 || !back->moves[x]) continue;
+        co_step to = co_step_of(&selection, -1, step->positions);
+        to.in[i] = back->gradient[step->out[0]];
+        to.in[BY_MASK] = step->in[BY_MASK];
+        to.u.n = step->u.n;
+        co_back_add(back, x, co_back_append(back, to, back->plan->values[x].size));
+    }
+}
+
+static const co_kind selection = {
+    .name = "select", .in_place = 1, .run = run_select, .back = select_back};
 
 /* ------------------------------------------------------------------------------- dropout */
 

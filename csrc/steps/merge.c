@@ -5,7 +5,7 @@
 #include "../backward.h"
 #include "../execute.h"
 
-static const co_kind merge, chosen, scale, either, concatenate, part, products;
+static const co_kind merge, chosen, scale, either, concatenate, part, part_grad, products;
 
 /* -------------------------------------------------------------------- element by element */
 
@@ -27,31 +27,42 @@ static void run_merge(const co_job *job, const co_step *step, char *arena, ptrdi
                               co_locate(job, arena, step->out[0], first));
 }
 
+static int merged_back(co_backward *back, int how, int x, int y) {
+    co_step step = co_step_of(&merge, x, 0);
+    step.in[1] = y;
+    step.u.merge.how = how;
+    return co_back_append(back, step, back->plan->values[x].size);
+}
+
 static int scaled_back(co_backward *back, int dy, double factor) {
     co_step step = co_step_of(&scale, dy, 0);
     step.u.merge.factor = factor;
     return co_back_append(back, step, back->plan->values[dy].size);
 }
 
-/* The part of a gradient dz that goes to one operand, which meets `with`. */
-static int part_of(co_backward *back, const co_step *step, int dz, int x, int with) {
+/* The part of a gradient dz that goes to the first operand, or the second, which meets `with`. */
+static int part_of(co_backward *back, const co_step *step, int dz, int second, int with) {
     const int how = step->u.merge.how;
     if (how == CO_MERGE_ADD) return dz;
-    if (how == CO_MERGE_SUBTRACT) return x == step->in[0] ? dz : scaled_back(back, dz, -1);
-    co_step to = *step;
-    for (int i = 0; i < CO_MOST_IN; i++) to.in[i] = -1;
-    to.in[0] = dz;
-    to.in[1] = how == CO_MERGE_MULTIPLY ? with : x;
-    to.in[2] = how == CO_MERGE_MULTIPLY ? -1 : with;
-    to.kind = how == CO_MERGE_MULTIPLY ? &merge : &chosen;
+    if (how == CO_MERGE_SUBTRACT) return second ? scaled_back(back, dz, -1) : dz;
+    if (how == CO_MERGE_MULTIPLY) return merged_back(back, how, dz, with);
+    if (how == CO_MERGE_DIVIDE) { /* of z = x / y: dz / y, and -z dz / y */
+        const int over = merged_back(back, how, dz, step->in[1]);
+        if (!second) return over;
+        const int made = merged_back(back, CO_MERGE_MULTIPLY, over, step->out[0]);
+        return scaled_back(back, made, -1);
+    }
+    co_step to = co_step_of(&chosen, dz, 0);
+    to.in[1] = step->in[second];
+    to.in[2] = with;
+    to.u.merge.how = how;
     return co_back_append(back, to, back->plan->values[dz].size);
 }
 
 static void merge_back(co_backward *back, const co_step *step) {
     const int dz = back->gradient[step->out[0]], x = step->in[0], y = step->in[1];
-    if (x == y && step->u.merge.how == CO_MERGE_SUBTRACT) return; /* nothing but zeros */
-    if (back->moves[x]) co_back_add(back, x, part_of(back, step, dz, x, y));
-    if (back->moves[y]) co_back_add(back, y, part_of(back, step, dz, y, x));
+    if (back->moves[x]) co_back_add(back, x, part_of(back, step, dz, 0, y));
+    if (back->moves[y]) co_back_add(back, y, part_of(back, step, dz, 1, x));
 }
 
 static const co_kind merge = {.name = "merge", .in_place = 1, .run = run_merge, .back = merge_back};
@@ -147,11 +158,14 @@ static void run_concatenate(const co_job *job, const co_step *step, char *arena,
     char *y = co_locate(job, arena, step->out[0], first);
     for (int i = 0; i < CO_MOST_IN && step->in[i] >= 0; i++) {
         const ptrdiff_t bytes = values[step->in[i]].size / step->positions * item;
-        job->plan->kernels->copy_rows(rows, bytes, co_locate(job, arena, step->in[i], first), bytes,
-                                      y, row, 0);
+        if (values[step->in[i]].within < 0) /* else it is there */
+            job->plan->kernels->copy_rows(rows, bytes, co_locate(job, arena, step->in[i], first),
+                                          bytes, y, row, 0);
         y += bytes;
     }
 }
+
+int co_step_is_concatenate(const co_step *step) { return step->kind == &concatenate; }
 
 static void concatenate_back(co_backward *back, const co_step *step) {
     const co_value *values = back->plan->values;
@@ -172,6 +186,18 @@ static void concatenate_back(co_backward *back, const co_step *step) {
 static const co_kind concatenate = {
     .name = "concatenate", .run = run_concatenate, .back = concatenate_back};
 
+int co_plan_part(co_plan *plan, int x, ptrdiff_t positions, ptrdiff_t at, ptrdiff_t n) {
+    if (x < 0) return x;
+    if (x >= plan->n_values || positions < 1 || at < 0 || n < 0) return CO_BAD_PLAN;
+    const co_value *value = &plan->values[x];
+    if (value->size % positions || n > value->size / positions ||
+        at > value->size / positions - n || value->item_bytes != plan->item_bytes)
+        return CO_BAD_PLAN;
+    co_step step = co_step_of(&part, x, positions);
+    step.u.n = at;
+    return co_plan_append(plan, step, positions * n);
+}
+
 /* Of each row, what begins at element n. */
 static void run_part(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                      ptrdiff_t units) {
@@ -184,7 +210,26 @@ static void run_part(const co_job *job, const co_step *step, char *arena, ptrdif
                                   row, co_locate(job, arena, step->out[0], first), bytes, 0);
 }
 
-static const co_kind part = {.name = "part", .run = run_part};
+static void part_back(co_backward *back, const co_step *step) {
+    co_back_through(back, step, &part_grad, -1);
+}
+
+static const co_kind part = {.name = "part", .run = run_part, .back = part_back};
+
+/* Each row where it was taken from, between zeros. */
+static void run_part_grad(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                          ptrdiff_t units) {
+    const co_value *x = &job->plan->values[step->in[0]], *y = &job->plan->values[step->out[0]];
+    const ptrdiff_t rows = co_positions(job, step, units);
+    const ptrdiff_t bytes = x->size / step->positions * x->item_bytes;
+    const ptrdiff_t row = y->size / step->positions * x->item_bytes;
+    char *to = co_locate(job, arena, step->out[0], first);
+    memset(to, 0, (size_t)(rows * row));
+    job->plan->kernels->copy_rows(rows, bytes, co_locate(job, arena, step->in[0], first), bytes,
+                                  to + step->u.n * x->item_bytes, row, 0);
+}
+
+static const co_kind part_grad = {.name = "part gradient", .run = run_part_grad};
 
 /* ------------------------------------------------------------------------------ products */
 

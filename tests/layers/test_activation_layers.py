@@ -207,6 +207,9 @@ def test_prelu_checks_the_axes_of_alpha():
     layer(np.ones((2, 7, 4), "float32"))
     with pytest.raises(ValueError, match="axis 2"):
         layer(np.ones((2, 3, 5), "float32"))
+    for axis in (0, 3, -1):
+        with pytest.raises(ValueError, match="'slopes': `shared_axes` must be from 1 to 2"):
+            PReLU(shared_axes=axis, name="slopes")(np.ones((2, 3, 4), "float32"))
 
 
 @pytest.mark.parity

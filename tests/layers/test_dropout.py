@@ -87,8 +87,10 @@ def test_noise_is_shared_along_axes_of_one(noise_shape, shared):
 
 @pytest.mark.parametrize("noise_shape", [(4, 3), (2, 2), (1, 2, 3, 4)])
 def test_noise_must_broadcast_to_the_input(noise_shape):
-    with pytest.raises(ValueError, match="noise_shape"):
-        Dropout(0.5, noise_shape=noise_shape)(np.ones((2, 3), "float32"), training=True)
+    with pytest.raises(ValueError, match=r"^Layer 'drop': noise_shape"):
+        Dropout(0.5, noise_shape=noise_shape, name="drop")(
+            np.ones((2, 3), "float32"), training=True
+        )
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.5, math.nan])
@@ -99,8 +101,8 @@ def test_rate_must_be_a_fraction(rate):
 
 @pytest.mark.parametrize("rate", ["a", None])
 def test_rate_must_be_a_number(rate):
-    with pytest.raises(TypeError):
-        Dropout(rate)
+    with pytest.raises(TypeError, match="'drop': `rate`"):
+        Dropout(rate, name="drop")
 
 
 @pytest.mark.parametrize("noise_shape", ["ab", 3, (1, 2.0), (1, 0), (1, -1), (True,)])

@@ -93,7 +93,7 @@ def test_fans_are_those_of_the_equation(equation, shape, output_shape, fans):
 
 
 def test_refuses(rng):
-    for equation in ("ab,bc", "a->b", "ab,bc,cd->ad", "...ab,bc->ac", "ab,bc->ac "):
+    for equation in ("ab,bc", "a->b", "ab,bc,cd->ad", "...ab,bc->ac", "ab,bc->ac ", 5):
         with pytest.raises(ValueError, match="form"):
             EinsumDense(equation, 4)
     x = np.zeros((3, 6, 5), "float32")

@@ -274,12 +274,22 @@ def test_trainable_weights_come_first():
     assert [w.name for w in layer.trainable_weights] == ["b"]
 
 
+@pytest.mark.parametrize("inputs", [[X, X], {"a": X}])
+def test_a_layer_of_one_array_refuses_several(inputs):
+    with pytest.raises(ValueError, match=f"expects one array.*a {type(inputs).__name__} of"):
+        Dense(1)(inputs)
+
+
 def test_add_weight_errors():
     layer = Scale(name="scale")
     with pytest.raises(ValueError, match="keyword"):
         layer.add_weight("kernel")
     with pytest.raises(ValueError, match=r"scale.*\(None, 2\)"):
         layer.add_weight(shape=(None, 2), name="w")
+    with pytest.raises(ValueError, match="a weight needs"):
+        layer.add_weight(shape=(None, 2))
+    with pytest.raises(ValueError, match="`dtype`"):
+        layer.add_weight(shape=(2,), dtype="nope", name="w")
     layer(X)
     with pytest.raises(ValueError, match="already built"):
         layer.add_weight(shape=(2,), name="late")

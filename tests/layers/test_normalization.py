@@ -264,9 +264,10 @@ def test_layer_normalization_over_the_batch(rng):
     np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), rtol=1e-12)
 
 
-def test_layer_normalization_refuses():
-    with pytest.raises(TypeError, match="axis"):
-        LayerNormalization(axis="last")
+def test_axes_that_are_refused():
+    for cls in (LayerNormalization, BatchNormalization):
+        with pytest.raises(TypeError, match="axis"):
+            cls(axis="last")
     for axis in (2, [1, -1], -3):
         with pytest.raises(ValueError, match="axis"):
             LayerNormalization(axis=axis)(np.zeros((2, 3), "float32"))

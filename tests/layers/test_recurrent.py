@@ -233,6 +233,14 @@ def test_inputs_that_are_refused(name, rng):
         layer(np.ones((2, 3, 5), "float32"))
     with pytest.raises(ValueError, match="state"):
         layer(np.ones((2, 3, 4), "float32"), initial_state=[np.zeros((2, 3))] * 3)
+    both = layers.Bidirectional(layer.from_config(layer.get_config()))
+    for refuses, count in ((layer, layer.cell.states), (both, 2 * layer.cell.states)):
+        for shape in ((2, 4), (2, 3, 3)):
+            with pytest.raises(ValueError, match=rf"'{refuses.name}'.*initial_state.*\(None, 3\)"):
+                refuses(np.ones((2, 3, 4), "float32"), initial_state=[np.zeros(shape)] * count)
+        for shape in ((2, 2), (2, 3, 4), (2,)):
+            with pytest.raises(ValueError, match=f"'{refuses.name}'.*mask of 3 steps"):
+                refuses(np.ones((2, 3, 4), "float32"), mask=np.ones(shape, bool))
     with pytest.raises(ValueError, match="last axis"):
         getattr(layers, name)(3).build((None, 4, None))
     if name != "SimpleRNN":

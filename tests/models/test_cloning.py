@@ -97,6 +97,7 @@ class Own(Model):
         (lambda: Sequential([Dense(2)]), {"call_function": lambda layer, x: x}, "call_function"),
         (graph, {"input_tensors": [Input((3,)), Input((3,))]}, "1 input"),
         (graph, {"input_tensors": [X]}, "symbolic"),
+        (lambda: Dense(2), {}, "must be a model"),
     ],
 )
 def test_what_does_not_fit_the_model(model, options, match):

@@ -48,11 +48,15 @@ STEPS = {
     "sum": lambda o, x, y: o.sum(x, axis=1) - o.max(y, axis=1) + o.amax(x, axis=1),
     "dense": lambda o, x, y: x @ MATRIX + o.matmul(y, MATRIX),
     "products": lambda o, x, y: o.matmul(x, o.transpose(y, (0, 2, 1))),
+    "quotient": lambda o, x, y: x / (o.abs(y) + 1) + x / (y**2 + 1),
+    "items": lambda o, x, y: x[:, 0] + y[:, -1] + x[:, 1:3, :][..., 1, :],
+    "split": lambda o, x, y: o.stack(o.split(x, 3, axis=-1), axis=1) + o.expand_dims(y, 1)[..., :2],
+    "roots": lambda o, x, y: o.sqrt(o.abs(x) + 0.1) - o.log(o.absolute(y) + 0.5),
     "cast": lambda o, x, y: o.stop_gradient(o.copy(o.cast(x, "float32"))),
 }  # fmt: skip
 # Python computes these, or parts of them.
 SEAMS = {
-    "quotient": lambda o, x, y: x / (o.abs(y) + 1) + 1 / (x**2 + 1),
+    "reciprocal": lambda o, x, y: 1 / (x**2 + 1) + y[:, 0][:, None][:, ::1],
     "powers": lambda o, x, y: o.sqrt(o.abs(x)) + o.abs(y) ** 1.5 + o.power(2.0, x) + 2**y,
     "functions": lambda o, x, y: o.sin(x) * o.cos(y) + o.log(o.abs(x) + 1) + o.rsqrt(y**2 + 1)
     + o.log1p(o.square(x)) + o.expm1(y) + o.erf(x) + o.arctan2(x, y) + o.floor(y) + o.sign(x),
@@ -60,8 +64,6 @@ SEAMS = {
     + o.where((x < 0) | (y >= 0.5), 1.0, y) + o.where(~(x > 0) & (y > 0), x, y),
     "integers": lambda o, x, y: o.cast(o.argmax(x, axis=-1), "float32") + o.cast(
         o.cast(y[:, :, 0] * 10, "int32") % 3, "float32") // 2,
-    "items": lambda o, x, y: x[:, 0] + y[:, -1] + x[:, 1:3, :][..., 1, :] + y[:, 0][:, None][:, 0],
-    "split": lambda o, x, y: o.stack(o.split(x, 3, axis=-1), axis=1) + o.expand_dims(y, 1)[..., :2],
     "rest": lambda o, x, y: o.flip(x, axis=1) + o.roll(y, 1, axis=2) + o.cumsum(x, axis=1),
     "tiled": lambda o, x, y: o.tile(x, (1, 2, 1)) + o.repeat(y, 2, axis=1),
     "pad": lambda o, x, y: o.pad(x, ((0, 0), (1, 0), (0, 2)))

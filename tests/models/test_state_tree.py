@@ -54,6 +54,20 @@ def test_a_tree_brings_a_model_to_where_another_is():
     assert not np.array_equal(taken, model.layers[0].kernel.numpy())  # a copy
 
 
+def test_a_model_goes_back_to_where_it_was():
+    model = made(coreops)
+    tree, before = model.get_state_tree(), state(model)
+    for _ in range(2):
+        model.fit(X, X[:, :2], batch_size=2, verbose=0, shuffle=False)
+        after = state(model)
+        model.set_state_tree(tree)
+        for one, other in zip(before, state(model), strict=True):
+            np.testing.assert_array_equal(one, other)
+    model.fit(X, X[:, :2], batch_size=2, verbose=0, shuffle=False)
+    for one, other in zip(after, state(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_metrics_are_in_it():
     model = made(coreops)
     result, tree = model.get_metrics_result(), model.get_state_tree(value_format="numpy_array")

@@ -38,7 +38,7 @@ class Equation:
     def __init__(self, equation: str, bias_axes: str | None, name: str) -> None:
         self._text, self._bias, self._name = equation, bias_axes, name
         for form, elided in _FORMS:
-            match = form.fullmatch(equation)
+            match = form.fullmatch(equation) if isinstance(equation, str) else None
             if match is not None:
                 self._input, self._kernel, self._output = match.groups()
                 self._elided = elided

@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import _plan
 from ..._symbolic import Shape
+from ..arguments import number
 from ..layer import Layer
 
 
@@ -35,10 +36,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(mask_value, (int, float, np.number)):
-            raise TypeError(
-                f"Layer '{self.name}': `mask_value` must be a number. Received: {mask_value!r}"
-            )
+        number(self.name, "mask_value", mask_value)
         self.mask_value = mask_value
         self.supports_masking = True
 

@@ -103,14 +103,24 @@ class Merge(Layer):
         masks = [x.mask for x in values]
         some = any(mask is not None for mask in masks)
         both = all(mask is not None for mask in masks)
+        rows = {mask.shape for mask in masks if mask is not None}
+        minds = some and self.minds_masks
         if (
             not all(x.is_real for x in values)
-            or (some and self.minds_masks)
-            or (both and len({mask.shape for mask in masks}) > 1)
+            or (both and len(rows) > 1)
+            or (
+                minds
+                and {(*shape, values[0].shape[-1]) for shape in rows} != {x.shape for x in values}
+            )
         ):
             return _plan.Seam(list(values), self._compute)
-        made = merging.merge(flow, self._how, values)
+        made = self._emit_masked(flow, values) if minds else merging.merge(flow, self._how, values)
         return made._replace(mask=merging.either(flow, masks) if both else None)
+
+    def _emit_masked(self, flow: Any, values: Sequence[Any]) -> Any:
+        """The steps of values of one shape, of which some have masks of their rows, where these
+        mean something."""
+        raise NotImplementedError
 
     def _compute(self, arrays: list[Any], masks: list[Any]) -> tuple[Any, Any]:
         """The same on arrays: what has no kernels."""

@@ -84,10 +84,11 @@ class Dot(Merge):
     def emit(self, flow: Any, values: Sequence[Any]) -> Any:
         shapes: list[Shape] = [(None, *x.shape) for x in values]
         self.compute_output_shape(shapes)
-        if self.normalize or not all(x.is_real for x in values):
+        if not all(x.is_real for x in values):
             return _plan.Seam(list(values), self._compute)
         first, second = self._axes(shapes)
-        return merging.products(flow, values[0], values[1], (first - 1, second - 1))
+        least = _LEAST_SQUARE if self.normalize else None
+        return merging.products(flow, values[0], values[1], (first - 1, second - 1), least)
 
     def _compute(self, arrays: list[Any], masks: list[Any]) -> tuple[Any, Any]:
         axes = self._axes([x.shape for x in arrays])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ... import ops
+from ... import _plan, ops
+from ..._plan import merging
 from .base import Merge, spread
 
 
@@ -43,6 +45,14 @@ class Multiply(Merge):
     _how = "multiply"
     minds_masks = True
 
+    def _emit_masked(self, flow: Any, values: Sequence[Any]) -> Any:
+        ones = _plan.ones(flow, values[0], values[0].shape)
+        masks = [x.mask for x in values]
+        counted = [x if x.mask is None else merging.select(flow, x.mask, x, ones) for x in values]
+        made = merging.merge(flow, "multiply", counted)
+        some = None not in masks
+        return merging.select(flow, merging.either(flow, masks), made) if some else made
+
     def _merge(self, arrays: list[Any], masks: list[Any]) -> Any:
         full = [None if m is None else spread(m, x) for m, x in zip(masks, arrays, strict=True)]
         made: Any = None
@@ -74,6 +84,19 @@ class _Extreme(Merge):
     """Of two time steps of which one is masked, the other is taken."""
 
     minds_masks = True
+
+    def _emit_masked(self, flow: Any, values: Sequence[Any]) -> Any:
+        made, known = values[0], values[0].mask
+        for x in values[1:]:
+            mask = x.mask
+            if mask is not None:
+                x = merging.select(flow, mask, x, made)
+            if known is not None:
+                made = merging.select(flow, known, made, x)
+            both = mask is not None and known is not None
+            known = merging.either(flow, [known, mask]) if both else None
+            made = merging.merge(flow, self._how, [made, x])
+        return made
 
     def _merge(self, arrays: list[Any], masks: list[Any]) -> Any:
         made: Any = None

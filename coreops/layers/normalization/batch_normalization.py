@@ -81,6 +81,8 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not hasattr(axis, "__index__"):
+            raise TypeError(f"Layer '{self.name}': `axis` must be an int. Received: axis={axis!r}")
         self.axis = int(axis)
         if synchronized:
             raise ValueError(

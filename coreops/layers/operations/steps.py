@@ -14,6 +14,7 @@ import numpy as np
 from ... import _kernels
 from ..._plan import Flow, Value, affine, merging
 from ...ops import nn
+from . import pieces
 
 _SCALARS = (bool, int, float, np.number, np.bool_)
 
@@ -77,6 +78,8 @@ def _multiply(flow: Flow, x1: Any, x2: Any) -> Value | None:
 
 
 def _divide(flow: Flow, x1: Any, x2: Any) -> Value | None:
+    if _is_one_shape(x1, x2):
+        return merging.merge(flow, "divide", [x1, x2])
     divisor = _constant(flow, x2, x1)
     if divisor is None or not divisor.all():
         return None
@@ -281,6 +284,8 @@ STEPS: dict[str, Callable[..., Any]] = {
     "swapaxes": _swapaxes,
     "moveaxis": _moveaxis,
     "concatenate": _concatenate,
+    "split": pieces.split,
+    "get_item": pieces.get_item,
     "stack": _stack,
     "mean": _over("mean"),
     "sum": _over("sum"),
@@ -290,6 +295,10 @@ STEPS: dict[str, Callable[..., Any]] = {
     "softmax": _softmax(False),
     "log_softmax": _softmax(True),
     "exp": _fixed("exponential"),
+    "abs": _fixed("absolute"),
+    "absolute": _fixed("absolute"),
+    "sqrt": _fixed("sqrt"),
+    "log": _fixed("log"),
     "relu": _fixed("relu"),
     "relu6": _fixed("clip", 0.0, 6.0),
     "hard_tanh": _fixed("clip", -1.0, 1.0),

@@ -25,8 +25,9 @@ _NAMES = {
         bitwise_xor correlate cross digitize divide divide_no_nan dot equal floor_divide fmax fmin
         fmod full_like gcd get_item greater greater_equal heaviside hypot inner isin kron lcm
         left_shift less less_equal logaddexp logaddexp2 logical_and logical_or logical_xor matmul
-        maximum minimum mod multiply nextafter not_equal outer percentile power quantile right_shift
-        searchsorted subtract take take_along_axis tensordot true_divide vdot""",
+        maximum minimum mod multiply nanpercentile nanquantile nextafter not_equal outer percentile
+        power quantile right_shift searchsorted subtract take take_along_axis tensordot true_divide
+        vdot""",
     ("numpy", 3): "select where",
     ("numpy", 4): "isclose",
     ("core", 1): "cast saturate_cast stop_gradient unstack",

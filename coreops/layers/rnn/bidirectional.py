@@ -7,6 +7,7 @@ from typing import Any
 from ... import _plan, ops
 from ..._symbolic import Shape
 from ...saving import objects
+from ..arguments import check_mask
 from ..layer import Layer
 from .arguments import arranged, as_list, values_of
 from .recurrent import Recurrent
@@ -188,7 +189,9 @@ class Bidirectional(Layer):
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
-        given = values_of(self, initial_state, 2 * self.forward_layer.cell.states)
+        one, other = self._pair
+        check_mask(self.name, x.mask, x.shape[0])
+        given = values_of(self, initial_state, [*one.state_size, *other.state_size])
         if not all(layer.has_steps(flow, x) for layer in self._pair):
             return _plan.Seam(
                 [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)

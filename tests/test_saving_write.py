@@ -479,13 +479,17 @@ def test_the_bytes_do_not_depend_on_the_time(tmp_path):
 
 def test_all_the_ways_to_say_it(tmp_path):
     model = make(double, coreops)
+    random_weights(model, np.random.default_rng(0))
+    saved = model.get_weights()
     model.save(str(tmp_path / "a.keras"))
     coreops.saving.save_model(model, tmp_path / "b.keras")
     coreops.models.save_model(model, tmp_path / "c.keras", overwrite=False)
     coreops.saving.save_weights(model, tmp_path / "d.weights.h5")
     for name in ("a.keras", "b.keras", "c.keras", "d.weights.h5"):
         random_weights(model, np.random.default_rng(1))
+        assert not np.array_equal(saved[0], model.get_weights()[0])
         model.load_weights(tmp_path / name)
+        assert all(map(np.array_equal, saved, model.get_weights()))
 
 
 def test_chain_from_a_functional_model(keras, tmp_path, rng):

@@ -80,6 +80,19 @@ def fraction(layer: str, name: str, value: Any) -> None:
         )
 
 
+def check_mask(layer: str, mask: Any, steps: int) -> None:
+    """Check that the mask of a plan's value, if there is one, is that of so many steps.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if mask is not None and mask.shape not in ((steps,), (steps, 1)):
+        raise ValueError(
+            f"Layer '{layer}': expected a mask of {steps} steps. Received one of shape "
+            f"{(None, *mask.shape)}"
+        )
+
+
 def split_shape(shape: Shape, data_format: str) -> tuple[Shape, int | None]:
     """Return the sizes of the image, or the length of the sequence, and the number of channels, of
     a shape with the batch axis."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _legacy, _plan, _tape, constraints, initializers, ops, regularizers
 from .._symbolic import Shape
+from .arguments import positive
 from .layer import Layer
 
 # Options of Keras' Embedding that change nothing while they are None.
@@ -59,14 +60,8 @@ class Embedding(Layer):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Embedding: `input_length` is not needed.", UserWarning, stacklevel=2)
         super().__init__(**kwargs)
-        for name, size in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
-                raise ValueError(
-                    f"Layer '{self.name}': `{name}` must be a positive int. Received: "
-                    f"{name}={size!r}"
-                )
-        self.input_dim = input_dim
-        self.output_dim = output_dim
+        self.input_dim = positive(self.name, "input_dim", input_dim)
+        self.output_dim = positive(self.name, "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)

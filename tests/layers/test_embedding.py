@@ -132,7 +132,7 @@ def test_weights_and_old_names(rng):
         _ = Embedding(4, 3).embeddings
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.0, "3", True, None])
+@pytest.mark.parametrize("size", [0, -1, 2.0, "3", None])
 def test_sizes_are_positive_ints(size):
     for args in ((size, 3), (3, size)):
         with pytest.raises(ValueError, match="positive int"):

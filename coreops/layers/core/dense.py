@@ -7,6 +7,7 @@ from typing import Any
 from ... import _legacy, activations, constraints, initializers, quantizers, regularizers
 from ..._plan import Seam
 from ..._symbolic import Shape
+from ..arguments import positive
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import dense_int8
@@ -64,11 +65,7 @@ class Dense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if not isinstance(units, int) or units <= 0:
-            raise ValueError(
-                f"Layer '{self.name}': `units` must be a positive int. Received: units={units!r}"
-            )
-        self.units = int(units)
+        self.units = positive(self.name, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ... import _legacy, _plan, config
 from ..._symbolic import Shape
+from ..arguments import check_mask
 from ..input_spec import InputSpec
 from ..layer import Layer
 
@@ -81,11 +82,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
 
     def emit(self, flow: Any, x: Any) -> Any:
         steps = x.shape[1 if self.data_format == "channels_first" else 0]
-        if x.mask is not None and x.mask.shape != (steps,):
-            raise ValueError(
-                f"Layer '{self.name}': expected a mask of {steps} steps. Received one of shape "
-                f"{(None, *x.mask.shape)}"
-            )
+        check_mask(self.name, x.mask, steps)
         return super().emit(flow, x)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:

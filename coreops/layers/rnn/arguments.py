@@ -37,13 +37,12 @@ def values_of(layer: Layer, states: Any, sizes: list[int]) -> list[_plan.Value]:
     return given
 
 
-def check_mask(layer: Layer, x: _plan.Value) -> None:
-    """Raise ValueError for an input whose mask is not one of its steps."""
-    steps = x.shape[0]
-    if x.mask is not None and x.mask.shape not in ((steps,), (steps, 1)):
+def check_cudnn(layer: str, use_cudnn: Any) -> None:
+    """Raise ValueError for what Keras does not take either."""
+    if use_cudnn not in ("auto", True, False):
         raise ValueError(
-            f"Layer '{layer.name}': expected a mask of {steps} steps. Received one of shape "
-            f"{(None, *x.mask.shape)}"
+            f"Layer '{layer}': `use_cudnn` must be 'auto', True or False; it changes nothing here. "
+            f"Received: use_cudnn={use_cudnn!r}"
         )
 
 

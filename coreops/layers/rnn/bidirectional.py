@@ -7,8 +7,9 @@ from typing import Any
 from ... import _plan, ops
 from ..._symbolic import Shape
 from ...saving import objects
+from ..arguments import check_mask
 from ..layer import Layer
-from .arguments import arranged, as_list, check_mask, values_of
+from .arguments import arranged, as_list, values_of
 from .recurrent import Recurrent
 from .wrapper import checked_layer
 
@@ -189,7 +190,7 @@ class Bidirectional(Layer):
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
         one, other = self._pair
-        check_mask(self, x)
+        check_mask(self.name, x.mask, x.shape[0])
         given = values_of(self, initial_state, [*one.state_size, *other.state_size])
         if not all(layer.has_steps(flow, x) for layer in self._pair):
             return _plan.Seam(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ... import _legacy, activations
+from .arguments import check_cudnn
 from .cells import GRUCell
-from .recurrent import Recurrent
+from .recurrent import Recurrent, of_cell
 
 
 class GRU(Recurrent):
@@ -59,6 +60,9 @@ class GRU(Recurrent):
     """
 
     cell: GRUCell
+    recurrent_activation = of_cell("recurrent_activation")
+    reset_after = of_cell("reset_after")
+    seed = of_cell("seed")
 
     @_legacy.accepts_old_names
     def __init__(
@@ -91,11 +95,6 @@ class GRU(Recurrent):
         implementation: int = 2,
         **kwargs: Any,
     ) -> None:
-        if use_cudnn not in ("auto", True, False):
-            raise ValueError(
-                f"{type(self).__name__}: `use_cudnn` must be 'auto', True or False; it changes "
-                f"nothing here. Received: use_cudnn={use_cudnn!r}"
-            )
         super().__init__(
             units,
             return_sequences=return_sequences,
@@ -108,6 +107,7 @@ class GRU(Recurrent):
             implementation=implementation,
             **kwargs,
         )
+        check_cudnn(self.name, use_cudnn)
         self.cell = GRUCell(
             units,
             reset_after=reset_after,
@@ -130,21 +130,6 @@ class GRU(Recurrent):
             trainable=self.trainable,
             name="gru_cell",
         )
-
-    @property
-    def recurrent_activation(self) -> Any:
-        """The cell's `recurrent_activation`."""
-        return self.cell.recurrent_activation
-
-    @property
-    def reset_after(self) -> Any:
-        """The cell's `reset_after`."""
-        return self.cell.reset_after
-
-    @property
-    def seed(self) -> Any:
-        """The cell's `seed`."""
-        return self.cell.seed
 
     def get_config(self) -> dict[str, Any]:
         return {

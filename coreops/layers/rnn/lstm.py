@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ... import _legacy, activations
+from .arguments import check_cudnn
 from .cells import LSTMCell
-from .recurrent import Recurrent
+from .recurrent import Recurrent, of_cell
 
 
 class LSTM(Recurrent):
@@ -58,6 +59,9 @@ class LSTM(Recurrent):
     """
 
     cell: LSTMCell
+    recurrent_activation = of_cell("recurrent_activation")
+    unit_forget_bias = of_cell("unit_forget_bias")
+    seed = of_cell("seed")
 
     @_legacy.accepts_old_names
     def __init__(
@@ -90,11 +94,6 @@ class LSTM(Recurrent):
         implementation: int = 2,
         **kwargs: Any,
     ) -> None:
-        if use_cudnn not in ("auto", True, False):
-            raise ValueError(
-                f"{type(self).__name__}: `use_cudnn` must be 'auto', True or False; it changes "
-                f"nothing here. Received: use_cudnn={use_cudnn!r}"
-            )
         super().__init__(
             units,
             return_sequences=return_sequences,
@@ -107,6 +106,7 @@ class LSTM(Recurrent):
             implementation=implementation,
             **kwargs,
         )
+        check_cudnn(self.name, use_cudnn)
         self.cell = LSTMCell(
             units,
             unit_forget_bias=unit_forget_bias,
@@ -129,21 +129,6 @@ class LSTM(Recurrent):
             trainable=self.trainable,
             name="lstm_cell",
         )
-
-    @property
-    def recurrent_activation(self) -> Any:
-        """The cell's `recurrent_activation`."""
-        return self.cell.recurrent_activation
-
-    @property
-    def unit_forget_bias(self) -> Any:
-        """The cell's `unit_forget_bias`."""
-        return self.cell.unit_forget_bias
-
-    @property
-    def seed(self) -> Any:
-        """The cell's `seed`."""
-        return self.cell.seed
 
     def get_config(self) -> dict[str, Any]:
         return {

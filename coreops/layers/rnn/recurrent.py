@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
+from ..arguments import check_mask, positive
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import by_steps
-from .arguments import arranged, as_list, check_mask, values_of
+from .arguments import arranged, as_list, values_of
 from .cells import RecurrentCell
 from .state import State
 
 
-def _of_cell(name: str) -> Any:
+def of_cell(name: str) -> Any:
+    """Return an attribute of a layer that is its cell's."""
     return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
 
 
@@ -29,20 +31,20 @@ class Recurrent(Layer):
     cell: RecurrentCell
     states: list[State] | None
 
-    units = _of_cell("units")
-    activation = _of_cell("activation")
-    use_bias = _of_cell("use_bias")
-    kernel_initializer = _of_cell("kernel_initializer")
-    recurrent_initializer = _of_cell("recurrent_initializer")
-    bias_initializer = _of_cell("bias_initializer")
-    kernel_regularizer = _of_cell("kernel_regularizer")
-    recurrent_regularizer = _of_cell("recurrent_regularizer")
-    bias_regularizer = _of_cell("bias_regularizer")
-    kernel_constraint = _of_cell("kernel_constraint")
-    recurrent_constraint = _of_cell("recurrent_constraint")
-    bias_constraint = _of_cell("bias_constraint")
-    dropout = _of_cell("dropout")
-    recurrent_dropout = _of_cell("recurrent_dropout")
+    units = of_cell("units")
+    activation = of_cell("activation")
+    use_bias = of_cell("use_bias")
+    kernel_initializer = of_cell("kernel_initializer")
+    recurrent_initializer = of_cell("recurrent_initializer")
+    bias_initializer = of_cell("bias_initializer")
+    kernel_regularizer = of_cell("kernel_regularizer")
+    recurrent_regularizer = of_cell("recurrent_regularizer")
+    bias_regularizer = of_cell("bias_regularizer")
+    kernel_constraint = of_cell("kernel_constraint")
+    recurrent_constraint = of_cell("recurrent_constraint")
+    bias_constraint = of_cell("bias_constraint")
+    dropout = of_cell("dropout")
+    recurrent_dropout = of_cell("recurrent_dropout")
 
     def __init__(
         self,
@@ -63,10 +65,7 @@ class Recurrent(Layer):
                 f"Layer '{self.name}': `implementation` must be 1 or 2, which compute the same. "
                 f"Received: implementation={implementation!r}"
             )
-        if not isinstance(units, int) or units <= 0:
-            raise ValueError(
-                f"Layer '{self.name}': `units` must be a positive int. Received: units={units!r}"
-            )
+        positive(self.name, "units", units)
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
@@ -175,7 +174,7 @@ class Recurrent(Layer):
         return (output, *last) if self.return_state else output
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
-        check_mask(self, x)
+        check_mask(self.name, x.mask, x.shape[0])
         given = values_of(self, initial_state, self.state_size)
         if x.shape[0] == 0:
             raise ValueError(

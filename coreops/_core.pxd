@@ -157,6 +157,7 @@ cdef extern from "coreops.h" nogil:
     int co_plan_merge(co_plan *, int, int, int)
     int co_plan_scale(co_plan *, int, double)
     int co_plan_either(co_plan *, int, int)
+    int co_plan_any(co_plan *, int, ptrdiff_t)
     int co_plan_concatenate(co_plan *, int, const int *, ptrdiff_t)
     int co_plan_part(co_plan *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t)
     int co_plan_select(co_plan *, int, int, int)

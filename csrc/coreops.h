@@ -146,6 +146,8 @@ int co_plan_merge(co_plan *plan, int x, int y, int how);
 int co_plan_scale(co_plan *plan, int x, double factor);
 /* The mask that is 1 where one of two is. */
 int co_plan_either(co_plan *plan, int x, int y);
+/* A mask as (positions, its own n): for each position whether one of its n is not 0. */
+int co_plan_any(co_plan *plan, int mask, ptrdiff_t positions);
 /* Values, or masks, each as (positions, its own n): of each position, those of all. At most
  * CO_MOST_IN (plan.h) of them. */
 int co_plan_concatenate(co_plan *plan, int count, const int *x, ptrdiff_t positions);

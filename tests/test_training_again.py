@@ -784,6 +784,28 @@ def test_a_weighed_fit_is_the_same(made, rng, kind):
     same(*both_ways(made, run))
 
 
+def test_inputs_by_name(made, rng):
+    a, b = (rng.normal(size=(8, n)).astype("float32") for n in (3, 5))
+    y = rng.integers(0, 2, (8, 1))
+
+    def run():
+        coreops.utils.set_random_seed(1)
+        left, right = layers.Input((3,), name="a"), layers.Input((5,), name="b")
+        h = layers.Concatenate()([layers.Dense(4, activation="relu")(left), right])
+        model = coreops.Model({"b": right, "a": left}, layers.Dense(1, activation="sigmoid")(h))
+        model.compile("adam", "binary_crossentropy")
+        out = [model.train_on_batch({"a": a, "b": b}, y) for _ in range(3)]
+        out += [model.train_on_batch({"b": b * 2, "a": a + 1}, y) for _ in range(2)]
+        with pytest.raises(ValueError, match="a"):
+            model.train_on_batch({"b": b}, y)
+        return [*out, *model.get_weights()]
+
+    same(*both_ways(made, run))
+    made.allowed, made.count = True, 0
+    run()
+    assert made.count == 4
+
+
 # --------------------------------------------------------------------------- two models, one frozen
 
 

@@ -30,6 +30,12 @@ def plan_either(Plan plan not None, int x, int y):
     return plan._check(co_plan_either(plan._c, x, y))
 
 
+def plan_any(Plan plan not None, int mask, ptrdiff_t positions):
+    """A mask as (positions, its own n): for each position whether one of its n is True."""
+    plan._building(False)
+    return plan._check(co_plan_any(plan._c, mask, positions))
+
+
 def plan_concatenate(Plan plan not None, list values, ptrdiff_t positions):
     """Values or masks, each as (positions, its own n): of each position, those of all."""
     plan._building(False)

@@ -51,6 +51,15 @@ def either(flow: Flow, masks: Sequence[Mask]) -> Mask:
     return Mask(made, first.shape, flow.layer)
 
 
+def of_steps(flow: Flow, mask: Mask | None) -> Mask | None:
+    """A mask of the first axis: of a step whether one of its parts counts."""
+    if mask is None or len(mask.shape) < 2 or not mask.shape[0]:
+        return mask
+    steps = mask.shape[:1]
+    made = _kernels.plan_any(flow.plan, flow.mask_value(mask), flow.count(steps))
+    return Mask(made, steps, mask.source)
+
+
 def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
     """The values one after the other along an axis of a sample, from 0. Without a mask."""
     first = values[0]

@@ -246,15 +246,16 @@ class Trainer(Judge):
         metrics, before the step."""
         compiled = self._must_be_compiled("train_on_batch")
         step: Any = self._programs.get("step")
+        flat = self._arrange(x) if isinstance(x, dict) and self._arrange is not None else x
         weight, plain = sample_weight, class_weight is None
         if not plain and weight is None and type(y) is np.ndarray:
             weight, plain = class_weights(y, class_weight, "train_on_batch"), True
-        made = step.again(compiled, x, y, weight) if plain and step is not None else None
+        made = step.again(compiled, flat, y, weight) if plain and step is not None else None
         if made is None:
             batch = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
             self._must_learn("train_on_batch")
             compiled.reset()
-            self._step(self._training_step(), compiled, batch, (x, y))
+            self._step(self._training_step(), compiled, batch, (flat, y))
         else:
             compiled.reset()
             (loss, losses, y_pred), targets, weights = made

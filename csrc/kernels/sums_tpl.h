@@ -61,6 +61,8 @@ static void colsum(ptrdiff_t m, ptrdiff_t n, const void *x, ptrdiff_t ldx, void 
     real *yr = y;
     ptrdiff_t j = 0;
     for (; j + 8 * VL <= n; j += 8 * VL) colsum_of(8, VL, m, xr + j, ldx, yr + j);
+    for (; j + 4 * VL <= n; j += 4 * VL) colsum_of(4, VL, m, xr + j, ldx, yr + j);
+    for (; j + 2 * VL <= n; j += 2 * VL) colsum_of(2, VL, m, xr + j, ldx, yr + j);
     for (; j < n; j += VL) colsum_of(1, v_lanes(n - j), m, xr + j, ldx, yr + j);
 }
 

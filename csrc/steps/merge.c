@@ -5,7 +5,7 @@
 #include "../backward.h"
 #include "../execute.h"
 
-static const co_kind merge, chosen, scale, either, concatenate, part, part_grad, products;
+static const co_kind merge, chosen, scale, either, any, concatenate, part, part_grad, products;
 
 /* -------------------------------------------------------------------- element by element */
 
@@ -128,6 +128,30 @@ static void run_either(const co_job *job, const co_step *step, char *arena, ptrd
 }
 
 static const co_kind either = {.name = "either", .in_place = 1, .run = run_either};
+
+int co_plan_any(co_plan *plan, int mask, ptrdiff_t positions) {
+    const ptrdiff_t size = mask_size(plan, mask);
+    if (size < 0) return (int)size;
+    if (positions < 1 || size % positions) return CO_BAD_PLAN;
+    co_step step = co_step_of(&any, mask, positions);
+    step.out[0] = co_plan_value(plan, positions, 1);
+    if (step.out[0] < 0) return step.out[0];
+    const int made = co_plan_append(plan, step, -1);
+    return made < 0 ? made : step.out[0];
+}
+
+static void run_any(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                    ptrdiff_t units) {
+    const uint8_t *x = (const uint8_t *)co_locate(job, arena, step->in[0], first);
+    uint8_t *y = (uint8_t *)co_locate(job, arena, step->out[0], first);
+    const ptrdiff_t n = job->plan->values[step->in[0]].size / step->positions;
+    for (ptrdiff_t i = 0, rows = co_positions(job, step, units); i < rows; i++) {
+        y[i] = 0;
+        for (ptrdiff_t j = 0; j < n; j++) y[i] |= *x++;
+    }
+}
+
+static const co_kind any = {.name = "any", .run = run_any};
 
 /* ------------------------------------------------------------------------- concatenation */
 

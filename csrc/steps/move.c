@@ -101,6 +101,12 @@ static void run_repeat(const co_job *job, const co_step *step, char *arena, ptrd
     const ptrdiff_t bytes = n * job->plan->item_bytes, positions = co_positions(job, step, units);
     const char *x = co_locate(job, arena, step->in[0], first);
     char *y = co_locate(job, arena, step->out[0], first);
+    /* a few short ones, such as the channels of a pixel: all first copies, then all second ones */
+    if (step->kind == &repeat && times * bytes <= CO_LINE) {
+        for (ptrdiff_t t = 0; t < times; t++)
+            kernels->copy_rows(positions, bytes, x, bytes, y + t * bytes, times * bytes, 0);
+        return;
+    }
     for (ptrdiff_t i = 0; i < positions; i++) {
         if (step->kind == &repeat)
             kernels->copy_rows(times, bytes, x + i * bytes, 0, y + i * times * bytes, bytes,

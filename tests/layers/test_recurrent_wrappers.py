@@ -240,6 +240,27 @@ def test_each_step_has_its_part_of_a_mask(keras, rng, child):
     assert is_one_plan(ours)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("both", [False, True])
+def test_a_step_counts_where_one_of_its_parts_does(keras, rng, both):
+    """Sentences after their words: a sentence without words is skipped."""
+
+    def model_of(library):
+        layers = library.layers
+        words = library.Input((3, 4), dtype="int32")
+        y = layers.TimeDistributed(layers.LSTM(3))(layers.Embedding(9, 5, mask_zero=True)(words))
+        last = layers.GRU(2)
+        return library.Model(words, (layers.Bidirectional(last) if both else last)(y))
+
+    ours, theirs = model_of(coreops), model_of(keras)
+    ours.set_weights([rng.normal(size=w.shape) for w in ours.weights])
+    theirs.set_weights(ours.get_weights())
+    words = rng.integers(0, 3, (5, 3, 4))
+    words[0, 1] = words[1, 2] = words[2] = 0
+    close(ours(words), theirs(words))
+    assert is_one_plan(ours)
+
+
 def test_batches_are_normalised_step_by_step(rng):
     """As Keras does: each step has its moments, and moves the averages."""
     make = lambda: layers.BatchNormalization(momentum=0.5)  # noqa: E731

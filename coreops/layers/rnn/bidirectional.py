@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import _plan, ops
+from ..._plan import merging
 from ..._symbolic import Shape
 from ...saving import objects
 from ..arguments import check_mask
@@ -190,6 +191,8 @@ class Bidirectional(Layer):
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
         one, other = self._pair
+        whole = x.mask
+        x = x._replace(mask=merging.of_steps(flow, whole))
         check_mask(self.name, x.mask, x.shape[0])
         given = values_of(self, initial_state, [*one.state_size, *other.state_size])
         if not all(layer.has_steps(flow, x) for layer in self._pair):
@@ -198,7 +201,7 @@ class Bidirectional(Layer):
             )
         half = len(given) // 2
         forward, backward = self._emit_pair(flow, x, given[:half], given[half:])
-        mask = x.mask if self.return_sequences else None
+        mask = whole if self.return_sequences else None
         if self.merge_mode is None:
             made = [forward[0]._replace(mask=mask), backward[0]._replace(mask=mask)]
         elif self.merge_mode == "concat":

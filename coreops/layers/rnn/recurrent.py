@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, _tape, activations, constraints, initializers, regularizers
+from ..._plan import merging
 from ..arguments import check_mask, positive
 from ..input_spec import InputSpec
 from ..layer import Layer
@@ -174,6 +175,8 @@ class Recurrent(Layer):
         return (output, *last) if self.return_state else output
 
     def emit(self, flow: Any, x: Any, initial_state: Any = None) -> Any:
+        whole = x.mask
+        x = x._replace(mask=merging.of_steps(flow, whole))
         check_mask(self.name, x.mask, x.shape[0])
         given = values_of(self, initial_state, self.state_size)
         if x.shape[0] == 0:
@@ -186,7 +189,7 @@ class Recurrent(Layer):
                 [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)
             )
         made = self.emit_steps(flow, x, given)
-        made[0] = made[0]._replace(mask=x.mask if self.return_sequences else None)
+        made[0] = made[0]._replace(mask=whole if self.return_sequences else None)
         return made if self.return_state else made[0]
 
     def _seam(self, arrays: Any, mask: Any, training: bool) -> tuple[Any, Any]:

@@ -28,23 +28,19 @@ static _Atomic double next_pause[3];   /* seconds */
 static _Atomic double paused_until[3]; /* by the clock of omp_get_wtime */
 
 /* After a region its threads spin for a while, and the next one finds them awake. So small work is
- * shared out too while one thread makes calls in quick succession (a team belongs to its caller).
- */
-enum { IN_A_ROW = 16 };
-static const double quick = 100e-6;  /* seconds from the end of one call to the next */
+ * shared out too while one thread makes calls in quick succession (a team belongs to its
+ * caller). */
+static const double quick = 100e-6, steady = 0.3e-3; /* seconds between calls; of calls */
 static _Thread_local length asked;   /* what co_team said yes to last; its address says who calls */
 static _Atomic(const void *) caller; /* who did last */
-static atomic_int in_a_row;
-static _Atomic double last_end; /* of a call or a region */
+static _Atomic double since;         /* when its calls in a row began */
+static _Atomic double last_end;      /* of a call or a region */
 
 int co_arrive(double ns, int limit) {
     if (limit <= 1 || ns < CO_HOT_NS) return 0;
-    const double rest = omp_get_wtime() - atomic_load(&last_end);
-    const int count = atomic_load(&in_a_row);
-    if (atomic_exchange(&caller, &asked) != &asked || rest > quick)
-        atomic_store(&in_a_row, 0);
-    else if (count < IN_A_ROW)
-        atomic_store(&in_a_row, count + 1);
+    const double now = omp_get_wtime();
+    if (atomic_exchange(&caller, &asked) != &asked || now - atomic_load(&last_end) > quick)
+        atomic_store(&since, now);
     return 1;
 }
 
@@ -52,13 +48,14 @@ void co_leave(void) { atomic_store(&last_end, omp_get_wtime()); }
 
 int co_team(ptrdiff_t chunks, double ns, int limit) {
     if (limit <= 1 || chunks <= 1 || ns < CO_HOT_NS) return 1;
-    const int hot = atomic_load(&in_a_row) >= IN_A_ROW && atomic_load(&caller) == &asked;
+    const double now = omp_get_wtime();
+    const int hot = atomic_load(&caller) == &asked && now - atomic_load(&since) >= steady;
     const double least = hot ? CO_HOT_NS : CO_SERIAL_NS;
     if (ns < least) return 1;
     /* Inside somebody's parallel region the cores are taken already. */
     if (atomic_load(&forked) || omp_in_parallel()) return 1;
     asked = ns < CO_SERIAL_NS ? SMALL : ns < CO_LONG_NS ? LARGE : LONG;
-    if (omp_get_wtime() < atomic_load(&paused_until[asked])) return 1;
+    if (now < atomic_load(&paused_until[asked])) return 1;
     double paying = ns / (least / 2); /* each thread gets half the threshold's work */
     ptrdiff_t team = limit < chunks ? limit : chunks;
     return paying < (double)team ? (int)paying : (int)team;

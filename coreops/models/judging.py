@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._train.compiled import Compiled
 
 _MOST_ROWS = 4096  # that are judged at once: their losses stay in the cache
+_STEPS = {"fit": "steps_per_epoch", "fit: validation": "validation_steps"}  # as callers name them
 _PIECE_NS = 20e6  # estimated work of one call into the kernels: an interrupt waits for it
 
 
@@ -57,7 +58,7 @@ class Judge(Tried):
     ) -> Feed:
         """Return the arguments of `fit` and its kin as epochs of batches."""
         check_count(caller, "batch_size", batch_size)
-        check_count(caller, "steps", steps)
+        check_count(caller, _STEPS.get(caller, "steps"), steps)
         if not (isinstance(shuffle, (bool, np.bool_)) or shuffle == "batch"):
             raise ValueError(
                 f'{caller}: `shuffle` must be a bool or "batch". Received: {shuffle!r}'

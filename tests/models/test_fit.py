@@ -258,7 +258,7 @@ def test_the_first_fit_builds():
         ({"initial_epoch": None}, "initial_epoch"),
         ({"batch_size": 0}, "batch_size"),
         ({"batch_size": True}, "batch_size"),
-        ({"steps_per_epoch": 0}, "steps"),
+        ({"steps_per_epoch": 0}, "`steps_per_epoch`"),
         ({"validation_batch_size": -1}, "validation_batch_size"),
         ({"validation_split": 1.0}, "validation_split"),
         ({"validation_split": 0.999}, "0 to train on and 11 to validate on"),

@@ -80,6 +80,21 @@ def fraction(layer: str, name: str, value: Any) -> None:
         )
 
 
+def mask_array(layer: str, mask: Any) -> np.ndarray:
+    """Return the mask that a call of a layer was given as an array.
+
+    Raises:
+        TypeError: it has neither truth values nor numbers.
+    """
+    array = np.asarray(mask)
+    if array.ndim == 0 or array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Layer '{layer}': `mask` should be an array of bools with a value for each sample or "
+            f"step. Received: mask={mask!r}"
+        )
+    return array
+
+
 def check_mask(layer: str, mask: Any, steps: int) -> None:
     """Check that the mask of a plan's value, if there is one, is that of so many steps.
 

@@ -11,6 +11,7 @@ import numpy as np
 from .. import _kernels, _plan, _tape, ops
 from .._symbolic import KerasTensor, in_order, is_shape, leaves, map_structure, repack
 from . import again
+from .arguments import mask_array
 from .input_spec import check_inputs
 from .signatures import call_parameters
 from .tracing import record
@@ -94,7 +95,7 @@ def _call_array(
     layer: Layer, x: Any, training: bool, mask: Any, out: Any, *, install: bool
 ) -> np.ndarray:
     """Run the layer's plan, which is compiled if this kind of input is new."""
-    mask = _plan.mask_of(x) if mask is None else np.asarray(mask)
+    mask = _plan.mask_of(x) if mask is None else mask_array(layer.name, mask)
     plain = install and mask is None
     install = plain and not training
     array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
@@ -146,14 +147,14 @@ def _given_masks(layer: Layer, first: Any, mask: Any) -> list[Any] | None:
     if mask is None:
         return None
     if not isinstance(first, (list, tuple, dict)):
-        return [np.asarray(mask)]
+        return [mask_array(layer.name, mask)]
     masks = list(mask.values()) if isinstance(mask, dict) else mask
     if not isinstance(masks, (list, tuple)) or len(masks) != len(leaves(first)):
         raise ValueError(
             f"Layer '{layer.name}': `mask` should be a list with a mask, or None, for each of "
             f"{len(leaves(first))} inputs. Received: mask={mask}"
         )
-    return [None if one is None else np.asarray(one) for one in masks]
+    return [None if one is None else mask_array(layer.name, one) for one in masks]
 
 
 def _run_python(

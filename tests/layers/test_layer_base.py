@@ -653,3 +653,11 @@ def test_a_model_that_was_only_tried_is_as_before():
     model.compile("sgd", "mse")
     model.predict(np.ones((3, 2)), batch_size=2, verbose=0)
     assert float(model.calls) == 2
+
+
+@pytest.mark.parametrize("mask", [5, "a", [None], np.array([1j])], ids=str)
+@pytest.mark.parametrize("layer", [Dense(2, name="d"), Identity(name="d"), layers.Add(name="d")])
+def test_masks_that_are_none(layer, mask):
+    several = isinstance(layer, layers.Add)
+    with pytest.raises(TypeError, match=r"'d': `mask` should be an array of bools .* Received: "):
+        layer([X, X], mask=[mask, None]) if several else layer(X, mask=mask)

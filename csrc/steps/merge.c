@@ -107,16 +107,21 @@ static ptrdiff_t mask_size(const co_plan *plan, int mask) {
     return plan->values[mask].size;
 }
 
+/* Appends a step whose only result is a mask of so many bytes a sample; returns that. */
+static int append_mask(co_plan *plan, co_step step, ptrdiff_t size) {
+    step.out[0] = co_plan_value(plan, size, 1);
+    if (step.out[0] < 0) return step.out[0];
+    const int made = co_plan_append(plan, step, -1);
+    return made < 0 ? made : step.out[0];
+}
+
 int co_plan_either(co_plan *plan, int x, int y) {
     const ptrdiff_t size = mask_size(plan, x), other = mask_size(plan, y);
     if (size < 0 || other < 0) return (int)(size < 0 ? size : other);
     if (size != other) return CO_BAD_PLAN;
     co_step step = co_step_of(&either, x, 0);
     step.in[1] = y;
-    step.out[0] = co_plan_value(plan, size, 1);
-    if (step.out[0] < 0) return step.out[0];
-    const int made = co_plan_append(plan, step, -1);
-    return made < 0 ? made : step.out[0];
+    return append_mask(plan, step, size);
 }
 
 static void run_either(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
@@ -134,10 +139,7 @@ int co_plan_any(co_plan *plan, int mask, ptrdiff_t positions) {
     if (size < 0) return (int)size;
     if (positions < 1 || size % positions) return CO_BAD_PLAN;
     co_step step = co_step_of(&any, mask, positions);
-    step.out[0] = co_plan_value(plan, positions, 1);
-    if (step.out[0] < 0) return step.out[0];
-    const int made = co_plan_append(plan, step, -1);
-    return made < 0 ? made : step.out[0];
+    return append_mask(plan, step, positions);
 }
 
 static void run_any(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,

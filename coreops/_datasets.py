@@ -204,9 +204,7 @@ def split_dataset(
         )
     order = np.arange(total)
     if shuffle:
-        order = np.random.default_rng(make_default_seed() if seed is None else seed).permutation(
-            order
-        )
+        order = _generator(seed).permutation(order)
     parts = [[a[rows] for a in arrays] for rows in (order[:left], order[total - right :])]
     if isinstance(dataset, (list, tuple)):
         return type(dataset)(parts[0]), type(dataset)(parts[1])

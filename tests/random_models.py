@@ -14,14 +14,14 @@ LARGEST = 3000  # elements of a sample
 class Maker:
     """Makes layers, tensors and arrays by the numbers of one seed.
 
-    library: with `layers`, `ops`, `Input`, `Model` and `Sequential` as Keras has them. noisy:
+    package: with `layers`, `ops`, `Input`, `Model` and `Sequential` as Keras has them. noisy:
     whether there are layers of noise, which training would not repeat.
     """
 
-    def __init__(self, library, seed, *, noisy=True):
+    def __init__(self, package, seed, *, noisy=True):
         self.noisy = noisy
         self.rng = np.random.default_rng(seed)
-        self.library, self.layers = library, library.layers
+        self.package, self.layers = package, package.layers
         self.inside = 0  # models that we are in
 
     # --- choices --------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ class Maker:
 
     def merged(self, x, others):
         """x with others of its shape, or some that it broadcasts to or is concatenated with."""
-        layers, ops, rank = self.layers, self.library.ops, len(x.shape)
+        layers, ops, rank = self.layers, self.package.ops, len(x.shape)
         alike = [y for y in others if tuple(y.shape) == tuple(x.shape)]
         alike = alike or [self.fitted(x)]
         some = [x, *(alike[int(i)] for i in self.rng.integers(len(alike), size=2))]
@@ -331,12 +331,12 @@ class Maker:
     def entered(self, shape=None):
         """A symbolic input, and the first of what becomes of it."""
         if shape is None and self.flag(0.15):
-            x = self.library.Input((self.size(),), dtype="int32")
+            x = self.package.Input((self.size(),), dtype="int32")
             y = self.layers.Embedding(7, self.size(), mask_zero=self.flag(0.6))(x)
             return x, y
         if shape is None:
             shape = tuple(self.size() for _ in range(self.one_of(1, 2, 2, 2, 3, 3, 4)))
-        x = self.library.Input(shape)
+        x = self.package.Input(shape)
         if len(shape) == 2 and self.flag(0.4):
             return x, self.layers.Masking(0.0)(x)
         return x, x
@@ -353,7 +353,7 @@ class Maker:
                 y = self.called(y)
                 stack.append(y)
             stack = [y._keras_history.operation for y in stack]
-            made = self.library.Sequential([self.library.Input(x.shape[1:], dtype=x.dtype), *stack])
+            made = self.package.Sequential([self.package.Input(x.shape[1:], dtype=x.dtype), *stack])
         else:
             inputs, known = zip(
                 *(self.entered(shape) for _ in range(self.one_of(1, 1, 2) if shape is None else 1)),
@@ -368,7 +368,7 @@ class Maker:
                 outputs += [x for x in known[len(inputs) : -1] if self.flag(0.15)]
             if len(inputs) > 1:  # each of them leads somewhere
                 outputs += [self.called(y) for y in known[: len(inputs)]]
-            made = self.library.Model(list(inputs), outputs if len(outputs) > 1 else outputs[0])
+            made = self.package.Model(list(inputs), outputs if len(outputs) > 1 else outputs[0])
         self.inside -= 1
         return made
 

@@ -182,7 +182,7 @@ class Normalization(Layer):
         return _plan.affine(flow, x, 1 / deviation, mean)
 
     def _apply(self, x: Any, mean: np.ndarray, deviation: np.ndarray) -> Any:
-        check_broadcast(self, x.shape, mean=mean.shape, variance=mean.shape)
+        check_broadcast(self, x.shape, mean=mean.shape, variance=deviation.shape)
         mean, deviation = mean.astype(x.dtype), deviation.astype(x.dtype)
         return x * deviation + mean if self.invert else (x - mean) / deviation
 

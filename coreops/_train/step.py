@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels, _plan
-from .batch import Batch, Made, Targets, penalties, several
+from .batch import Batch, Made, Targets, penalties, several, warn_of
 from .ending import Ending
 from .learners import Learners, LearningChain
 from .lesson import Lesson, Met
@@ -141,7 +140,7 @@ class TrainingStep:
                 if math.isfinite(total):
                     self._advance(lesson.update, lesson.rate, lesson.moves)
                 else:
-                    _warn_of(total)
+                    warn_of(total)
             except BaseException:  # nothing goes on from what a step left that did not end
                 self._chains.pop(lesson.key, None)
                 self._lesson = None
@@ -217,7 +216,7 @@ class TrainingStep:
             script = chain.script
             self._met = end.met if script is not None and script.holds else None
         else:
-            _warn_of(total)
+            warn_of(total)
         return total, end.losses, end.y_preds
 
     def _learn(self, chain: LearningChain, update: bool) -> None:
@@ -263,11 +262,3 @@ class TrainingStep:
             self._workspace.release()
             self._learners = self._lesson = self._met = None
             self._chains.clear()
-
-
-def _warn_of(total: float) -> None:
-    warnings.warn(
-        f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as they are.",
-        RuntimeWarning,
-        stacklevel=3,
-    )

@@ -151,15 +151,6 @@ def test_without_a_loss_something_else_must_be_there():
     assert model.evaluate(X, Y, verbose=0) > 0
 
 
-def test_steps_of_ones_own_are_refused():
-    class Own(Sequential):
-        def train_step(self, data):
-            return {}
-
-    with pytest.raises(NotImplementedError, match="train_step"):
-        Own([Input((3,)), Dense(1)]).compile("sgd", "mse")
-
-
 def test_compile_config_round_trip():
     model = linear(coreops, metrics=["mae", coreops.metrics.MeanSquaredError(name="second")])
     config = json.loads(json.dumps(model.get_compile_config()))

@@ -48,7 +48,8 @@ def call_layer(
             return made
     layer._check_ready()
     if len(args) == 2 and layer._mask_comes_second and mask is None:
-        args, mask = args[:1], args[1]
+        first, mask = args
+        args = (first,)
     if not args:
         args, kwargs = _first_by_name(layer, kwargs)
     plain = len(args) == 1 and isinstance(args[0], np.ndarray) and not kwargs

@@ -121,12 +121,7 @@ class Compilable(Layer):
     @property
     def metrics(self) -> list[Any]:
         """The mean of the loss and, once the first batch told which they are, the metrics."""
-        return self._compilation.metrics if self._compilation is not None else []
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The variables of the metrics."""
-        return [variable for metric in self.metrics for variable in metric.variables]
+        return self._compilation.metrics if self._compilation is not None else super().metrics
 
     @property
     def metrics_names(self) -> list[str]:

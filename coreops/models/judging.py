@@ -123,8 +123,7 @@ class Judge(Tried):
             self.optimizer.build(self.trainable_weights)
         self._built_for = self._compilation
         if self._compilation is not None:
-            found = [inside(one) for one in self._flatten_layers()]
-            self._compilation.own = list(dict.fromkeys(metric for some in found for metric in some))
+            self._compilation.own = inside(self._flatten_layers())
 
     def _hooked(
         self, mode: str, feed: Feed, callbacks: CallbackList, compiled: Compiled

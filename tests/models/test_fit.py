@@ -299,6 +299,14 @@ def test_before_compile(method):
         getattr(Sequential([Input((3,)), Dense(1)]), method)(X, Y)
 
 
+def test_what_is_gone_says_what_stands_for_it(model):
+    with pytest.raises(AttributeError, match=r"fit_generator.*`fit` takes generators"):
+        model.fit_generator(iter([]))
+    assert not hasattr(model, "predict_classes")
+    with pytest.raises(ValueError, match=r"'lr'.*`learning_rate`"):
+        coreops.optimizers.SGD(lr=0.1)
+
+
 def test_the_old_name_of_epochs(model):
     with pytest.warns(DeprecationWarning, match="nb_epoch"):
         history = model.fit(X, Y, nb_epoch=3, verbose=0)

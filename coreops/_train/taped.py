@@ -20,7 +20,9 @@ class TapedStep:
     """Trains a model that has a `compute_loss` of its own: all that leads to the loss is recorded,
     the model's call as one step. It is used as a TrainingStep is."""
 
-    def __init__(self, model: Any, compiled: Compiled) -> None:
+    workspace = None
+
+    def __init__(self, model: Any, compiled: Compiled, _: Any) -> None:
         self.masks: list[np.ndarray | None] = []
         self._model, self._compiled = model, compiled
         self._lock = threading.RLock()
@@ -28,6 +30,8 @@ class TapedStep:
     def is_current(self, compiled: Compiled) -> bool:
         """Whether this is what trains the model as it was compiled last."""
         return compiled is self._compiled
+
+    is_kin = is_current
 
     def __call__(
         self,

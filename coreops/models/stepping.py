@@ -18,6 +18,8 @@ from ..utils import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from .judging import Judge
 from .tried import apart
 
+_MOST_STEPS = 4  # of a model, for as many choices of weights that learn
+
 _PARTS = (
     "compute_loss",
     "compute_metrics",
@@ -122,12 +124,16 @@ class Stepping(Judge):
         """Return what trains the model as it is now: its layers, which of their weights learn, and
         what `compile` said last."""
         compiled = self._must_be_compiled("fit")
-        step = self._programs.get("step")
-        if step is None or not step.is_current(compiled):
-            if step is not None:
-                step.release()
+        steps = self._programs.get("steps", [])
+        step = next((one for one in steps if one.is_current(compiled)), None)
+        if step is None:
+            kin = [one for one in steps if one.is_kin(compiled)]
+            if not kin:
+                self._drop_steps()
             kind = TapedStep if "compute_loss" in self._own else TrainingStep
-            step = self._programs["step"] = kind(self, compiled)
+            step = kind(self, compiled, kin[0].workspace if kin else None)
+            self._programs["steps"] = [*kin, step][-_MOST_STEPS:]
+        self._programs["step"] = step
         return step
 
     def _train_on(self, step: Any, compiled: Compiled, batch: Batch) -> None:

@@ -41,11 +41,15 @@ class Tried(Compilable):
         """Return what was passed as data for the inputs in a list, and remember its form."""
         form, flat = apart(x)
         if form != self._form:
-            step = self._programs.pop("step", None)
-            if step is not None:
-                step.release()
+            self._drop_steps()
             self.__dict__["_form"] = form
         return flat
+
+    def _drop_steps(self) -> None:
+        """Forget what trained the model, and let its weights go."""
+        self._programs.pop("step", None)
+        for step in self._programs.pop("steps", ()):
+            step.release()
 
     def _put_together(self, x: list[Any]) -> Any:
         """Return inputs in the form in which they are passed."""

@@ -326,6 +326,10 @@ def test_shapes_that_do_not_fit():
         ("AUC", (4,), (4, 3)),
         ("F1Score", (4,), (4, 3)),
         ("R2Score", (4, 3), (4, 2)),
+        ("Accuracy", (4, 2), (4, 3)),
+        ("BinaryAccuracy", (4, 2), (4, 3)),
+        ("RootMeanSquaredError", (4, 2), (4, 3)),
+        ("PearsonCorrelation", (4, 2), (4, 3)),
     ):
         with pytest.raises(ValueError, match="Received"):
             getattr(metrics, name)().update_state(np.ones(true), np.ones(pred))

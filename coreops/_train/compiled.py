@@ -241,9 +241,9 @@ def _each(value: Any, what: str, names: list[str], *, shared: bool = False) -> l
 
     shared: one that is no list or dict is for all of them.
     """
-    if len(names) < 2:
-        return [value]
     described = isinstance(value, dict) and {"class_name", "config"} <= value.keys()
+    if len(names) < 2 and not (shared and isinstance(value, dict) and any(names)):
+        return [value]  # what a dict calls the only output counts for its loss alone, as in Keras
     if value is None or not isinstance(value, (list, tuple, dict)) or described:
         if value is not None and not shared:
             raise ValueError(
@@ -253,7 +253,7 @@ def _each(value: Any, what: str, names: list[str], *, shared: bool = False) -> l
         return [value] * len(names)
     if isinstance(value, dict):
         unknown = sorted(value.keys() - set(names))
-        if unknown:
+        if unknown or (shared and not value):
             raise ValueError(
                 f"compile: expected keys {names} in `{what}`. Received: {sorted(value)}"
             )

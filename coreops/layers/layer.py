@@ -157,7 +157,7 @@ class Layer(Running, Quantizable):
     # --- building ---------------------------------------------------------------------------
 
     @tracked_build
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights for inputs of `input_shape`, batch axis first."""
 
     def get_build_config(self) -> dict[str, Any] | None:

@@ -39,6 +39,28 @@ def same_rank(x1: Any, x2: Any) -> tuple[Any, Any]:
     return x1, x2
 
 
+def operands(what: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return labels and predictions as arrays of the predictions' dtype.
+
+    Raises:
+        ValueError: they do not broadcast.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
+    check_broadcast(what, y_true.shape, y_pred.shape)
+    return y_true, y_pred
+
+
+def check_broadcast(what: str, true: tuple[int, ...], pred: tuple[int, ...]) -> None:
+    """Raise a ValueError unless labels and predictions of these shapes broadcast."""
+    pairs = zip(reversed(true), reversed(pred), strict=False)
+    if any(a not in (b, 1, None) and b not in (1, None) for a, b in pairs):
+        raise ValueError(
+            f"{what}: expected labels that broadcast with predictions of shape {pred}. "
+            f"Received: y_true.shape={true}"
+        )
+
+
 def lacks_axis(ndim: int, shape: Sequence[int]) -> bool:
     """Return whether labels of a rank lack the last axis, of size 1, of predictions of a shape.
 

@@ -84,7 +84,7 @@ class Compilable(Layer):
             )
         made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
         if self._knows_outputs:
-            made.expect(self._output_keys)
+            made.expect(self._loss_keys)
         if jit_compile == "auto":
             jit_compile = not run_eagerly
         self._compilation = made
@@ -107,6 +107,11 @@ class Compilable(Layer):
     @property
     def _knows_outputs(self) -> bool:
         return True
+
+    @property
+    def _loss_keys(self) -> list[str] | None:
+        """What losses may be called by in a dict, None for a model of one output without a name."""
+        return self._output_keys
 
     @property
     def compiled(self) -> bool:

@@ -587,11 +587,35 @@ def test_a_model_of_ones_own():
     assert net.get_layer("dense_1") is net.head
 
 
-def test_building_adds_no_attributes():
-    layer = Dense(2)
-    before = set(dir(layer))
-    layer(X)
-    assert set(dir(layer)) == before
+@pytest.mark.parametrize(
+    ("layer", "names"),
+    [
+        (Dense(2, name="mine"), ["kernel", "bias"]),
+        (layers.EinsumDense("abc,cd->abd", (4, 2), bias_axes="d", name="mine"), ["kernel", "bias"]),
+        (layers.Conv1D(2, 1, name="mine"), ["kernel", "bias"]),
+        (layers.SeparableConv1D(2, 1, name="mine"), ["depthwise_kernel", "pointwise_kernel"]),
+        (layers.Embedding(2, 3, name="mine"), ["embeddings"]),
+        (layers.LayerNormalization(name="mine"), ["gamma", "beta"]),
+        (layers.PReLU(name="mine"), ["alpha"]),
+    ],
+)
+def test_weights_are_there_once_a_layer_is_built(layer, names):
+    for name in names:
+        with pytest.raises(AttributeError, match=rf"'{name}'. Layer 'mine' is not built.*build\("):
+            getattr(layer, name)
+    layer.build((None, 4, 3))
+    assert all(any(getattr(layer, name) is w for w in layer.weights) for name in names)
+    with pytest.raises(AttributeError, match=r"'nothing'$"):
+        _ = layer.nothing
+    assert not Dense(2, use_bias=False).__dict__.keys() & {"kernel", "bias"}
+
+
+@pytest.mark.parametrize("shape", [None, (), 5, "a", (None, -1)])
+def test_what_is_no_shape_to_build_for(shape):
+    model = Sequential([Dense(2, name="mine")], name="mine")
+    for layer in (Dense(2, name="mine"), layers.LSTM(2, name="mine"), model):
+        with pytest.raises(ValueError, match=r"'mine'.*shape"):
+            layer.build(shape)
 
 
 def test_build_config():

@@ -204,6 +204,41 @@ def test_time_distributed_like_keras(keras, rng, child):
     assert is_one_plan(model)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("activation", ["linear", "own"])
+def test_penalties_on_outputs_under_time_distributed(keras, activation):
+    """One of the layer does not count, one of the wrapper does, and so do those within a model."""
+
+    def penalties(library):
+        layers = library.layers
+        make = lambda: layers.Dense(  # noqa: E731
+            2, activation={"own": lambda x: x * 2}.get(activation), activity_regularizer="l2"
+        )
+        x = np.ones((2, 3, 4), "float32")
+        found = []
+        for layer in (
+            layers.TimeDistributed(make()),
+            layers.TimeDistributed(make(), activity_regularizer="l1"),
+            layers.TimeDistributed(library.Sequential([layers.Input((4,)), make()])),
+        ):
+            layer.build(x.shape)
+            for weight in layer.weights:
+                weight.assign(np.full(weight.shape, 0.5))
+            y = layer(x)
+            found.append([float(loss) for loss in layer.losses])
+            if library is coreops:  # a step of a model counts the same
+                model = Sequential([layers.Input((3, 4)), layer])
+                model.compile("sgd", "mse")
+                loss = model.evaluate(x, y, verbose=0)
+                assert loss == pytest.approx(sum(found[-1]), rel=1e-6)
+        return found
+
+    ours, theirs = penalties(coreops), penalties(keras)
+    assert list(map(len, ours)) == [0, 1, 3]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one == pytest.approx(other, rel=1e-6)
+
+
 def is_one_plan(model):
     """Whether what was called has no seam."""
     segments = model._program(training=False).segments()

@@ -105,7 +105,7 @@ def test_names_that_repeat_are_told_apart():
     assert list(logs) == ["loss", "mse", "mse_1", "weighted_mse", "weighted_mse_1"]
 
 
-@pytest.mark.parametrize("loss", ["mse", ["mse"], [["mse"]], {"output": "mse"}])
+@pytest.mark.parametrize("loss", ["mse", ["mse"], [["mse"]], {"dense": "mse"}])
 def test_one_loss_in_a_container(loss):
     model = linear(coreops, loss=loss, loss_weights=[2.0], metrics={"output": ["mse"]})
     loss, mse = model.evaluate(X, Y, verbose=0)
@@ -121,11 +121,15 @@ def test_one_loss_in_a_container(loss):
         ({"metrics": "mae"}, "`metrics`"),
         ({"weighted_metrics": 3}, "weighted_metrics"),
         ({"steps_per_execution": 0}, "steps_per_execution"),
+        ({"loss": {"nope": "mse"}}, r"keys \['output'\] in `loss`.*\['nope'\]"),
+        ({"loss": {}}, r"keys \['output'\] in `loss`"),
     ],
 )
 def test_malformed_compile(kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        Sequential([Input((3,)), Dense(1)]).compile(**kwargs)
+    model = Sequential([Input((3,)), Dense(1, name="output")])
+    for one in (model, coreops.Model(model.inputs, model.outputs)):
+        with pytest.raises(ValueError, match=message):
+            one.compile(**kwargs)
 
 
 @pytest.mark.parametrize("kwargs", [{"loss": "nonsense"}, {"loss": "mse", "metrics": ["nonsense"]}])

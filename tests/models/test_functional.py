@@ -316,7 +316,7 @@ def test_wrong_data():
         ([u, v, u], "2 input"),
         ({"a": u}, "names"),
         ([u, v[:, :3]], "incompatible shape"),
-        ([u, v[:2]], "batch sizes|as many samples"),
+        ([u, v[:2]], r"batch sizes meet in 'dense.*\(2, 4\)|as many samples"),
     ):
         with pytest.raises(ValueError, match=match):
             model(wrong)
@@ -421,6 +421,28 @@ def test_training_like_keras(keras, compiled):
     assert set(found) == set(expected)
     for key in expected:
         assert found[key] == pytest.approx(expected[key], rel=1e-4), key
+
+
+def test_a_loss_that_weighs_nothing_is_still_told():
+    """With its sample weights, in evaluation and in training, where nothing learns from it."""
+    x, (p, q) = targets()
+    model = heads(*OURS)
+    model.compile("sgd", ["mse", LOSSES[1]], loss_weights=[0, 2])
+    weights = [np.linspace(0, 3, len(p)), np.linspace(1, 2, len(q))]
+    losses = coreops.losses
+    found = zip((losses.mean_squared_error, losses.sparse_categorical_crossentropy),
+                (p, q), model(x), weights, strict=True)  # fmt: skip
+    expected = [np.mean(loss(true, pred) * weight) for loss, true, pred, weight in found]
+    before = [w.numpy().copy() for w in model.get_layer("p").weights]
+    keywords = {"sample_weight": weights, "batch_size": 24, "verbose": 0}
+    for logs in (
+        model.evaluate(x, [p, q], return_dict=True, **keywords),
+        {key: value[0] for key, value in model.fit(x, [p, q], **keywords).history.items()},
+    ):
+        assert [logs["p_loss"], logs["q_loss"]] == pytest.approx(expected, rel=1e-5)
+        assert logs["loss"] == pytest.approx(2 * logs["q_loss"], rel=1e-6)
+    for weight, value in zip(model.get_layer("p").weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
 
 
 def loss_of(model, x, y):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import _legacy, _plan, _tape, backend, constraints, initializers, ops, regularizers
+from ..._arguments import check_numbers
 from ..._symbolic import Shape
 from ..input_spec import InputSpec
 from ..layer import Layer
@@ -89,6 +90,7 @@ class BatchNormalization(Layer):
                 f"Layer '{self.name}': `synchronized` must be False, there is one device."
             )
         self.synchronized = synchronized
+        check_numbers(f"Layer '{self.name}'", momentum=momentum, epsilon=epsilon)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
         self.center = center

@@ -18,7 +18,8 @@ from .wrapper import checked_layer
 
 class TimeDistributed(Layer):
     """Applies a layer to every step of time, with the same weights: to one after the other where it
-    is Python's, or depends on the batch.
+    is Python's, or depends on the batch. An `activity_regularizer` of the layer itself does not
+    count, as in Keras; one of the wrapper does, and those inside of a model.
 
     Args:
         layer: the layer, or model.
@@ -91,8 +92,11 @@ class TimeDistributed(Layer):
             )
         made = []
         for i in range(array.shape[1]):
-            options = {"mask": mask[:, i]} if takes else {}
-            made.append(layer(array[:, i], training=training, **options))
+            step, part = array[:, i], mask[:, i] if takes else None
+            if layer.activity_regularizer is not None:
+                made.append(layer._run((step,), part, training, {})[0])
+            else:
+                made.append(layer(step, training=training, mask=part))
         if not made:
             return np.zeros(self.compute_output_shape(array.shape), array.dtype)
         return ops.stack(made, axis=1)

@@ -56,6 +56,16 @@ _POOLING_NAMES: dict[str, str | None] = {
     **_WINDOW_NAMES,
 }
 
+# What models of Keras 1 and 2 had, and what stands for it.
+GONE = {
+    "fit_generator": "`fit` takes generators",
+    "evaluate_generator": "`evaluate` takes generators",
+    "predict_generator": "`predict` takes generators",
+    "predict_classes": "take `np.argmax(model.predict(x), -1)`, or `model.predict(x) > 0.5`",
+    "predict_proba": "take `predict`",
+    "to_yaml": "take `to_json`",
+}
+
 # class -> old keyword -> new keyword, None for one that says nothing any more
 RENAMED: dict[str, dict[str, str | None]] = {
     "_Conv": _CONVOLUTION_NAMES,

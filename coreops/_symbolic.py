@@ -159,7 +159,7 @@ def map_structure(fn: Any, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: map_structure(fn, value[key]) for key in in_order(value)}
     if isinstance(value, (list, tuple)):
-        return type(value)([map_structure(fn, item) for item in value])
+        return getattr(value, "_make", type(value))([map_structure(fn, item) for item in value])
     return None if value is None else fn(value)
 
 

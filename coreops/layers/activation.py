@@ -291,6 +291,7 @@ class Softmax(_Elementwise):
     """
 
     integer_input = "cast"
+    _mask_comes_second = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

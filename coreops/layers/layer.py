@@ -9,6 +9,8 @@ import numpy as np
 from .. import _dtypes, _legacy, _plan, _tape, regularizers
 from .._names import auto_name, to_snake_case
 from .._symbolic import Node, Shape, alone, as_shape, in_order, is_shape, leaves, map_structure
+from .._variables import Variable
+from ..metrics.metric import Metric, inside
 from .building import build_lock, path_scope, tracked_build
 from .input_spec import check_inputs
 from .quantizing import Quantizable
@@ -246,6 +248,16 @@ class Layer(Running, Quantizable):
         if self.integer_input == "cast" or "float" in dtype:
             return self.compute_dtype
         return dtype
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics in the attributes of the layer, and of those inside it."""
+        return inside(self._flatten_layers())
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of the metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
 
     @property
     def input(self) -> Any:

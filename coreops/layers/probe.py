@@ -63,7 +63,7 @@ def undone(layer: Layer) -> Iterator[None]:
 
     layers = list(layer._flatten_layers())
     held = [value for one in layers for value in vars(one).values()]
-    counts = [variable for one in layers for metric in inside(one) for variable in metric.variables]
+    counts = [variable for metric in inside(layers) for variable in metric.variables]
     before = [(variable, variable._version, variable.value) for variable in layer.weights + counts]
     streams = [(value, value.call) for value in held if isinstance(value, SeedGenerator)]
     try:

@@ -191,7 +191,7 @@ class LayerState(Owner):
         terms = [loss for layer in self._flatten_layers() for loss in layer._call_losses]
         for variable in self.trainable_weights:
             if variable.regularizer is not None:
-                terms.append(variable.regularizer(variable.numpy()))
+                terms.append(variable.regularizer(variable.value))
         return terms
 
     def _clear_losses(self) -> None:

@@ -130,7 +130,8 @@ class CategoricalCrossentropy(NamedMean):
 
 
 class SparseCategoricalCrossentropy(NamedMean):
-    """Mean of `losses.sparse_categorical_crossentropy` over what is not ignored."""
+    """Mean of `losses.sparse_categorical_crossentropy`. What is ignored has the loss 0 and, where
+    samples have weights, no weight."""
 
     def __init__(
         self,

@@ -69,7 +69,8 @@ class Optimizer(OptimizerState):
                 "Argument `decay` is no longer supported and will be ignored.", stacklevel=3
             )
         if kwargs:
-            raise ValueError(f"Argument(s) not recognized: {kwargs}")
+            hint = " It is `learning_rate` now." if "lr" in kwargs else ""
+            raise ValueError(f"Argument(s) not recognized: {kwargs}.{hint}")
         _check_arguments(
             clips={
                 "clipnorm": clipnorm,

@@ -685,3 +685,21 @@ def test_masks_that_are_none(layer, mask):
     several = isinstance(layer, layers.Add)
     with pytest.raises(TypeError, match=r"'d': `mask` should be an array of bools .* Received: "):
         layer([X, X], mask=[mask, None]) if several else layer(X, mask=mask)
+
+
+def test_metrics_of_layers():
+    class Counting(Layer):
+        def __init__(self):
+            super().__init__()
+            self.seen = [coreops.metrics.Mean(name="mean")]
+            self.inner = Dense(1)
+            self.inner.tracker = coreops.metrics.Sum(name="sum")
+
+        def call(self, x):
+            return self.inner(x)
+
+    layer = Counting()
+    assert [metric.name for metric in layer.metrics] == ["mean", "sum"]
+    assert len(layer.metrics_variables) == 3
+    assert Dense(2).metrics == Sequential([Dense(2)]).metrics == []
+    assert Sequential([layer]).metrics == layer.metrics

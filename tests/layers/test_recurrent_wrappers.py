@@ -229,6 +229,14 @@ def is_one_plan(model):
     return len(segments) == 1 and segments[0].seam is None
 
 
+@pytest.mark.parametrize("child", [layers.Dense(2), layers.Lambda(lambda x: x)])
+def test_a_mask_has_all_steps(child):
+    layer = layers.TimeDistributed(child)
+    for shape in ((4, 6), (4, 1), (4, 6, 2)):
+        with pytest.raises(ValueError, match="a mask of 5 steps"):
+            layer(np.zeros((4, 5, 3), "f4"), mask=np.ones(shape, bool))
+
+
 @pytest.mark.filterwarnings("ignore")  # masks that a reshape drops
 @pytest.mark.parity
 @pytest.mark.parametrize("child", ["lstm", "both ways", "mean", "model"])

@@ -155,15 +155,6 @@ def test_without_a_loss_something_else_must_be_there():
     assert model.evaluate(X, Y, verbose=0) > 0
 
 
-def test_steps_of_ones_own_are_refused():
-    class Own(Sequential):
-        def train_step(self, data):
-            return {}
-
-    with pytest.raises(NotImplementedError, match="train_step"):
-        Own([Input((3,)), Dense(1)]).compile("sgd", "mse")
-
-
 def test_compile_config_round_trip():
     model = linear(coreops, metrics=["mae", coreops.metrics.MeanSquaredError(name="second")])
     config = json.loads(json.dumps(model.get_compile_config()))
@@ -310,6 +301,14 @@ def test_what_holds_no_numbers(model):
 def test_before_compile(method):
     with pytest.raises(ValueError, match=rf"compile.*{method}"):
         getattr(Sequential([Input((3,)), Dense(1)]), method)(X, Y)
+
+
+def test_what_is_gone_says_what_stands_for_it(model):
+    with pytest.raises(AttributeError, match=r"fit_generator.*`fit` takes generators"):
+        model.fit_generator(iter([]))
+    assert not hasattr(model, "predict_classes")
+    with pytest.raises(ValueError, match=r"'lr'.*`learning_rate`"):
+        coreops.optimizers.SGD(lr=0.1)
 
 
 def test_the_old_name_of_epochs(model):

@@ -1,5 +1,6 @@
 """Functional models: graphs of layers, against Keras."""
 
+import collections
 import copy
 import pickle
 import warnings
@@ -673,3 +674,13 @@ def test_nothing_in_a_structure_of_inputs(rng):
 
     (u,) = data((2, 3))
     np.testing.assert_array_equal(Either()({"a": u, "b": None}), u)
+
+
+def test_outputs_in_a_named_tuple():
+    pair = collections.namedtuple("Pair", "first second")
+    inputs = coreops.Input((3,))
+    model = Model(inputs, pair(layers.Dense(1)(inputs), layers.Dense(2)(inputs)))
+    x = np.ones((4, 3), "float32")
+    for made in (model(x), model.predict(x), model(coreops.Input((3,)))):
+        assert type(made) is pair
+        assert made.second.shape[1] == 2

@@ -122,7 +122,7 @@ class EinsumDense(Layer):
         shape = x.shape
         columns = [self.kernel.shape[axis] for axis in way.kernel[len(way.contracted) :]]
         as_it_is = way.kernel == sorted(way.kernel)
-        if flow.trains and not as_it_is:
+        if flow.trains and not (as_it_is and columns):
             return _plan.Seam(x, self._by_ops)
         k = prod(shape[axis - 1] for axis in way.contracted)
         moved = flow._permute(x, [axis - 1 for axis in (*way.free, *way.contracted)])

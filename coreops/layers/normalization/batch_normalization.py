@@ -201,10 +201,14 @@ class BatchNormalization(Layer):
         return y + ops.reshape(self.beta.value, shape) if self.center else y
 
     def _train(self, x: Any, mask: np.ndarray | None) -> Any:
-        if mask is not None and mask.ndim != x.ndim - 1:
+        if mask is not None and not (
+            mask.ndim == x.ndim - 1
+            and all(m in (1, n) for m, n in zip(mask.shape, x.shape, strict=False))
+        ):
             raise ValueError(
-                f"Layer '{self.name}': the mask must have one axis less than the inputs. Received: "
-                f"mask of shape {mask.shape}, inputs of shape {x.shape}"
+                f"Layer '{self.name}': the mask must have one axis less than the inputs, and "
+                f"broadcast to them. Received: mask of shape {mask.shape}, inputs of shape "
+                f"{x.shape}"
             )
         last = self.axis % x.ndim == x.ndim - 1
         if len(x) == 0:
@@ -214,7 +218,9 @@ class BatchNormalization(Layer):
         array = _tape.value_of(x)
         moved = array if last else _plan.apply_permute(array, self._to_last(x.ndim))
         moved = np.ascontiguousarray(moved)
-        keep = None if mask is None else np.ascontiguousarray(mask, np.bool_)
+        keep = mask
+        if mask is not None:
+            keep = np.ascontiguousarray(np.broadcast_to(mask, moved.shape[:-1]), np.bool_)
         gamma, beta = (None if w is None else w.numpy() for w in (self.gamma, self.beta))
         y, mean, variance, back = _plan.batch_normalize(
             moved, keep, gamma, beta, self.epsilon, backend.epsilon()

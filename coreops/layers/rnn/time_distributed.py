@@ -66,6 +66,11 @@ class TimeDistributed(Layer):
         layer = self.layer
         check_inputs(layer.input_spec, [(None, *x.shape[1:])], [x.dtype], layer.name)
         mask = x.mask
+        if mask is not None and mask.shape[:1] != x.shape[:1]:
+            raise ValueError(
+                f"Layer '{self.name}': expected a mask of {x.shape[0]} steps. Received one of "
+                f"shape {(None, *mask.shape)}"
+            )
         if mask is not None and len(mask.shape) == 1:
             # Of a whole step: what is in the plan takes no notice of it, but for these.
             minds = any(isinstance(one, Merge) and one.minds_masks for one in layer.leaves())

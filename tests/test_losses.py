@@ -594,6 +594,14 @@ def test_custom_losses(rng):
         losses.Loss()([1.0], [1.0])
 
 
+def test_labels_may_be_traced_as_predictions_are(rng):
+    """As where a layer is called on both, and adds a loss of them."""
+    y_true, y_pred = binary(rng, (4, 3))
+    for loss in (losses.BinaryCrossentropy(), losses.MeanSquaredError()):
+        made = loss(trace(y_true), trace(y_pred), np.ones(4))
+        assert made.value == pytest.approx(loss(y_true, y_pred), rel=1e-6)
+
+
 def test_picking():
     def mine(y_true, y_pred):
         return ops.mean(y_pred - y_true, axis=-1)

@@ -71,7 +71,7 @@ def lacks_axis(ndim: int, shape: Sequence[int]) -> bool:
 
 def per_position(shape: Sequence[int], *weights: Any) -> bool:
     """Return whether one of some weights or masks has an element for each value of a shape."""
-    return any(weight is not None and np.ndim(weight) == len(shape) for weight in weights)
+    return any(weight is not None and ops.ndim(weight) == len(shape) for weight in weights)
 
 
 def with_axis(y_true: Any, y_pred: Any, *weights: Any) -> Any:
@@ -79,7 +79,7 @@ def with_axis(y_true: Any, y_pred: Any, *weights: Any) -> Any:
 
     So each position has a value of its own, as it has a weight.
     """
-    ndim = np.ndim(y_true)
+    ndim = ops.ndim(y_true)
     if lacks_axis(ndim, y_pred.shape) and per_position(y_pred.shape[:-1], *weights):
         return ops.expand_dims(y_true, -1)
     return y_true

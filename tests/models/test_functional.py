@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from layer_checks import share_weights
 
 import coreops
 from coreops import Model, layers
@@ -113,10 +114,7 @@ def flat(outputs):
 
 def pair(keras, build):
     ours, theirs = build(*OURS), build(*keras_of(keras))
-    rng = np.random.default_rng(1)
-    weights = [rng.normal(size=w.shape).astype("float32") for w in ours.weights]
-    ours.set_weights(weights)
-    theirs.set_weights(weights)
+    share_weights(ours, theirs, seed=1)
     return ours, theirs
 
 

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from layer_checks import share_weights
 
 import coreops
 from coreops import Model, layers
@@ -107,10 +108,7 @@ def pair(keras, case):
     coreops.backend.clear_session()
     keras.utils.clear_session()
     mine, other = ours(case), theirs(keras, case)
-    rng = np.random.default_rng(1)
-    weights = [rng.normal(size=w.shape, scale=0.5).astype("float32") for w in mine.weights]
-    mine.set_weights(weights)
-    other.set_weights(weights)
+    share_weights(mine, other, seed=1, scale=0.5)
     return mine, other
 
 

@@ -399,11 +399,18 @@ def test_several_inputs_and_outputs(made, rng):
         out = []
         for i in range(4):
             third = q if others and i == 3 else None
-            out += model.train_on_batch([a, b], [p, q, third])
+            y = {"q": q, "p": p, "r": third} if names else [p, q, third]
+            weight = {"q": np.ones(8)} if names else [None, np.ones(8), None]
+            out += model.train_on_batch({"b": b, "a": a} if names else [a, b], y, weight)
         return [*out, *model.get_weights()]
 
     same(*both_ways(made, run))
     same(*both_ways(made, lambda: run(others=True)))
+    same(*both_ways(made, lambda: run(names=True)))
+    same(run(names=True), run())
+    made.allowed, made.count = True, 0
+    run(names=True)
+    assert made.count == 3
 
 
 def test_a_number_without_a_row_leaves_the_weights(rng):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _kernels, _tape, constraints, initializers, regularizers
+from .. import _kernels, _legacy, _tape, constraints, initializers, regularizers
 from .._variables import Variable
 from .building import current_path
 from .ownership import Owner
@@ -18,6 +18,7 @@ class LayerState(Owner):
 
     # --- weights ----------------------------------------------------------------------------
 
+    @_legacy.shape_first
     def add_weight(
         self,
         shape: Sequence[int | None] | None = None,
@@ -49,11 +50,6 @@ class LayerState(Owner):
             ValueError: the layer is built already, or the shape has unknown entries.
         """
         self._check_ready()
-        if isinstance(shape, str):
-            raise ValueError(
-                f"Layer '{self.name}': add_weight: `shape` must be a tuple of ints, and `name` be "
-                f"passed by keyword. Received: shape={shape!r}"
-            )
         if self._locked:
             raise ValueError(
                 f"Layer '{self.name}' is already built: weights are created in `__init__()` or "

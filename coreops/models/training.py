@@ -212,22 +212,30 @@ class Trainer(Stepping):
         compiled = self._must_be_compiled("train_on_batch")
         step: Any = self._programs.get("step")
         flat = self._arrange(x) if isinstance(x, dict) and self._arrange is not None else x
-        weight, plain = sample_weight, class_weight is None
+        ends, weight = self._in_order(y), self._in_order(sample_weight)
+        plain = class_weight is None
         if not plain and weight is None and type(y) is np.ndarray:
             weight, plain = class_weights(y, class_weight, "train_on_batch"), True
         self._begin(compiled)
         if self._is_free:
             batch = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
             self._train_on(None, compiled, batch)
-        elif plain and step is not None and (made := step.again(compiled, flat, y, weight)):
+        elif plain and step is not None and (made := step.again(compiled, flat, ends, weight)):
             made, targets, weights = made
             self._count(compiled, made, (flat, targets, weights), step.masks)
         else:
             batch = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
             self._must_learn("train_on_batch")
-            self._learn(self._training_step(), compiled, batch, (flat, y))
+            self._learn(self._training_step(), compiled, batch, (flat, ends))
         logs = self._results()
         return logs if return_dict else compiled.in_order(logs)
+
+    def _in_order(self, targets: Any) -> Any:
+        """Return a dict of what is for outputs as a list, if it is that; else what was passed."""
+        keys = self._output_keys or ()
+        if type(targets) is not dict or not targets or not targets.keys() <= set(keys):
+            return targets
+        return [targets.get(key) for key in keys]
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False

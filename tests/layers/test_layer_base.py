@@ -284,6 +284,8 @@ def test_add_weight_errors():
     layer = Scale(name="scale")
     with pytest.raises(ValueError, match="keyword"):
         layer.add_weight("kernel")
+    with pytest.raises(ValueError, match="`name` must be passed as a keyword"):
+        layer.add_weight("kernel", shape=(2, 3))
     with pytest.raises(ValueError, match=r"scale.*\(None, 2\)"):
         layer.add_weight(shape=(None, 2), name="w")
     with pytest.raises(ValueError, match="a weight needs"):

@@ -57,8 +57,8 @@ class Maker:
         names += {
             1: ["repeat", "normalization"],
             2: ["conv", "conv", "separable", "depthwise", "pool", "pool_all", "pad", "crop",
-                "enlarge", "recurrent", "recurrent", "recurrent", "bidirectional", "masking", "masking",
-                "distributed", "spatial"],
+                "enlarge", "recurrent", "recurrent", "recurrent", "bidirectional", "masking",
+                "masking", "distributed", "spatial"],
             3: ["conv", "conv", "separable", "depthwise", "pool", "pool_all", "pad", "crop",
                 "enlarge", "distributed", "spatial"],
             4: ["distributed", "distributed", "flatten"],

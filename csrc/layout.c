@@ -6,6 +6,9 @@
 #include "cpu.h"
 #include "plan.h"
 
+/* Whether it has a place of its own, outside the arena. */
+static int lies_outside(const co_value *value) { return value->buffer >= 0 || value->kept >= 0; }
+
 /* The number of steps that read each value, and the last of them. */
 static int readers(co_plan *plan, int value) {
     int count = 0;
@@ -32,15 +35,22 @@ static int is_read(co_plan *plan, const co_step *step) {
     return !results;
 }
 
+static void take_out(co_plan *plan, int i) {
+    co_step *step = &plan->steps[i];
+    plan->n_steps--;
+    memmove(step, step + 1, (size_t)(plan->n_steps + plan->n_dropped - i) * sizeof *step);
+}
+
 /* Steps whose results nobody reads go: what turned an image for a layer that then took it as it was
- * before (coreops/_plan/images.py). */
+ * before (coreops/_plan/images.py), and what a plan that only takes gradients back has no use for.
+ */
 static void drop_unread(co_plan *plan) {
     for (int i = plan->n_steps - 1; i >= 0; i--) {
         co_step *step = &plan->steps[i];
         if (is_read(plan, step)) continue;
-        if (step->kind->release && !step->borrowed) step->kind->release(step);
-        plan->n_steps--;
-        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+        const co_step dropped = *step; /* others may have borrowed what it owns */
+        take_out(plan, i);
+        plan->steps[plan->n_steps + plan->n_dropped++] = dropped;
     }
 }
 
@@ -55,8 +65,7 @@ static void join(co_plan *plan) {
         const int result = step->out[0];
         if (!step->kind->join(plan, before, step)) continue;
         before->out[0] = result;
-        plan->n_steps--;
-        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+        take_out(plan, i);
         i--; /* what moved here comes next */
     }
 }
@@ -99,9 +108,7 @@ static void make_in_place(co_plan *plan) {
             }
             at += n;
         }
-        if (left) continue;
-        plan->n_steps--;
-        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+        if (!left) take_out(plan, i);
     }
 }
 
@@ -139,7 +146,7 @@ static void place(co_plan *plan, int v, int born, const int *births) {
         again = 0;
         for (int o = 1; o < plan->n_values; o++) {
             const co_value *other = &plan->values[o];
-            if (o == v || other->buffer >= 0 || births[o] < 0 || births[o] > born ||
+            if (o == v || lies_outside(other) || births[o] < 0 || births[o] > born ||
                 other->last < born)
                 continue;
             ptrdiff_t size = other->size / plan->units * other->item_bytes;
@@ -163,10 +170,10 @@ static co_status lay_out_arena(co_plan *plan) {
         for (int j = 0; j < CO_MOST_OUT; j++) {
             int v = step->out[j];
             if (v >= 0 && plan->values[v].within >= 0) v = plan->values[v].within;
-            if (v < 0 || plan->values[v].buffer >= 0 || births[v] >= 0) continue;
+            if (v < 0 || lies_outside(&plan->values[v]) || births[v] >= 0) continue;
             co_value *y = &plan->values[v];
             if (y->last < i) y->last = i; /* nobody reads it, and yet it takes room */
-            if (j == 0 && x && step->kind->in_place && x->buffer < 0 && x->last == i)
+            if (j == 0 && x && step->kind->in_place && !lies_outside(x) && x->last == i)
                 y->offset = x->offset;
             else
                 place(plan, v, i, births);
@@ -207,7 +214,7 @@ static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_
 static void choose_block(co_plan *plan) {
     ptrdiff_t bytes = plan->arena, most = 0, rows;
     for (int v = 0; v < plan->n_values; v++)
-        if (plan->values[v].buffer >= 0)
+        if (lies_outside(&plan->values[v]))
             bytes += plan->values[v].size / plan->units * plan->values[v].item_bytes;
     plan->ns = 0;
     for (int i = 0; i < plan->n_steps; i++) {
@@ -238,7 +245,7 @@ static void choose_block(co_plan *plan) {
 
 co_status co_layout(co_plan *plan) {
     co_status status = CO_OK;
-    if (!plan->trainer) drop_unread(plan);
+    drop_unread(plan);
     join(plan);
     make_in_place(plan);
     for (int v = 0; v < plan->n_values; v++) readers(plan, v);

@@ -123,8 +123,10 @@ struct co_step {
         struct {
             ptrdiff_t m, n, k;
         } products;
+        struct {
+            int number, layout; /* of the trainer, CO_KEEP_... */
+        } kept;
         ptrdiff_t n; /* elements of a run */
-        int kept;    /* of the trainer */
         void *own;   /* owned, of the kind's own type */
     } u;
 };
@@ -148,6 +150,7 @@ typedef struct co_value {
     int buffer;          /* of the run, or -1: in the arena */
     int last;            /* the last step that reads it */
     int within;          /* a value of which its rows are parts, `pitch` elements apart; or -1 */
+    int kept;            /* of the trainer, among whose rows it lies; or -1 */
     ptrdiff_t at, pitch; /* the first one's place in there */
     int wanted;          /* of an input: the buffer that its gradient goes to, or 0 */
     ptrdiff_t offset;    /* in the arena: bytes per unit, a multiple of CO_LINE */
@@ -167,6 +170,7 @@ struct co_plan {
     co_trainer *trainer; /* NULL in a plan that does not train */
     int penalties;       /* the value of theirs, one for each of a sample; -1: none */
     int n_steps, n_values, n_weights;
+    int n_dropped;       /* steps behind the others that nobody needs but for what they own */
     int n_ends, forward; /* what it learns from; and the number of steps before the first loss */
     co_end *ends;
     int more_buffers; /* that runs have beside the first CO_BUFFERS: further inputs and results */
@@ -281,6 +285,7 @@ int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int l
 co_status co_trainer_room(co_trainer *trainer, int kept, ptrdiff_t batch);
 void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
                      const char *x);
+char *co_trainer_rows(const co_trainer *trainer, int kept);
 /* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results; or by
  * number, x are those of its rows that the results were. */
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number);

@@ -171,6 +171,8 @@ void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdi
         transpose(trainer, rows, to->n, x, to->n, to->data + first * trainer->item, to->rows);
 }
 
+char *co_trainer_rows(const co_trainer *trainer, int kept) { return trainer->kept[kept].data; }
+
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece) {
     const co_matrix *weight = &trainer->weights[piece->weight];
     const ptrdiff_t nr = trainer->kernels->gemm_nr, item = trainer->item, n = weight->n;

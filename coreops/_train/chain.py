@@ -112,6 +112,7 @@ class Chain:
             flow, made = self._emit(index, None, kinds)
             part = Part(index, made.next, kinds, made, {})
             part.ways["forward"] = self._finish(flow, made)
+            self._packed = None
             self._parts[index] = part
         return part
 
@@ -141,17 +142,18 @@ class Chain:
         if plan is None and (flow.penalties or flow.ends):  # for its own sake
             y = next(iter(made.values.values()))._replace(mask=None)
             flow.finish(y, masked=False)
-        self._packed = None
         return Way(flow, results, y, {}, {})
 
     def way_back(self, part: Part, gradients: frozenset[_plan.Ref]) -> Way:
         """Return a part's plan that learns from the gradients of what it gives."""
 
-        def end(flow: TrainingFlow, made: _plan.Emitted) -> None:
+        def end(flow: TrainingFlow, made: _plan.Emitted) -> Way:
             for ref in part.given:
                 if ref in gradients:
                     flow.learn_from(made.values[ref], ref)
             self._go_back(flow)
+            flow.close()
+            return Way(flow, (), None, {}, {})
 
         return self._way(part, gradients, end)
 
@@ -160,11 +162,12 @@ class Chain:
     ) -> Way:
         """Return a part's plan that ends with losses of the kernels, for the graph's outputs."""
 
-        def end(flow: TrainingFlow, made: _plan.Emitted) -> None:
+        def end(flow: TrainingFlow, made: _plan.Emitted) -> Way:
             for i, (ref, kernel) in enumerate(zip(self.graph.outputs, kernels, strict=True)):
                 if kernel is not None:
                     flow.learn(made.values[ref], i, *kernel)
             self._go_back(flow)
+            return self._finish(flow, made)
 
         return self._way(part, "losses", end)
 
@@ -183,8 +186,8 @@ class Chain:
         if way is None:
             self.whole = False
             flow, made = self._emit(part.first, part.next, part.kinds)
-            end(flow, made)
-            way = part.ways[key] = self._finish(flow, made)
+            way = part.ways[key] = end(flow, made)
+            self._packed = None
             self.trainer.finish()
             self.whole = True
         return way

@@ -204,15 +204,11 @@ void co_back_sum_windows(co_backward *back, int w, int x, int dy, const co_windo
 void co_conv_back(co_backward *back, const co_step *step) {
     const co_conv *c = step->u.own;
     const int w = step->w[0], bias = step->w[1], dy = back->gradient[step->out[0]];
-    const int learns_w = co_weight_learns(back->plan, w);
-    const int learns_bias = co_weight_learns(back->plan, bias);
-    if (learns_w || learns_bias) {
+    if (co_weight_learns(back->plan, w)) {
         const int kept =
             co_back_keep(back, dy, c->n, step->positions * c->s.oh * c->s.ow, CO_KEEP_ROWS);
-        if (learns_w)
-            co_back_sum_windows(back, w, step->in[0], kept, &c->s, c->n, c->groups,
-                                step->positions);
-        if (learns_bias) co_back_use(back, bias, -1, kept);
+        co_back_sum_windows(back, w, step->in[0], kept, &c->s, c->n, c->groups, step->positions);
     }
+    if (co_weight_learns(back->plan, bias)) co_back_sum_rows(back, bias, dy, c->n, step->positions);
     if (back->moves[step->in[0]]) take_back(back, step);
 }

@@ -211,6 +211,17 @@ static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_
     return weights * plan->item_bytes;
 }
 
+/* The units that stay together: of powers of two the largest is a multiple of the others. */
+static ptrdiff_t grain_of(const co_plan *plan) {
+    ptrdiff_t most = 1;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        const ptrdiff_t grain = step->kind->grain ? step->kind->grain(plan, step) : 1;
+        if (grain > most) most = grain;
+    }
+    return most;
+}
+
 static void choose_block(co_plan *plan) {
     ptrdiff_t bytes = plan->arena, most = 0, rows;
     for (int v = 0; v < plan->n_values; v++)
@@ -240,7 +251,9 @@ static void choose_block(co_plan *plan) {
         const ptrdiff_t more = CO_BLOCK_LEARNING / bytes;
         if (block < more) block = more < mr ? more : mr;
     }
-    plan->block = block > mr ? block / mr * mr : block > 0 ? block : 1;
+    if (block > mr) block = block / mr * mr;
+    block = block / plan->grain * plan->grain;
+    plan->block = block > 0 ? block : plan->grain;
 }
 
 co_status co_layout(co_plan *plan) {
@@ -252,6 +265,7 @@ co_status co_layout(co_plan *plan) {
     for (int i = 0; i < plan->n_steps && status == CO_OK; i++)
         if (plan->steps[i].kind->pack) status = plan->steps[i].kind->pack(plan, &plan->steps[i]);
     plan->units = units_of(plan);
+    plan->grain = grain_of(plan);
     if (status == CO_OK) status = lay_out_arena(plan);
     if (status == CO_OK) choose_block(plan);
     /* What a plan that trains writes it also reads: nothing goes past the cache. */

@@ -72,6 +72,8 @@ typedef struct co_kind {
     ptrdiff_t (*parts)(const co_job *job, const co_step *step);
     /* The rows, of its positions, that it wants to have at once, in multiples of *grain; 0: any. */
     ptrdiff_t (*rows_at_once)(const co_job *job, const co_step *step, ptrdiff_t *grain);
+    /* The units that it wants to have together, a power of two; NULL: 1. */
+    ptrdiff_t (*grain)(const co_plan *plan, const co_step *step);
     /* The elements of the rows of its result, if these may lie apart (co_pitch); or 0. */
     ptrdiff_t (*row)(const co_step *step);
     void (*release)(co_step *step);
@@ -181,6 +183,7 @@ struct co_plan {
      * every step treats independently; a block is as many units as keep their
      * values in the cache. */
     ptrdiff_t units;
+    ptrdiff_t grain;       /* units that stay together in a block, and begin it or follow as many */
     ptrdiff_t arena;       /* bytes per unit */
     ptrdiff_t block;       /* units */
     double ns;             /* estimate for a unit */
@@ -278,8 +281,8 @@ void co_weights_free(co_plan *plan);
 co_status co_layout(co_plan *plan);
 
 /* trainer.c. What a step leaves for the gradients of weights: a row of n for each position of each
- * sample, transposed, (n, rows), or in gemm's panels, or as it is. */
-enum { CO_KEEP_TURNED, CO_KEEP_PANELS, CO_KEEP_ROWS };
+ * sample, transposed, (n, rows), or in gemm's panels, or as it is; or nothing but their number. */
+enum { CO_KEEP_TURNED, CO_KEEP_PANELS, CO_KEEP_ROWS, CO_KEEP_COUNT };
 int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int layout);
 /* Room for the rows of a batch, which come next. */
 co_status co_trainer_room(co_trainer *trainer, int kept, ptrdiff_t batch);
@@ -289,9 +292,9 @@ char *co_trainer_rows(const co_trainer *trainer, int kept);
 /* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results; or by
  * number, x are those of its rows that the results were. */
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number);
-/* Its gradient is summed in chunks, as trainer.h says. */
+/* Its gradient is summed in chunks, as trainer.h says. Returns the number of that use. */
 typedef struct co_chunked co_chunked;
-co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how);
+int co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how);
 /* Another number whenever a weight may have changed. */
 uint64_t co_trainer_version(const co_trainer *trainer);
 int co_trainer_learns(const co_trainer *trainer, int w);

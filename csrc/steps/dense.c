@@ -271,10 +271,7 @@ static void back(co_backward *back, const co_step *step) {
                                   .dw = 1,
                                   .oh = 1,
                                   .ow = step->positions};
-        if (learns_w)
-            co_back_sum_windows(back, w, step->in[0],
-                                co_back_keep(back, dy, n, step->positions, CO_KEEP_ROWS), &pixels,
-                                n, 1, 1);
+        if (learns_w) co_back_sum_windows(back, w, step->in[0], dy, &pixels, n, 1, 1);
         if (learns_bias) co_back_sum_rows(back, bias, dy, n, 1);
     } else if (learns_w || learns_bias) {
         const int kept = co_back_keep(back, dy, n, step->positions, CO_KEEP_PANELS);

@@ -140,7 +140,8 @@ static co_status find_place(co_plan *plan, co_step *step) {
 static void run_keep(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                      ptrdiff_t units) {
     const int number = step->u.kept.number;
-    if (job->plan->values[step->in[0]].kept == number) return;
+    if (step->u.kept.layout == CO_KEEP_COUNT || job->plan->values[step->in[0]].kept == number)
+        return;
     co_trainer_kept(job->plan->trainer, number, co_positions(job, step, first),
                     co_positions(job, step, units), co_locate(job, arena, step->in[0], first));
 }

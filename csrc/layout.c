@@ -197,9 +197,10 @@ static double estimate(const co_plan *plan, const co_step *step) {
  * rows of gemm's tiles; or, where it is images and few fit, so many that the weights take a
  * sixteenth of the time. */
 enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 24, CO_BLOCK_SHARE = 16 };
-/* Images that learn have more values than the second cache holds, whatever the block: what counts
- * then is that small images, and rows of one for each, are as many as fill gemm's tiles. */
-enum { CO_BLOCK_LEARNING = 8 * 1024 * 1024 };
+/* Images that learn have more values than the second cache holds. Small ones, and rows of one for
+ * each, are as many as fill gemm's tiles, within so many bytes; or fewer, if products take no more
+ * than so many percent longer. */
+enum { CO_BLOCK_LEARNING = 8 * 1024 * 1024, CO_BLOCK_LONGER = 10 };
 
 /* The bytes of a step's weights; *rows becomes how many rows of a unit they are multiplied with. */
 static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_t *rows) {
@@ -208,6 +209,7 @@ static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_
         if (step->w[w] >= 0) weights += plan->weights[step->w[w]].k * plan->weights[step->w[w]].n;
     if (step->w[0] >= 0) n = plan->weights[step->w[0]].n;
     *rows = n > 0 && step->out[0] >= 0 ? plan->values[step->out[0]].size / plan->units / n : 0;
+    if (step->kind->rows) *rows = step->kind->rows(step) / plan->units;
     return weights * plan->item_bytes;
 }
 
@@ -220,6 +222,27 @@ static ptrdiff_t grain_of(const co_plan *plan) {
         if (grain > most) most = grain;
     }
     return most;
+}
+
+/* What the products of a block take for each unit, in nanoseconds, whose tiles are not all full. */
+static double products_ns(const co_plan *plan, ptrdiff_t block) {
+    const ptrdiff_t mr = plan->kernels->gemm_mr;
+    double ns = 0;
+    for (int i = 0; i < plan->n_steps; i++) {
+        ptrdiff_t rows;
+        weight_bytes(plan, &plan->steps[i], &rows);
+        const ptrdiff_t m = block * rows;
+        if (m) ns += plan->steps[i].ns * (double)((m + mr - 1) / mr * mr) / (double)m;
+    }
+    return ns;
+}
+
+static ptrdiff_t images_that_learn(const co_plan *plan, ptrdiff_t block, ptrdiff_t most) {
+    if (most > plan->kernels->gemm_mr) most = plan->kernels->gemm_mr;
+    const double longer = products_ns(plan, most) * (100 + CO_BLOCK_LONGER) / 100;
+    if (block < plan->grain) block = plan->grain;
+    while (block < most && products_ns(plan, block) > longer) block *= 2;
+    return block < most || most < plan->grain ? block : most;
 }
 
 static void choose_block(co_plan *plan) {
@@ -247,10 +270,7 @@ static void choose_block(co_plan *plan) {
         }
         if (block < least) block = least;
     }
-    if (images && plan->trainer) {
-        const ptrdiff_t more = CO_BLOCK_LEARNING / bytes;
-        if (block < more) block = more < mr ? more : mr;
-    }
+    if (images && plan->trainer) block = images_that_learn(plan, block, CO_BLOCK_LEARNING / bytes);
     if (block > mr) block = block / mr * mr;
     block = block / plan->grain * plan->grain;
     plan->block = block > 0 ? block : plan->grain;

@@ -72,6 +72,8 @@ typedef struct co_kind {
     ptrdiff_t (*parts)(const co_job *job, const co_step *step);
     /* The rows, of its positions, that it wants to have at once, in multiples of *grain; 0: any. */
     ptrdiff_t (*rows_at_once)(const co_job *job, const co_step *step, ptrdiff_t *grain);
+    /* The rows of the products of a sample; NULL: those of its result. */
+    ptrdiff_t (*rows)(const co_step *step);
     /* The units that it wants to have together, a power of two; NULL: 1. */
     ptrdiff_t (*grain)(const co_plan *plan, const co_step *step);
     /* The elements of the rows of its result, if these may lie apart (co_pitch); or 0. */

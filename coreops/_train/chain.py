@@ -24,6 +24,9 @@ class Chain:
     what comes out of a user's function is not known before.
     """
 
+    # What sees to the activity penalties of layers, as it is told of what one has made.
+    _observed: Any = staticmethod(penalized)
+
     def __init__(
         self,
         graph: _plan.Graph,
@@ -109,7 +112,7 @@ class Chain:
                 if way.flow.read and way.flow.is_stale():
                     raise Reshaped
         if part is None:
-            flow, made = self._emit(index, None, kinds)
+            flow, made = self._emit(index, None, kinds, self._observed)
             part = Part(index, made.next, kinds, made, {})
             part.ways["forward"] = self._finish(flow, made)
             self._packed = None
@@ -121,7 +124,7 @@ class Chain:
         index: int,
         stop: int | None,
         kinds: dict[_plan.Ref, _plan.Kind],
-        after: Any = penalized,
+        after: Any,
     ) -> tuple[TrainingFlow, _plan.Emitted]:
         shape = kinds[self.graph.calls[index].inputs[0]][0]
         flow = TrainingFlow(shape, self.workspace.dtype, self)
@@ -185,7 +188,7 @@ class Chain:
         way = part.ways.get(key)
         if way is None:
             self.whole = False
-            flow, made = self._emit(part.first, part.next, part.kinds)
+            flow, made = self._emit(part.first, part.next, part.kinds, self._observed)
             way = part.ways[key] = end(flow, made)
             self._packed = None
             self.trainer.finish()
@@ -331,7 +334,7 @@ class Chain:
                 outputs.append(output)
                 seeds.append(gradient)
         outputs += passed.losses
-        seeds += [1] * len(passed.losses)
+        seeds += passed.seeds or [1] * len(passed.losses)
         leaves = [leaf for _, leaf in passed.leaves]
         traced = [
             (ref, entry)

@@ -56,11 +56,6 @@ class Way(NamedTuple):
         """
         given = self.flow.gather(known)
         batch = len(given[0])
-        if len(given) > 1 and any(len(array) != batch for array in given):
-            raise ValueError(
-                "Arrays of different batch sizes meet in a model. Received: "
-                f"{sorted({len(array) for array in given})}"
-            )
         run, made = self.room(batch)
         taken = {**dict(zip(self.flow.inputs, given, strict=True)), **more}
         for key, array in taken.items():

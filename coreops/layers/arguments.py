@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import check_numbers
 from .._symbolic import Shape
 
 
@@ -56,16 +57,6 @@ def positive(layer: str, name: str, value: Any) -> int:
     return int(value)
 
 
-def number(layer: str, name: str, value: Any) -> None:
-    """Check that an argument is a number.
-
-    Raises:
-        TypeError: it is none.
-    """
-    if not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"Layer '{layer}': `{name}` must be a number. Received: {name}={value!r}")
-
-
 def fraction(layer: str, name: str, value: Any) -> None:
     """Check that an argument is a number from 0 to 1.
 
@@ -73,7 +64,7 @@ def fraction(layer: str, name: str, value: Any) -> None:
         TypeError: it is no number.
         ValueError: it is another one.
     """
-    number(layer, name, value)
+    check_numbers(f"Layer '{layer}'", **{name: value})
     if not 0 <= value <= 1:
         raise ValueError(
             f"Layer '{layer}': `{name}` must be between 0 and 1. Received: {name}={value!r}"

@@ -115,7 +115,6 @@ class Chain:
             flow, made = self._emit(index, None, kinds, self._observed)
             part = Part(index, made.next, kinds, made, {})
             part.ways["forward"] = self._finish(flow, made)
-            self._packed = None
             self._parts[index] = part
         return part
 
@@ -131,6 +130,7 @@ class Chain:
         made = _plan.emit_calls(
             self.graph, index, kinds, flow, self._mask_policy, after, stop, mixed=True
         )
+        self._packed = None
         return flow, made
 
     def _finish(self, flow: TrainingFlow, made: _plan.Emitted) -> Way:
@@ -185,12 +185,10 @@ class Chain:
         return self._inputs or ref not in self.graph.inputs
 
     def _way(self, part: Part, key: Any, end: Any) -> Way:
-        way = part.ways.get(key)
-        if way is None:
+        if (way := part.ways.get(key)) is None:
             self.whole = False
             flow, made = self._emit(part.first, part.next, part.kinds, self._observed)
             way = part.ways[key] = end(flow, made)
-            self._packed = None
             self.trainer.finish()
             self.whole = True
         return way

@@ -63,8 +63,6 @@ struct co_trainer {
 
 /* Room for the items of a list and one more, which is zero; NULL: no memory. */
 void *co_more(void *list_of, int *count, size_t size);
-/* At least so many bytes, aligned. */
-char *co_lines(size_t bytes);
 /* Packs a piece of a weight, for the next run of the plans. */
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece);
 

@@ -10,8 +10,6 @@
 #define CO_SERIAL_NS 40e3
 #define CO_HOT_NS 6e3
 #define CO_REGION_NS 2e3
-/* From here on a call is longer than the time that a busy core gives to others by turns. */
-#define CO_LONG_NS 1e6
 
 /* One chunk of a job, done by worker 0 .. team - 1. */
 typedef void co_chunk(void *job, int worker, ptrdiff_t chunk);
@@ -29,11 +27,6 @@ int co_team(ptrdiff_t chunks, double ns, int limit);
  * claim them one by one, so that one which comes late, or is descheduled, holds
  * up nothing but the chunk in its hands. */
 void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job);
-
-/* The same for chunks that take different times: the first `alike` take the same, and the whole job
- * as long as `whole` of these. That is what tells whether a team paid. */
-void co_parallel_uneven(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, co_chunk *work,
-                        void *job);
 
 /* After a fork the child works alone: the threads of its parent's team are not
  * there, and OpenMP runtimes wait for them forever. Called once, at import. */

@@ -46,7 +46,7 @@ static _Alignas(LINE) atomic_uint news; /* the offers that there have been */
  * what it waits away of its core a busy machine will not give it when there is work. So a worker
  * that was put off its core while it waited, or came late when it was called, soon sleeps. */
 static const double awake = 4e-3, nap = 50e-6; /* seconds that it waits; when it is wary */
-static const double wary = 0.1;                /* seconds that it is, after a sign of others */
+static const double wary = 1;                  /* seconds that it is, after a sign of others */
 static const double late = 1e-3; /* between two looks at the clock, or call and look */
 
 typedef struct worker {
@@ -246,12 +246,12 @@ static void share(offer *mine, ptrdiff_t chunks, int team, co_chunk *work, void 
     for (int id = 1; id < team; id++) wake(&workers[id]);
     const double start = omp_get_wtime();
     const ptrdiff_t done = claim(mine, 0);
-    const double end = omp_get_wtime();
+    const double end = omp_get_wtime(), chunk = (end - start) / (double)(done > 0 ? done : 1);
     atomic_fetch_and(&mine->open, INSIDE);
     /* A worker that takes longer than a chunk does was put off its core. To give up this one
      * meanwhile, rather than to wait the turn away, is to have it when the worker is back. */
     for (unsigned turns = 1; atomic_load(&mine->open); turns++)
-        if (turns % 64 == 0 && (omp_get_wtime() - end) * (double)done > end - start)
+        if (turns % 64 == 0 && omp_get_wtime() - end > chunk)
             sched_yield();
         else
             relax();

@@ -284,6 +284,7 @@ class TrainingPlan(Plan):
     def learn_from(self, y: int) -> None: ...
     def want(self, x: int) -> None: ...
     def back(self) -> None: ...
+    def close(self) -> None: ...
 
 @disjoint_base
 class Run:
@@ -292,7 +293,7 @@ class Run:
         cls,
         plan: TrainingPlan,
         batch: int,
-        y: np.ndarray,
+        y: np.ndarray | None,
         penalty: np.ndarray | None = None,
         mask: np.ndarray | None = None,
     ) -> Self: ...

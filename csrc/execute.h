@@ -25,9 +25,11 @@ static inline char *co_locate(const co_job *job, const char *arena, int v, ptrdi
     const co_value *part = &job->plan->values[v];
     const co_value *value = part->within < 0 ? part : &job->plan->values[part->within];
     const ptrdiff_t at = part->within < 0 ? 0 : part->at * part->item_bytes;
-    if (value->buffer < 0) return (char *)arena + value->offset * job->block + at;
-    return (char *)job->buffers[value->buffer] +
-           first * (value->size / job->plan->units) * value->item_bytes + at;
+    if (value->buffer < 0 && value->kept < 0)
+        return (char *)arena + value->offset * job->block + at;
+    char *batch = value->kept < 0 ? job->buffers[value->buffer]
+                                  : co_trainer_rows(job->plan->trainer, value->kept);
+    return batch + first * (value->size / job->plan->units) * value->item_bytes + at;
 }
 
 /* The elements of a value, and the positions of a step, in so many units. */

@@ -157,9 +157,8 @@ typedef struct co_planes {
     KERNEL(depthwise, void,                                                                        \
            (const co_window *s, ptrdiff_t first, ptrdiff_t rows, const void *x, const void *w,     \
             const void *bias, void *y, const co_act *act))                                         \
-    /* The gradient of w, where all windows are inside x, added to what dw is if `more`. */        \
-    KERNEL(depthwise_sums, void,                                                                   \
-           (const co_window *s, const void *x, const void *dy, void *dw, int more))                \
+    /* The gradient of w of one image. */                                                          \
+    KERNEL(depthwise_sums, void, (const co_window *s, const void *x, const void *dy, void *dw))    \
     /* Packs k by n int8 weights for qgemm, into qgemm_bytes(k, n) bytes; those of the first j     \
      * columns, j a multiple of qgemm_nr, are a prefix. packed: 64-byte aligned.                   \
      * k <= CO_QGEMM_DEPTH. */                                                                     \

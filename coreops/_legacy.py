@@ -90,6 +90,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
     "_Separable": {**_CONVOLUTION_NAMES, "pointwise_constraints": "pointwise_constraint"},
     "AlphaDropout": {"p": "rate"},
     "BatchNormalization": {"beta_init": "beta_initializer", "gamma_init": "gamma_initializer"},
+    "Cropping2D": {"dim_ordering": "data_format"},
     "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
     "Dropout": {"p": "rate"},
     "Embedding": {

@@ -29,6 +29,23 @@ def sizes(layer: str, name: str, value: Any, count: int, *, least: int = 1) -> t
     return made
 
 
+def sides(layer: str, name: str, value: Any) -> tuple[tuple[int, int], ...]:
+    """Return an int, a pair of ints or a pair of pairs, for the sides of an image, as pairs: of
+    rows and of columns.
+
+    Raises:
+        ValueError: it is none of these, or an entry is negative.
+    """
+    both = (value, value) if hasattr(value, "__index__") else value
+    if not isinstance(both, (tuple, list)) or len(both) != 2:
+        raise ValueError(
+            f"Layer '{layer}': `{name}` must be an int, or a pair of ints or of pairs. "
+            f"Received: {name}={value!r}"
+        )
+    rows, columns = (sizes(layer, name, pair, 2, least=0) for pair in both)
+    return (rows[0], rows[1]), (columns[0], columns[1])
+
+
 def padding(layer: str, value: Any, *, causal: bool = False) -> str:
     """Return "valid", "same" or, where that is allowed, "causal".
 

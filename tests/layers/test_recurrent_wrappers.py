@@ -161,6 +161,8 @@ CHILDREN = {
         data_format="channels_first", name="inner"
     ),
     "pad": lambda library: library.ZeroPadding1D((1, 2), name="inner"),
+    "crop": lambda library: library.Cropping1D((0, 1), name="inner"),
+    "unit": lambda library: library.UnitNormalization(name="inner"),
     "enlarge": lambda library: library.UpSampling1D(2, name="inner"),
     "layer norm": lambda library: library.LayerNormalization(axis=1, name="inner"),
     "batch norm": lambda library: library.BatchNormalization(axis=1, name="inner"),

@@ -68,6 +68,12 @@ from .saving import from_keras  # noqa: E402
 
 __version__ = "0.1.0"
 
+
+def version() -> str:
+    """The version of coreops."""
+    return __version__
+
+
 __all__ = [
     "Constraint",
     "DTypePolicy",
@@ -109,5 +115,6 @@ __all__ = [
     "set_num_threads",
     "show_runtime",
     "utils",
+    "version",
     "wrappers",
 ]

@@ -200,6 +200,7 @@ cdef extern from "train.h" nogil:
     int co_plan_learn_from(co_plan *, int)
     int co_plan_want(co_plan *, int)
     co_status co_plan_back(co_plan *)
+    co_status co_plan_close(co_plan *)
 
 
 cdef extern from "channels.h" nogil:

@@ -10,9 +10,10 @@ import sys
 import warnings
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 _PACKAGE = __package__
+_Function = TypeVar("_Function", bound=Callable)
 
 _WEIGHT_NAMES: dict[str, str | None] = {
     "init": "kernel_initializer",
@@ -56,6 +57,32 @@ _POOLING_NAMES: dict[str, str | None] = {
     **_WINDOW_NAMES,
 }
 
+# What models of Keras 1 and 2 had, and what stands for it.
+GONE = {
+    "fit_generator": "`fit` takes generators",
+    "evaluate_generator": "`evaluate` takes generators",
+    "predict_generator": "`predict` takes generators",
+    "predict_classes": "take `np.argmax(model.predict(x), -1)`, or `model.predict(x) > 0.5`",
+    "predict_proba": "take `predict`",
+    "to_yaml": "take `to_json`",
+}
+
+
+def shape_first(add_weight: _Function) -> _Function:
+    """Decorate `add_weight`: its first argument is not the name any more, as it was in Keras 2."""
+
+    @functools.wraps(add_weight)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            raise ValueError(
+                f"Layer '{self.name}': add_weight: the first argument is the shape, `name` must "
+                f"be passed as a keyword argument. Received: {args[0]!r}"
+            )
+        return add_weight(self, *args, **kwargs)
+
+    return cast(_Function, checked)
+
+
 # class -> old keyword -> new keyword, None for one that says nothing any more
 RENAMED: dict[str, dict[str, str | None]] = {
     "_Conv": _CONVOLUTION_NAMES,
@@ -63,6 +90,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
     "_Separable": {**_CONVOLUTION_NAMES, "pointwise_constraints": "pointwise_constraint"},
     "AlphaDropout": {"p": "rate"},
     "BatchNormalization": {"beta_init": "beta_initializer", "gamma_init": "gamma_initializer"},
+    "Cropping2D": {"dim_ordering": "data_format"},
     "Dense": {"output_dim": "units", **_WEIGHT_NAMES},
     "Dropout": {"p": "rate"},
     "Embedding": {

@@ -149,6 +149,15 @@ def is_shape(value: Any) -> bool:
     )
 
 
+def shapes_in(structure: Any) -> list[Shape]:
+    """The shapes in lists and dicts of them, in order."""
+    if is_shape(structure):
+        return [structure]
+    if isinstance(structure, dict):
+        structure = [structure[key] for key in in_order(structure)]
+    return [shape for item in structure if item is not None for shape in shapes_in(item)]
+
+
 def is_known(shape: Sequence[int | None]) -> TypeGuard[Sequence[int]]:
     """Tell whether a shape has no unknown sizes."""
     return None not in shape
@@ -159,7 +168,7 @@ def map_structure(fn: Any, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: map_structure(fn, value[key]) for key in in_order(value)}
     if isinstance(value, (list, tuple)):
-        return type(value)([map_structure(fn, item) for item in value])
+        return getattr(value, "_make", type(value))([map_structure(fn, item) for item in value])
     return None if value is None else fn(value)
 
 

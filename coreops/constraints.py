@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import config
+from ._arguments import check_axes, check_numbers
 from ._names import to_snake_case
 from .saving import objects, registry
 
@@ -47,9 +48,12 @@ class MinMaxNorm(Constraint):
         rate: float = 1.0,
         axis: int | Sequence[int] = 0,
     ) -> None:
+        numbers = {"min_value": min_value, "max_value": max_value, "rate": rate}
+        check_numbers(type(self).__name__, **numbers)
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate
+        check_axes(type(self).__name__, axis=axis)
         self.axis = axis
 
     def __call__(self, w: Any) -> np.ndarray:
@@ -82,6 +86,7 @@ class UnitNorm(Constraint):
     """Scales to norm 1: w / (epsilon + norm); `axis` as in `MinMaxNorm`."""
 
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
+        check_axes(type(self).__name__, axis=axis)
         self.axis = axis
 
     def __call__(self, w: Any) -> np.ndarray:

@@ -64,14 +64,16 @@ def set_random_seed(seed: int) -> None:
     `coreops.random`.
 
     Raises:
-        ValueError: for a seed that is not an int.
+        ValueError: for a seed that is not an int, or not from 0 to 2**32 - 1.
     """
-    if not isinstance(seed, int):
-        raise ValueError(f"Expected `seed` to be an integer. Received: seed={seed!r}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(
+            f"Expected `seed` to be an integer from 0 to 2**32 - 1. Received: seed={seed!r}"
+        )
     import random as python_random
 
     python_random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - the legacy state is what users draw from
+    np.random.seed(seed)  # noqa: NPY002 - the legacy state is what users draw from
     random.reset_global_generator()
 
 
@@ -92,7 +94,7 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """Return class numbers as one-hot rows of the default float type.
+    """Return class numbers as one-hot rows, of float64 as in Keras.
 
     Args:
         x: integers of any shape; a last axis of size 1 is dropped.
@@ -113,7 +115,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
             f"to_categorical: expected class numbers in [0, {num_classes}). "
             f"Received numbers from {x.min()} to {x.max()}"
         )
-    return ops.one_hot(x, num_classes)
+    return ops.one_hot(x, num_classes, dtype="float64")
 
 
 def normalize(x: Any, axis: int | tuple[int, ...] = -1, order: int = 2) -> np.ndarray:

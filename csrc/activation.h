@@ -39,7 +39,8 @@
     ACTIVATION(SPARSE_PLUS, sparse_plus)   /* x <= -1 ? 0 : x < 1 ? (x + 1)^2 / 4 : x      */      \
     ACTIVATION(ABSOLUTE, absolute)         /* |x|; its slope at 0 is 0                     */      \
     ACTIVATION(SQRT, sqrt)                 /* NaN below 0                                  */      \
-    ACTIVATION(LOG, log)                   /* NaN below 0                                  */
+    ACTIVATION(LOG, log)                   /* NaN below 0                                  */      \
+    ACTIVATION(OVER, over)                 /* p / x                                        */
 
 #define CO_ACTIVATION_ENUM(NAME, name) CO_ACT_##NAME,
 enum { CO_ACTIVATION_LIST(CO_ACTIVATION_ENUM) CO_ACT_COUNT };

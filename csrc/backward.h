@@ -23,10 +23,14 @@ int co_back_keep(co_backward *back, int v, ptrdiff_t n, ptrdiff_t positions, int
 void co_back_use(co_backward *back, int w, int x, int dy);
 /* The gradients of weight w's rows whose numbers were kept as x are dy's. */
 void co_back_use_rows(co_backward *back, int w, int x, int dy);
-/* The gradient of weight w is summed over chunks of what was kept as x and dy. */
-void co_back_use_chunks(co_backward *back, int w, int x, int dy, const co_chunked *how);
-/* The same for windows of n filters over `images` images x of a sample, dy being what was kept of
- * gradients of results. */
+/* The gradient of vector w is the sum of v's rows of n: those of each of `parts` parts of a sample
+ * are added while they are at hand. */
+void co_back_sum_rows(co_backward *back, int w, int v, ptrdiff_t n, ptrdiff_t parts);
+/* The gradient of weight w is summed over chunks of what was kept as x and dy. Returns the number
+ * of that use. */
+int co_back_use_chunks(co_backward *back, int w, int x, int dy, const co_chunked *how);
+/* The same for windows of n filters over `images` images x of a sample, dy being the gradients of
+ * results. */
 void co_back_sum_windows(co_backward *back, int w, int x, int dy, const co_window *s, ptrdiff_t n,
                          ptrdiff_t groups, ptrdiff_t images);
 /* The sum of two values, and a gradient of x that is nothing but zeros. */

@@ -33,11 +33,11 @@ void co_back_use(co_backward *back, int w, int x, int dy) { use(back, w, x, dy, 
 
 void co_back_use_rows(co_backward *back, int w, int x, int dy) { use(back, w, x, dy, 1); }
 
-void co_back_use_chunks(co_backward *back, int w, int x, int dy, const co_chunked *how) {
+int co_back_use_chunks(co_backward *back, int w, int x, int dy, const co_chunked *how) {
     co_plan *plan = back->plan;
-    const co_status status =
-        co_trainer_use_chunks(plan->trainer, plan->weights[w].number, x, dy, how);
-    if (back->status == CO_OK) back->status = status;
+    const int use = co_trainer_use_chunks(plan->trainer, plan->weights[w].number, x, dy, how);
+    if (use < 0 && back->status == CO_OK) back->status = (co_status)use;
+    return use;
 }
 
 void co_back_through(co_backward *back, const co_step *step, const co_kind *kind, int with) {

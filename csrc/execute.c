@@ -26,7 +26,7 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     for (int i = 0; i < job->plan->n_steps; i++)
         job->plan->steps[i].kind->run(job, &job->plan->steps[i], arena, first,
                                       left < job->block ? left : job->block);
-    if (job->result >= job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
+    if (job->result >= job->plan->cache / CO_APART) job->plan->kernels->settle();
 }
 
 /* The bytes of scratch that a block of so many units takes. */
@@ -70,7 +70,7 @@ static ptrdiff_t share_of(const co_job *job, ptrdiff_t block, ptrdiff_t grain, i
  * tiles share out badly, is one chunk, of which large steps share out their parts. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
-    ptrdiff_t grain = 1, block = plan->block;
+    ptrdiff_t grain = plan->grain, block = plan->block;
     double ns = 0;
     for (int i = 0, found = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];

@@ -25,9 +25,11 @@ static inline char *co_locate(const co_job *job, const char *arena, int v, ptrdi
     const co_value *part = &job->plan->values[v];
     const co_value *value = part->within < 0 ? part : &job->plan->values[part->within];
     const ptrdiff_t at = part->within < 0 ? 0 : part->at * part->item_bytes;
-    if (value->buffer < 0) return (char *)arena + value->offset * job->block + at;
-    return (char *)job->buffers[value->buffer] +
-           first * (value->size / job->plan->units) * value->item_bytes + at;
+    if (value->buffer < 0 && value->kept < 0)
+        return (char *)arena + value->offset * job->block + at;
+    char *batch = value->kept < 0 ? job->buffers[value->buffer]
+                                  : co_trainer_rows(job->plan->trainer, value->kept);
+    return batch + first * (value->size / job->plan->units) * value->item_bytes + at;
 }
 
 /* The elements of a value, and the positions of a step, in so many units. */
@@ -39,9 +41,9 @@ static inline ptrdiff_t co_positions(const co_job *job, const co_step *step, ptr
     return units * (step->positions / job->plan->units);
 }
 
-/* A result of at least one in so many parts of the last cache goes past it. Scattered stores gain
- * by that far sooner than those that go in order, even while the cache would have room. */
-enum { CO_SCATTERED = 8, CO_IN_ORDER = 2 };
+/* A result of at least one in so many parts of the last cache goes past it. Stores that are apart,
+ * in place as a transpose's or in time as dropout's, gain by that sooner than a copy's. */
+enum { CO_APART = 4, CO_IN_ORDER = 2 };
 
 /* execute.c. Whether the step's result does. */
 int co_goes_past(const co_job *job, const co_step *step, ptrdiff_t share);

@@ -6,6 +6,9 @@
 #include "cpu.h"
 #include "plan.h"
 
+/* Whether it has a place of its own, outside the arena. */
+static int lies_outside(const co_value *value) { return value->buffer >= 0 || value->kept >= 0; }
+
 /* The number of steps that read each value, and the last of them. */
 static int readers(co_plan *plan, int value) {
     int count = 0;
@@ -32,15 +35,22 @@ static int is_read(co_plan *plan, const co_step *step) {
     return !results;
 }
 
+static void take_out(co_plan *plan, int i) {
+    co_step *step = &plan->steps[i];
+    plan->n_steps--;
+    memmove(step, step + 1, (size_t)(plan->n_steps + plan->n_dropped - i) * sizeof *step);
+}
+
 /* Steps whose results nobody reads go: what turned an image for a layer that then took it as it was
- * before (coreops/_plan/images.py). */
+ * before (coreops/_plan/images.py), and what a plan that only takes gradients back has no use for.
+ */
 static void drop_unread(co_plan *plan) {
     for (int i = plan->n_steps - 1; i >= 0; i--) {
         co_step *step = &plan->steps[i];
         if (is_read(plan, step)) continue;
-        if (step->kind->release && !step->borrowed) step->kind->release(step);
-        plan->n_steps--;
-        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+        const co_step dropped = *step; /* others may have borrowed what it owns */
+        take_out(plan, i);
+        plan->steps[plan->n_steps + plan->n_dropped++] = dropped;
     }
 }
 
@@ -55,8 +65,7 @@ static void join(co_plan *plan) {
         const int result = step->out[0];
         if (!step->kind->join(plan, before, step)) continue;
         before->out[0] = result;
-        plan->n_steps--;
-        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+        take_out(plan, i);
         i--; /* what moved here comes next */
     }
 }
@@ -99,9 +108,7 @@ static void make_in_place(co_plan *plan) {
             }
             at += n;
         }
-        if (left) continue;
-        plan->n_steps--;
-        memmove(step, step + 1, (size_t)(plan->n_steps - i) * sizeof *step);
+        if (!left) take_out(plan, i);
     }
 }
 
@@ -139,7 +146,7 @@ static void place(co_plan *plan, int v, int born, const int *births) {
         again = 0;
         for (int o = 1; o < plan->n_values; o++) {
             const co_value *other = &plan->values[o];
-            if (o == v || other->buffer >= 0 || births[o] < 0 || births[o] > born ||
+            if (o == v || lies_outside(other) || births[o] < 0 || births[o] > born ||
                 other->last < born)
                 continue;
             ptrdiff_t size = other->size / plan->units * other->item_bytes;
@@ -163,10 +170,10 @@ static co_status lay_out_arena(co_plan *plan) {
         for (int j = 0; j < CO_MOST_OUT; j++) {
             int v = step->out[j];
             if (v >= 0 && plan->values[v].within >= 0) v = plan->values[v].within;
-            if (v < 0 || plan->values[v].buffer >= 0 || births[v] >= 0) continue;
+            if (v < 0 || lies_outside(&plan->values[v]) || births[v] >= 0) continue;
             co_value *y = &plan->values[v];
             if (y->last < i) y->last = i; /* nobody reads it, and yet it takes room */
-            if (j == 0 && x && step->kind->in_place && x->buffer < 0 && x->last == i)
+            if (j == 0 && x && step->kind->in_place && !lies_outside(x) && x->last == i)
                 y->offset = x->offset;
             else
                 place(plan, v, i, births);
@@ -190,9 +197,10 @@ static double estimate(const co_plan *plan, const co_step *step) {
  * rows of gemm's tiles; or, where it is images and few fit, so many that the weights take a
  * sixteenth of the time. */
 enum { CO_BLOCK_BYTES = 384 * 1024, CO_BLOCK_TILES = 24, CO_BLOCK_SHARE = 16 };
-/* Images that learn have more values than the second cache holds, whatever the block: what counts
- * then is that small images, and rows of one for each, are as many as fill gemm's tiles. */
-enum { CO_BLOCK_LEARNING = 8 * 1024 * 1024 };
+/* Images that learn have more values than the second cache holds. Small ones, and rows of one for
+ * each, are as many as fill gemm's tiles, within so many bytes; or fewer, if products take no more
+ * than so many percent longer. */
+enum { CO_BLOCK_LEARNING = 8 * 1024 * 1024, CO_BLOCK_LONGER = 10 };
 
 /* The bytes of a step's weights; *rows becomes how many rows of a unit they are multiplied with. */
 static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_t *rows) {
@@ -201,13 +209,46 @@ static ptrdiff_t weight_bytes(const co_plan *plan, const co_step *step, ptrdiff_
         if (step->w[w] >= 0) weights += plan->weights[step->w[w]].k * plan->weights[step->w[w]].n;
     if (step->w[0] >= 0) n = plan->weights[step->w[0]].n;
     *rows = n > 0 && step->out[0] >= 0 ? plan->values[step->out[0]].size / plan->units / n : 0;
+    if (step->kind->rows) *rows = step->kind->rows(step) / plan->units;
     return weights * plan->item_bytes;
+}
+
+/* The units that stay together: of powers of two the largest is a multiple of the others. */
+static ptrdiff_t grain_of(const co_plan *plan) {
+    ptrdiff_t most = 1;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const co_step *step = &plan->steps[i];
+        const ptrdiff_t grain = step->kind->grain ? step->kind->grain(plan, step) : 1;
+        if (grain > most) most = grain;
+    }
+    return most;
+}
+
+/* What the products of a block take for each unit, in nanoseconds, whose tiles are not all full. */
+static double products_ns(const co_plan *plan, ptrdiff_t block) {
+    const ptrdiff_t mr = plan->kernels->gemm_mr;
+    double ns = 0;
+    for (int i = 0; i < plan->n_steps; i++) {
+        ptrdiff_t rows;
+        weight_bytes(plan, &plan->steps[i], &rows);
+        const ptrdiff_t m = block * rows;
+        if (m) ns += plan->steps[i].ns * (double)((m + mr - 1) / mr * mr) / (double)m;
+    }
+    return ns;
+}
+
+static ptrdiff_t images_that_learn(const co_plan *plan, ptrdiff_t block, ptrdiff_t most) {
+    if (most > plan->kernels->gemm_mr) most = plan->kernels->gemm_mr;
+    const double longer = products_ns(plan, most) * (100 + CO_BLOCK_LONGER) / 100;
+    if (block < plan->grain) block = plan->grain;
+    while (block < most && products_ns(plan, block) > longer) block *= 2;
+    return block < most || most < plan->grain ? block : most;
 }
 
 static void choose_block(co_plan *plan) {
     ptrdiff_t bytes = plan->arena, most = 0, rows;
     for (int v = 0; v < plan->n_values; v++)
-        if (plan->values[v].buffer >= 0)
+        if (lies_outside(&plan->values[v]))
             bytes += plan->values[v].size / plan->units * plan->values[v].item_bytes;
     plan->ns = 0;
     for (int i = 0; i < plan->n_steps; i++) {
@@ -229,22 +270,22 @@ static void choose_block(co_plan *plan) {
         }
         if (block < least) block = least;
     }
-    if (images && plan->trainer) {
-        const ptrdiff_t more = CO_BLOCK_LEARNING / bytes;
-        if (block < more) block = more < mr ? more : mr;
-    }
-    plan->block = block > mr ? block / mr * mr : block > 0 ? block : 1;
+    if (images && plan->trainer) block = images_that_learn(plan, block, CO_BLOCK_LEARNING / bytes);
+    if (block > mr) block = block / mr * mr;
+    block = block / plan->grain * plan->grain;
+    plan->block = block > 0 ? block : plan->grain;
 }
 
 co_status co_layout(co_plan *plan) {
     co_status status = CO_OK;
-    if (!plan->trainer) drop_unread(plan);
+    drop_unread(plan);
     join(plan);
     make_in_place(plan);
     for (int v = 0; v < plan->n_values; v++) readers(plan, v);
     for (int i = 0; i < plan->n_steps && status == CO_OK; i++)
         if (plan->steps[i].kind->pack) status = plan->steps[i].kind->pack(plan, &plan->steps[i]);
     plan->units = units_of(plan);
+    plan->grain = grain_of(plan);
     if (status == CO_OK) status = lay_out_arena(plan);
     if (status == CO_OK) choose_block(plan);
     /* What a plan that trains writes it also reads: nothing goes past the cache. */

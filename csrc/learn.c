@@ -65,13 +65,6 @@ co_status co_trainer_finish(co_trainer *trainer) {
     }
     if (trainer->n_pieces)
         qsort(trainer->pieces, (size_t)trainer->n_pieces, sizeof *trainer->pieces, by_size);
-    trainer->alike = 0;
-    trainer->whole = 0;
-    for (int i = 0; i < trainer->n_pieces; i++) {
-        const ptrdiff_t size = trainer->pieces[i].rows * trainer->pieces[i].columns;
-        trainer->alike += size == trainer->largest;
-        trainer->whole += (double)size / (double)trainer->largest;
-    }
     return CO_OK;
 }
 
@@ -241,30 +234,40 @@ static double estimate(const co_trainer *trainer, int what) {
     return ns;
 }
 
+void co_trainer_sum_chunk(const co_trainer *trainer, const co_use *use, ptrdiff_t chunk,
+                          const char *x, const char *dy, char *scratch) {
+    const co_chunked *how = use->chunks;
+    const co_matrix *matrix = &trainer->weights[use->weight];
+    const ptrdiff_t left = images_of(trainer, use) - chunk * how->images;
+    how->sum(trainer->kernels, how, left < how->images ? left : how->images, x, dy,
+             how->sums + chunk * matrix->k * matrix->n * trainer->item, scratch);
+}
+
+/* Whether there are chunks that a run has left to be summed. */
+static int has_chunks(const co_trainer *trainer, const co_use *use) {
+    return use->chunks && !use->chunks->at_hand && trainer->kept[use->dy].rows;
+}
+
 /* The chunks of all uses, one after the other. */
 static void sum_chunk(void *context, int worker, ptrdiff_t chunk) {
     const co_call *call = context;
     const co_trainer *trainer = call->trainer;
     const co_use *use = trainer->uses;
     for (;; use++) {
-        if (!use->chunks || !trainer->kept[use->dy].rows) continue;
+        if (!has_chunks(trainer, use)) continue;
         const ptrdiff_t count = chunks_of(trainer, use);
         if (chunk < count) break;
         chunk -= count;
     }
-    const co_chunked *how = use->chunks;
-    const co_matrix *matrix = &trainer->weights[use->weight];
-    const ptrdiff_t item = trainer->item, first = chunk * how->images;
-    const ptrdiff_t left = images_of(trainer, use) - first;
-    const ptrdiff_t x = how->s.h * how->s.w * how->s.c, dy = how->s.oh * how->s.ow * how->n;
-    how->sum(trainer->kernels, how, left < how->images ? left : how->images,
-             trainer->kept[use->x].data + first * x * item,
-             trainer->kept[use->dy].data + first * dy * item,
-             how->sums + chunk * matrix->k * matrix->n * item,
-             trainer->scratch + worker * call->scratch);
+    const co_window *s = &use->chunks->s;
+    const ptrdiff_t first = chunk * use->chunks->images * trainer->item;
+    co_trainer_sum_chunk(trainer, use, chunk,
+                         trainer->kept[use->x].data + first * s->h * s->w * s->c,
+                         trainer->kept[use->dy].data + first * s->oh * s->ow * use->chunks->n,
+                         trainer->scratch + worker * call->scratch);
 }
 
-static co_status room_for_chunks(co_trainer *trainer, const co_use *use) {
+co_status co_trainer_chunks(const co_trainer *trainer, const co_use *use) {
     const co_matrix *matrix = &trainer->weights[use->weight];
     const ptrdiff_t g = matrix->k * matrix->n * trainer->item, chunks = chunks_of(trainer, use);
     co_chunked *how = use->chunks;
@@ -287,21 +290,17 @@ static co_status room_for_scratch(co_trainer *trainer, size_t bytes) {
 /* Sums the gradients that come in chunks. */
 static co_status go_over_chunks(co_trainer *trainer, int threads) {
     co_call call = {.trainer = trainer};
-    ptrdiff_t count = 0, alike = 0;
-    double ns = 0, first = 0;
+    ptrdiff_t count = 0;
+    double ns = 0;
     for (int u = 0; u < trainer->n_uses; u++) {
         const co_use *use = &trainer->uses[u];
-        if (!use->chunks || !trainer->kept[use->dy].rows) continue;
+        if (!has_chunks(trainer, use)) continue;
         const co_matrix *matrix = &trainer->weights[use->weight];
         const ptrdiff_t chunks = chunks_of(trainer, use);
         const double time = (double)trainer->kept[use->dy].rows * (double)matrix->k *
                             (double)matrix->n / (2 * trainer->kernels->gemm_nr);
-        const co_status status = room_for_chunks(trainer, use);
+        const co_status status = co_trainer_chunks(trainer, use);
         if (status != CO_OK) return status;
-        if (!count) {
-            alike = chunks > 1 ? chunks - 1 : 1;
-            first = time / (double)chunks;
-        }
         count += chunks;
         ns += time;
         if (use->chunks->scratch > call.scratch) call.scratch = use->chunks->scratch;
@@ -311,7 +310,7 @@ static co_status go_over_chunks(co_trainer *trainer, int threads) {
     call.scratch = (call.scratch / CO_LINE + 1) * CO_LINE;
     const co_status status = room_for_scratch(trainer, (size_t)team * (size_t)call.scratch);
     if (status != CO_OK) return status;
-    co_parallel_uneven(count, alike, first > 0 ? ns / first : 1, team, sum_chunk, &call);
+    co_parallel(count, team, sum_chunk, &call);
     return CO_OK;
 }
 
@@ -338,7 +337,7 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
     const co_status status =
         room_for_scratch(trainer, 2 * (size_t)team * (size_t)(trainer->largest * trainer->item));
     if (status != CO_OK) return status;
-    co_parallel_uneven(trainer->n_pieces, trainer->alike, trainer->whole, team, learn_piece, &call);
+    co_parallel(trainer->n_pieces, team, learn_piece, &call);
     return CO_OK;
 }
 

@@ -26,7 +26,7 @@ static void release(co_step *step) {
 
 void co_plan_destroy(co_plan *plan) {
     if (!plan) return;
-    for (int i = 0; i < plan->n_steps; i++) release(&plan->steps[i]);
+    for (int i = 0; i < plan->n_steps + plan->n_dropped; i++) release(&plan->steps[i]);
     co_weights_free(plan);
     free(atomic_load(&plan->spare));
     free(plan->steps);
@@ -41,7 +41,7 @@ int co_plan_value(co_plan *plan, ptrdiff_t size, int item_bytes) {
     if (!values) return CO_NO_MEMORY;
     plan->values = values;
     values[plan->n_values] =
-        (co_value){.size = size, .item_bytes = item_bytes, .buffer = -1, .within = -1};
+        (co_value){.size = size, .item_bytes = item_bytes, .buffer = -1, .within = -1, .kept = -1};
     return plan->n_values++;
 }
 
@@ -128,6 +128,10 @@ co_status co_plan_finish(co_plan *plan, int y, int mask) {
     }
     plan->values[y].buffer = CO_BUFFER_Y;
     if (mask >= 0) plan->values[mask].buffer = CO_BUFFER_MASK;
+    return co_plan_close(plan);
+}
+
+co_status co_plan_close(co_plan *plan) {
     const co_status status = co_layout(plan);
     co_weights_finish(plan);
     return status;

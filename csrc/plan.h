@@ -72,6 +72,10 @@ typedef struct co_kind {
     ptrdiff_t (*parts)(const co_job *job, const co_step *step);
     /* The rows, of its positions, that it wants to have at once, in multiples of *grain; 0: any. */
     ptrdiff_t (*rows_at_once)(const co_job *job, const co_step *step, ptrdiff_t *grain);
+    /* The rows of the products of a sample; NULL: those of its result. */
+    ptrdiff_t (*rows)(const co_step *step);
+    /* The units that it wants to have together, a power of two; NULL: 1. */
+    ptrdiff_t (*grain)(const co_plan *plan, const co_step *step);
     /* The elements of the rows of its result, if these may lie apart (co_pitch); or 0. */
     ptrdiff_t (*row)(const co_step *step);
     void (*release)(co_step *step);
@@ -123,8 +127,10 @@ struct co_step {
         struct {
             ptrdiff_t m, n, k;
         } products;
+        struct {
+            int number, layout; /* of the trainer, CO_KEEP_... */
+        } kept;
         ptrdiff_t n; /* elements of a run */
-        int kept;    /* of the trainer */
         void *own;   /* owned, of the kind's own type */
     } u;
 };
@@ -148,6 +154,7 @@ typedef struct co_value {
     int buffer;          /* of the run, or -1: in the arena */
     int last;            /* the last step that reads it */
     int within;          /* a value of which its rows are parts, `pitch` elements apart; or -1 */
+    int kept;            /* of the trainer, among whose rows it lies; or -1 */
     ptrdiff_t at, pitch; /* the first one's place in there */
     int wanted;          /* of an input: the buffer that its gradient goes to, or 0 */
     ptrdiff_t offset;    /* in the arena: bytes per unit, a multiple of CO_LINE */
@@ -167,6 +174,7 @@ struct co_plan {
     co_trainer *trainer; /* NULL in a plan that does not train */
     int penalties;       /* the value of theirs, one for each of a sample; -1: none */
     int n_steps, n_values, n_weights;
+    int n_dropped;       /* steps behind the others that nobody needs but for what they own */
     int n_ends, forward; /* what it learns from; and the number of steps before the first loss */
     co_end *ends;
     int more_buffers; /* that runs have beside the first CO_BUFFERS: further inputs and results */
@@ -177,6 +185,7 @@ struct co_plan {
      * every step treats independently; a block is as many units as keep their
      * values in the cache. */
     ptrdiff_t units;
+    ptrdiff_t grain;       /* units that stay together in a block, and begin it or follow as many */
     ptrdiff_t arena;       /* bytes per unit */
     ptrdiff_t block;       /* units */
     double ns;             /* estimate for a unit */
@@ -274,19 +283,20 @@ void co_weights_free(co_plan *plan);
 co_status co_layout(co_plan *plan);
 
 /* trainer.c. What a step leaves for the gradients of weights: a row of n for each position of each
- * sample, transposed, (n, rows), or in gemm's panels, or as it is. */
-enum { CO_KEEP_TURNED, CO_KEEP_PANELS, CO_KEEP_ROWS };
+ * sample, transposed, (n, rows), or in gemm's panels, or as it is; or nothing but their number. */
+enum { CO_KEEP_TURNED, CO_KEEP_PANELS, CO_KEEP_ROWS, CO_KEEP_COUNT };
 int co_trainer_keep(co_trainer *trainer, ptrdiff_t n, ptrdiff_t positions, int layout);
 /* Room for the rows of a batch, which come next. */
 co_status co_trainer_room(co_trainer *trainer, int kept, ptrdiff_t batch);
 void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdiff_t rows,
                      const char *x);
+char *co_trainer_rows(const co_trainer *trainer, int kept);
 /* Weight w is multiplied with inputs of which x (-1: a vector) was kept, dy of the results; or by
  * number, x are those of its rows that the results were. */
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number);
-/* Its gradient is summed in chunks, as trainer.h says. */
+/* Its gradient is summed in chunks, as trainer.h says. Returns the number of that use. */
 typedef struct co_chunked co_chunked;
-co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how);
+int co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how);
 /* Another number whenever a weight may have changed. */
 uint64_t co_trainer_version(const co_trainer *trainer);
 int co_trainer_learns(const co_trainer *trainer, int w);
@@ -309,6 +319,6 @@ void co_permute(const co_kernels *kernels, const co_permutation *p, ptrdiff_t po
 co_status co_noise_init(co_noise *noise, ptrdiff_t *positions, double rate, int stream, int rank,
                         const ptrdiff_t *shape, const ptrdiff_t *draws, int share_batch);
 void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream, ptrdiff_t first,
-                ptrdiff_t n, const char *x, char *y);
+                ptrdiff_t n, const char *x, char *y, int past);
 
 #endif

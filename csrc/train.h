@@ -96,5 +96,8 @@ int co_plan_want(co_plan *plan, int x);
 /* Appends the steps that take the gradients back to the weights, and to the inputs where they are
  * wanted. No other steps come after. */
 co_status co_plan_back(co_plan *plan);
+/* co_plan_finish for a plan without a result: what it leaves is the gradients. Steps that these do
+ * not need are not made. */
+co_status co_plan_close(co_plan *plan);
 
 #endif

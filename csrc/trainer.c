@@ -93,7 +93,7 @@ co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_numbe
     return CO_OK;
 }
 
-co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how) {
+int co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_chunked *how) {
     co_chunked *chunks = malloc(sizeof *chunks);
     co_use *use = chunks ? co_more(&trainer->uses, &trainer->n_uses, sizeof *use) : NULL;
     if (!use) {
@@ -102,7 +102,7 @@ co_status co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const
     }
     *chunks = *how;
     *use = (co_use){w, x, dy, 0, chunks};
-    return CO_OK;
+    return trainer->n_uses - 1;
 }
 
 size_t co_trainer_bytes(const co_trainer *trainer) {
@@ -128,7 +128,8 @@ co_status co_trainer_room(co_trainer *trainer, int number, ptrdiff_t batch) {
     co_kept *kept = &trainer->kept[number];
     const ptrdiff_t nr = trainer->kernels->gemm_nr;
     const ptrdiff_t n = kept->layout == CO_KEEP_PANELS ? (kept->n + nr - 1) / nr * nr : kept->n;
-    const ptrdiff_t sample = n * kept->positions * trainer->item;
+    const ptrdiff_t item = kept->layout == CO_KEEP_COUNT ? 0 : trainer->item;
+    const ptrdiff_t sample = n * kept->positions * item;
     if (sample && batch > PTRDIFF_MAX / 2 / sample) return CO_NO_MEMORY;
     const size_t bytes = (size_t)(batch * sample);
     kept->rows = batch * kept->positions;
@@ -170,6 +171,8 @@ void co_trainer_kept(const co_trainer *trainer, int kept, ptrdiff_t first, ptrdi
     else
         transpose(trainer, rows, to->n, x, to->n, to->data + first * trainer->item, to->rows);
 }
+
+char *co_trainer_rows(const co_trainer *trainer, int kept) { return trainer->kept[kept].data; }
 
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece) {
     const co_matrix *weight = &trainer->weights[piece->weight];

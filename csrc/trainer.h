@@ -14,12 +14,14 @@ typedef struct co_kept {
 } co_kept;
 
 /* A gradient that is summed over chunks of a batch's images, so many each: of a convolution, whose
- * images x and gradients of results dy were kept as rows. g: that of the weight. */
+ * images x and gradients of results dy were kept as rows, or are summed while a run has them at
+ * hand. g: that of the weight. */
 struct co_chunked {
     void (*sum)(const co_kernels *kernels, const co_chunked *how, ptrdiff_t images, const char *x,
                 const char *dy, char *g, char *scratch);
     co_window s;
     ptrdiff_t n, groups, images;
+    int at_hand;
     ptrdiff_t scratch; /* bytes that it takes */
     size_t bytes;      /* that there is room for */
     char *sums;        /* owned: the weight's gradient of each chunk */
@@ -53,11 +55,9 @@ struct co_trainer {
     co_kept *kept;
     co_use *uses;
     co_piece *pieces;
-    ptrdiff_t largest; /* elements of a piece; the pieces begin with `alike` of that size */
-    ptrdiff_t alike;
-    double whole;     /* all pieces, in pieces of that size */
-    uint64_t version; /* of the weights: it grows when any of them changes */
-    char *scratch;    /* of all workers */
+    ptrdiff_t largest; /* elements of a piece; the first pieces have so many */
+    uint64_t version;  /* of the weights: it grows when any of them changes */
+    char *scratch;     /* of all workers */
     size_t scratch_bytes;
 };
 
@@ -65,5 +65,11 @@ struct co_trainer {
 void *co_more(void *list_of, int *count, size_t size);
 /* Packs a piece of a weight, for the next run of the plans. */
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece);
+
+/* learn.c. Room for the chunks of the next run; and the sum of one, whose images and gradients
+ * these are. */
+co_status co_trainer_chunks(const co_trainer *trainer, const co_use *use);
+void co_trainer_sum_chunk(const co_trainer *trainer, const co_use *use, ptrdiff_t chunk,
+                          const char *x, const char *dy, char *scratch);
 
 #endif

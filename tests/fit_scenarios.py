@@ -262,10 +262,70 @@ def printed(keras):
     return re.sub(r"- \d+s - \d+[mu]?s/step", "TIME", out.getvalue()).splitlines()
 
 
+def own_class(keras, **parts):
+    """A model of a class with such methods, whose layer has penalties."""
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1, kernel_regularizer="l2", activity_regularizer="l1")
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = type("Parts", (Own,), parts)()
+    model(X)
+    model.set_weights([np.array([[0.1], [0.2], [0.3]], "float32"), np.zeros(1, "float32")])
+    return model
+
+
+def trained(keras, model, y, **kwargs):
+    model.compile(keras.optimizers.SGD(0.1), **kwargs)
+    options = {"batch_size": 4, "epochs": 2, "verbose": 0, "shuffle": False}
+    history = model.fit(X, y, sample_weight=WEIGHTS, validation_split=0.3, **options).history
+    found = model.evaluate(X, y, sample_weight=WEIGHTS, verbose=0, return_dict=True)
+    return [history, found, model.get_weights()[0].tolist()]
+
+
+def own_losses(keras):
+    ops = keras.ops
+
+    def alone(self, x, y, y_pred, sample_weight, training=True):
+        errors = ops.abs(y - y_pred) * ops.reshape(sample_weight, (-1, 1))
+        return ops.mean(errors if training else ops.square(errors))
+
+    def with_penalties(self, x, y, y_pred, sample_weight):
+        return ops.mean(ops.abs(y - y_pred)) + 3 * sum(self.losses)
+
+    def beside(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = keras.Model.compute_loss(self, x, y, y_pred, sample_weight)
+        return 2 * loss + ops.mean(ops.square(y_pred - x[:, :1]))
+
+    def of_two(self, x, y, y_pred, sample_weight, training=True):
+        return ops.mean(ops.maximum(y["near"] - y_pred + ops.square(y["far"]), 0.0))
+
+    two = {"near": Y, "far": Y + 1}
+    return [
+        trained(keras, own_class(keras, compute_loss=alone), Y, metrics=["mae"]),
+        trained(keras, own_class(keras, compute_loss=with_penalties), Y),
+        trained(keras, own_class(keras, compute_loss=beside), Y, loss="mse", metrics=["mae"]),
+        trained(keras, own_class(keras, compute_loss=of_two), two),
+    ]
+
+
+def own_metrics(keras):
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        found = keras.Model.compute_metrics(self, x, y, y_pred, sample_weight)
+        return {**found, "twice": 2 * found["loss"] + keras.ops.cast(y.shape[0], "float32")}
+
+    model = own_class(keras, compute_metrics=compute_metrics)
+    return trained(keras, model, Y, loss="mse", weighted_metrics=["mae"])
+
+
 SCENARIOS = [
     arrays, split_and_metrics, class_weights, reductions, validation_frequency, steps_go_on,
     size_from_steps, generator, dataset, execution, evaluation, stopping, early_stopping,
-    learning_rates, not_a_number, csv, lambdas, printed,
+    learning_rates, not_a_number, csv, lambdas, printed, own_losses, own_metrics,
 ]  # fmt: skip
 
 if __name__ == "__main__":

@@ -131,6 +131,28 @@ def run_layer_test(
     return layer, y
 
 
+def share_weights(ours, theirs, *, seed, scale=1.0):
+    """Give our layer or model and Keras' the same random weights."""
+    rng = np.random.default_rng(seed)
+    arrays = [(scale * rng.normal(size=w.shape)).astype(w.dtype) for w in ours.weights]
+    ours.set_weights(arrays)
+    theirs.set_weights(arrays)
+
+
+def built_alike(keras, make, shape):
+    """What make(library's layers) makes, ours and Keras', built for a shape, with the same
+    weights."""
+    ours, theirs = make(layers), make(keras.layers)
+    for layer in (ours, theirs):
+        layer.build(shape)
+    assert [(w.path, tuple(w.shape)) for w in theirs.weights] == [
+        (w.path, w.shape) for w in ours.weights
+    ]
+    share_weights(ours, theirs, seed=4, scale=0.5)
+    assert ours.compute_output_shape(shape) == theirs.compute_output_shape(shape)
+    return ours, theirs
+
+
 def assert_like_keras(keras, name, kwargs, x, *, roundings=8, call=None):
     """Check config, weights' names and shapes, and output against Keras' layer of that name."""
     with warnings.catch_warnings():
@@ -144,10 +166,7 @@ def assert_like_keras(keras, name, kwargs, x, *, roundings=8, call=None):
         (w.name, w.shape) for w in ours.weights
     ]
     if ours.weights:
-        rng = np.random.default_rng(5)
-        arrays = [rng.normal(size=w.shape).astype(w.dtype) for w in ours.weights]
-        ours.set_weights(arrays)
-        theirs.set_weights(arrays)
+        share_weights(ours, theirs, seed=5)
         y, expected = ours(x, **call), np.asarray(theirs(x, **call))
     assert plain(ours.get_config()) == plain(theirs.get_config())
     assert tuple(ours.compute_output_shape(x.shape)) == tuple(theirs.compute_output_shape(x.shape))

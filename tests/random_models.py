@@ -56,11 +56,11 @@ class Maker:
                  "reshape", "permute", "flatten", "prelu", "softmax", "einsum"]  # fmt: skip
         names += {
             1: ["repeat", "normalization"],
-            2: ["conv", "conv", "separable", "depthwise", "pool", "pool_all", "pad", "enlarge",
-                "recurrent", "recurrent", "recurrent", "bidirectional", "masking", "masking",
-                "distributed", "spatial"],
-            3: ["conv", "conv", "separable", "depthwise", "pool", "pool_all", "pad", "enlarge",
-                "distributed", "spatial"],
+            2: ["conv", "conv", "separable", "depthwise", "pool", "pool_all", "pad", "crop",
+                "enlarge", "recurrent", "recurrent", "recurrent", "bidirectional", "masking",
+                "masking", "distributed", "spatial"],
+            3: ["conv", "conv", "separable", "depthwise", "pool", "pool_all", "pad", "crop",
+                "enlarge", "distributed", "spatial"],
             4: ["distributed", "distributed", "flatten"],
         }[len(shape)]  # fmt: skip
         return getattr(self, self.one_of(*names))(shape)
@@ -223,6 +223,10 @@ class Maker:
         d = len(shape) - 1
         amounts = [[int(n) for n in self.rng.integers(0, 3, 2)] for _ in range(d)]
         return getattr(self.layers, f"ZeroPadding{d}D")(amounts if d > 1 else tuple(amounts[0]))
+
+    def crop(self, shape):
+        sides = [[int(self.rng.integers(0, (n + 1) // 2)) for _ in "ab"] for n in shape[:-1]]
+        return getattr(self.layers, f"Cropping{len(sides)}D")(sides if len(sides) > 1 else sides[0])
 
     def enlarge(self, shape):
         d = len(shape) - 1

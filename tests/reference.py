@@ -264,6 +264,7 @@ SLOPES = {
     "absolute": lambda x, p, q, r: np.sign(x),
     "sqrt": lambda x, p, q, r: 0.5 / np.sqrt(x),
     "log": lambda x, p, q, r: 1 / x,
+    "over": lambda x, p, q, r: -p / x / x,
 }
 
 

@@ -7,7 +7,7 @@ import reference_conv as reference
 from test_conv_kernels import check, gradients, isa  # noqa: F401  # a fixture
 
 import coreops
-from coreops import Sequential, layers
+from coreops import Sequential, _kernels, layers
 from coreops._plan.images import Windows, _window
 
 CASES = {
@@ -77,6 +77,27 @@ def test_gradients_of_depthwise(isa, dtype, rng, kwargs, c):  # noqa: F811
     expected = *reference.depthwise_gradients(x, window, kernel, dy), dy.sum((0, 1, 2))
     large = reference.depthwise_gradients(np.abs(x), window, np.abs(kernel), np.abs(dy))
     check(found, expected, (*large, np.abs(dy).sum((0, 1, 2))), dtype, dy[..., 0].size + 25)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 5)], ids=str)
+@pytest.mark.parametrize("strides", [1, 2])
+def test_gradients_of_depthwise_on_less_than_a_window(isa, dtype, rng, shape, strides):  # noqa: F811
+    """What a window reaches beyond the image adds nothing, not even NaN."""
+    x = rng.normal(size=(3, *shape, 17)).astype(dtype)
+    layer = layers.DepthwiseConv2D(3, strides, padding="same", dtype=dtype.name)
+    window = window_of(layer, x)
+    dy = rng.normal(size=(3, *window[-2:], 17)).astype(dtype)
+    found = gradients(layer, x, dy)
+    kernel = layer.get_weights()[0][..., 0]
+    expected = *reference.depthwise_gradients(x, window, kernel, dy), dy.sum((0, 1, 2))
+    large = reference.depthwise_gradients(np.abs(x), window, np.abs(kernel), np.abs(dy))
+    check(found, expected, (*large, np.abs(dy).sum((0, 1, 2))), dtype, dy[..., 0].size + 25)
+    x[0, 0, 0, 2] = np.inf
+    layer = layers.DepthwiseConv2D(3, strides, padding="same", dtype=dtype.name)
+    with np.errstate(all="ignore"):
+        odd = ~np.isfinite(gradients(layer, x, dy)[1].reshape(3, 3, 17))
+    assert odd[:, :, 2].any()
+    assert not np.delete(odd, 2, axis=2).any()
 
 
 def in_order(x, dy, window, kernel):
@@ -155,6 +176,21 @@ def test_same_bits_for_any_number_of_threads(isa, rng, batch):  # noqa: F811
     coreops.set_num_threads(threads)
     for other in results[1:]:
         assert all(map(np.array_equal, results[0], other))
+
+
+def test_a_plan_that_takes_gradients_back_makes_nothing_else(rng):
+    """Before a batch normalisation a convolution's results are not made again: the one of its way
+    back is that of its image's gradient."""
+    stack = [layers.Input((8, 8, 3)), layers.Conv2D(16, 3), layers.BatchNormalization()]
+    stack += [layers.ReLU(), layers.Conv2D(16, 3), layers.BatchNormalization(), layers.Flatten()]
+    model = Sequential([*stack, layers.Dense(4, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.train_on_batch(rng.normal(size=(4, 8, 8, 3)), rng.integers(0, 4, 4))
+    (chain,) = model._programs["step"]._chains.values()
+    ways = [way for part in chain._parts.values() for key, way in part.ways.items()
+            if isinstance(key, frozenset)]  # fmt: skip
+    found = [[name for name, *_ in _kernels.plan_steps(way.flow.plan)] for way in ways]
+    assert sorted(names.count("conv") for names in found) == [0, 1]
 
 
 def test_weights_that_are_assigned_are_packed_anew(rng):

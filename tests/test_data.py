@@ -117,7 +117,8 @@ def test_a_split_takes_the_end(count, fraction):
         with pytest.raises(ValueError, match="validation_split"):
             split(x, y, None, fraction, Options("fit", FLOAT))
         return
-    train, rest = map(one_of_each, split(x, y, None, fraction, Options("fit", FLOAT)))
+    parts = split(x, y, None, fraction, Options("fit", FLOAT))
+    train, rest = (one_of_each(part.batch) for part in parts)
     assert train[1].tolist() == list(range(at))
     assert rest[1].tolist() == list(range(at, count))
     assert train[2] is rest[2] is None

@@ -33,11 +33,13 @@ CASES += [
     ("soft_shrink", 0.5, 0.0, 0.0),
     ("hard_shrink", 0.5, 0.0, 0.0),
     ("threshold", 0.5, -3.0, 0.0),
+    ("over", 1.0, 0.0, 0.0),
+    ("over", -3.0, 0.0, 0.0),
 ]
-POSITIVE = ("sqrt", "log")  # whose x is, and whose slopes have no bound
+POSITIVE = ("sqrt", "log", "over")  # whose x is, and whose slopes have no bound
 FROM_X = {
     *("gelu", "gelu_tanh", "silu", "hard_silu", "mish", "softsign", "tanh_shrink", "squareplus"),
-    *("soft_shrink", "hard_shrink", "threshold", "sparse_plus", "absolute", "log"),
+    *("soft_shrink", "hard_shrink", "threshold", "sparse_plus", "absolute", "log", "over"),
 }
 UNUSUAL = [case for case in CASES if case[1] < 0 and case[0] in ("relu_general", "elu", "celu")]
 UNUSUAL += [("relu_general", 0.1, 2.0, 0.5), ("selu", -1.0, 1.5, 0.0)]

@@ -313,6 +313,25 @@ def test_nan_stays_nan(rng):
 # ----------------------------------------------------------------------------------------- labels
 
 
+# Losses whose labels need only broadcast with the predictions.
+BROADCAST = [
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
+    "CosineSimilarity",
+    "Huber",
+    "LogCosh",
+    "Hinge",
+    "SquaredHinge",
+    "CategoricalHinge",
+    "KLDivergence",
+    "Poisson",
+    "Dice",
+    "Tversky",
+]
+
+
 def test_shapes_of_labels_that_do_not_fit():
     for loss, true, pred in (
         ("CategoricalCrossentropy", (4,), (4, 3)),
@@ -320,9 +339,15 @@ def test_shapes_of_labels_that_do_not_fit():
         ("BinaryCrossentropy", (4, 1), (4, 3)),
         ("SparseCategoricalCrossentropy", (4, 3), (4, 3)),
         ("SparseCategoricalCrossentropy", (5,), (4, 3)),
+        *((loss, (4, 2), (4, 3)) for loss in BROADCAST),
     ):
         with pytest.raises(ValueError, match=r"expected labels.*Received: y_true.shape="):
             getattr(losses, loss)()(np.zeros(true), np.ones(pred))
+    for name in ("huber", "hinge", "poisson"):  # which say who they are
+        with pytest.raises(ValueError, match=rf"^{name}: .*\(4, 3\).*\(4, 2\)"):
+            getattr(losses, name)(np.zeros((4, 2)), np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"circle: expected a label for each of \(4, 4\)"):
+        losses.Circle()(np.zeros(5), np.ones((4, 3)))
 
 
 @pytest.mark.parametrize("label", [3, -1, 0.5, np.nan, 2**31, 1e30])
@@ -567,6 +592,14 @@ def test_custom_losses(rng):
     assert Distance().name == "distance_1"
     with pytest.raises(NotImplementedError, match="call"):
         losses.Loss()([1.0], [1.0])
+
+
+def test_labels_may_be_traced_as_predictions_are(rng):
+    """As where a layer is called on both, and adds a loss of them."""
+    y_true, y_pred = binary(rng, (4, 3))
+    for loss in (losses.BinaryCrossentropy(), losses.MeanSquaredError()):
+        made = loss(trace(y_true), trace(y_pred), np.ones(4))
+        assert made.value == pytest.approx(loss(y_true, y_pred), rel=1e-6)
 
 
 def test_picking():

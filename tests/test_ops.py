@@ -8,6 +8,7 @@ from tolerance import ulps
 
 import coreops
 from coreops import _symbolic, config, ops
+from coreops._tape import trace
 from coreops._variables import Variable
 
 INTS = ["int8", "uint8", "int32", "int64"]
@@ -53,8 +54,22 @@ def test_arrays_come_through_as_they_are(rng):
 
 @pytest.mark.parametrize("value", ["text", None, [[1], [2, 3]], [object()], np.array(["a"])])
 def test_what_is_no_array(value):
-    with pytest.raises((TypeError, ValueError), match="array operation"):
+    with pytest.raises((TypeError, ValueError), match=r"(?s)array operation.*ops.sqrt\("):
         ops.sqrt(value)
+
+
+def test_errors_name_the_op_and_what_it_was_given():
+    x, y = np.ones((4, 5)), np.ones((4, 3))
+    given = r"<array of shape \(4, 5\), float64>, <array of shape \(4, 3\), float64>"
+    with pytest.raises(ValueError, match=rf"(?s)broadcast.*ops.subtract\({given}\)"):
+        ops.subtract(x, y)
+    with pytest.raises(ValueError, match=rf"(?s)broadcast.*ops.subtract\({given}\)"):
+        trace(x) - y
+    with pytest.raises(TypeError, match=rf"(?s).*ops.concatenate\(\[{given}\], axis='a'\)"):
+        ops.concatenate([x, y], axis="a")
+    with pytest.raises(ValueError, match="sum") as caught:  # the innermost one
+        ops.vectorized_map(lambda row: ops.sum(row, axis=7), x)
+    assert len(caught.value.__notes__) == 1
 
 
 def test_casts():
@@ -413,6 +428,9 @@ def test_one_hot():
     same(ops.one_hot([0, 2, -1, 3], 3), [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]], "float32")
     assert ops.one_hot([[0, 1]], 3, axis=1).shape == (1, 3, 2)
     same(ops.one_hot([1], 2, dtype="int32"), [[0, 1]], "int32")
+    for wrong in (-3, 2.0, "a"):
+        with pytest.raises(ValueError, match=rf"`num_classes`.*num_classes={wrong!r}"):
+            ops.one_hot([1], wrong)
     same(ops.multi_hot([[0, 2], [1, 1]], 3), [[1, 0, 1], [0, 1, 0]], "float32")
 
 

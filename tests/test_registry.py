@@ -232,6 +232,11 @@ def test_what_has_no_config():
     bad = type("Bad", (), {"get_config": lambda self: [1]})
     with pytest.raises(TypeError, match="must return a dict"):
         serialize_keras_object(bad())
+    loop = []
+    loop.append(loop)
+    endless = type("Endless", (), {"get_config": lambda self: {"loop": loop}})
+    with pytest.raises(ValueError, match=r"Endless.get_config\(\) gives what holds itself"):
+        serialize_keras_object([endless()])
 
 
 def test_lambdas_are_written_without_their_code():
@@ -302,11 +307,15 @@ def test_what_is_not_known_cannot_be_reached(config):
     assert "antigravity" not in set(sys.modules) - loaded
 
 
-@pytest.mark.parametrize("name", ["Custom>Evil", "os.system", ["x"], 3, ""])
+@pytest.mark.parametrize("name", ["Custom>Evil", "Other>HeNormal", "os.system", ["x"], 3])
 def test_a_registered_name_cannot_redirect_what_is_ours(name):
     registry.register_keras_serializable("Custom", "Evil")(Point)
     config = instance("keras.initializers", "HeNormal", name, seed=3)
-    assert type(deserialize_keras_object(config)) is initializers.HeNormal
+    with pytest.raises(ValueError, match=r"keras.initializers.HeNormal .*registered_name="):
+        deserialize_keras_object(config)
+    for known in ("", None, "HeNormal", "Custom>HeNormal"):  # the last by Keras 2
+        found = deserialize_keras_object({**config, "registered_name": known})
+        assert type(found) is initializers.HeNormal
 
 
 @pytest.mark.parametrize(

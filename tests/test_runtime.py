@@ -94,7 +94,7 @@ def test_runtime_info_says_what_runs(capsys):
 def test_version_is_the_distribution_s():
     from importlib.metadata import version
 
-    assert coreops.__version__ == version("coreops")
+    assert coreops.__version__ == coreops.version() == version("coreops")
 
 
 def test_a_checkout_uses_the_installed_kernels(tmp_path):

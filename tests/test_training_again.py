@@ -399,11 +399,18 @@ def test_several_inputs_and_outputs(made, rng):
         out = []
         for i in range(4):
             third = q if others and i == 3 else None
-            out += model.train_on_batch([a, b], [p, q, third])
+            y = {"q": q, "p": p, "r": third} if names else [p, q, third]
+            weight = {"q": np.ones(8)} if names else [None, np.ones(8), None]
+            out += model.train_on_batch({"b": b, "a": a} if names else [a, b], y, weight)
         return [*out, *model.get_weights()]
 
     same(*both_ways(made, run))
     same(*both_ways(made, lambda: run(others=True)))
+    same(*both_ways(made, lambda: run(names=True)))
+    same(run(names=True), run())
+    made.allowed, made.count = True, 0
+    run(names=True)
+    assert made.count == 3
 
 
 def test_a_number_without_a_row_leaves_the_weights(rng):
@@ -843,3 +850,33 @@ def test_two_models_that_train_in_turns(made, rng, norm):
     made.allowed, made.count = True, 0
     run()
     assert made.count == 12 - 2 - norm  # a step writes itself down, the judge's second one here
+
+
+def test_choices_of_weights_that_learn_are_kept(rng):
+    """A model that is frozen and thawed in turns makes no plan anew, and learns the same."""
+    x, y = data(rng)
+    model = classifier()
+    model.train_on_batch(x, y)
+    start, state = model.get_weights(), [v.numpy() for v in model.optimizer.variables]
+    hidden = model.get_layer("hidden")
+
+    def run(keep):
+        model.set_weights(start)
+        for variable, value in zip(model.optimizer.variables, state, strict=True):
+            variable.assign(value)
+        out = []
+        for turn in range(9):
+            hidden.trainable = turn % 3 != 1
+            if not keep:
+                model._drop_steps()
+            out.append(model.train_on_batch(x, y))
+            if turn == 4:  # another model holds the weights for a while
+                coreops.utils.set_random_seed(5)
+                second = Sequential([layers.Input((7,)), hidden, layers.Dense(1)])
+                second.compile("sgd", "mse")
+                second.train_on_batch(x[:, :1] * np.ones(7, "f4"), y)
+        return [*out, *model.get_weights(), *(v.numpy() for v in model.optimizer.variables)]
+
+    found = run(True)
+    assert len(model._programs["steps"]) == 2
+    same(found, run(False))

@@ -298,6 +298,9 @@ def test_seeds_are_integers(seed):
         random.normal((2,), seed=seed)
     with pytest.raises(ValueError, match="integer"):
         utils.set_random_seed(seed)
+    for outside in (-1, 2**32):  # which NumPy does not take
+        with pytest.raises(ValueError, match=rf"2\*\*32 - 1.*{outside}"):
+            utils.set_random_seed(outside)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**70])
@@ -399,7 +402,8 @@ def test_to_categorical():
     np.testing.assert_array_equal(
         utils.to_categorical([[0], [2], [1]]), np.eye(3, dtype="f4")[[0, 2, 1]]
     )
-    assert utils.to_categorical([0, 1], 4).shape == (2, 4)
+    made = utils.to_categorical([0, 1], 4)
+    assert (made.shape, made.dtype) == ((2, 4), np.float64)  # as in Keras
     with pytest.raises(ValueError, match="class numbers"):
         utils.to_categorical([0, 5], 3)
 

@@ -3,7 +3,7 @@
 cdef class Run:
     """A plan that trains, with what its runs of so many samples read and leave.
 
-    y: where the result goes; penalty: where each sample's penalties go, if the plan has any; mask: where
+    y: where the result goes, None if the plan has none; penalty: where each sample's penalties go, if the plan has any; mask: where
     the result's mask goes, if it has one. The other arrays are `put`: 0 is the plan's first input, and
     i > 0 what the plan was told of as number i - 1 of its further inputs, results, and whatever `learn`,
     `learn_from` and `want` speak of. Raises ValueError for arrays that do not fit.
@@ -30,7 +30,8 @@ cdef class Run:
         self._pairs = <co_stream *>calloc(plan._streams + 1, sizeof(co_stream))
         if self._buffers == NULL or self._pairs == NULL:
             raise MemoryError("no memory for a run")
-        self._set(CO_BUFFER_Y, y, plan.dtype, _product(plan.out_shape), True)
+        if plan.out_shape is not None:
+            self._set(CO_BUFFER_Y, y, plan.dtype, _product(plan.out_shape), True)
         if plan.masked:
             self._set(CO_BUFFER_MASK, mask, np.dtype(np.bool_), _product(plan._mask_shape), True)
         if plan._penalties:

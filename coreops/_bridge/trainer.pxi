@@ -179,6 +179,14 @@ cdef class TrainingPlan(Plan):
         self._more.append((True, self.dtype, (co_plan_size(self._c, x),)))
 
     def back(self):
-        """The way back from all that the plan learns from. Only `finish` comes after."""
+        """The way back from all that the plan learns from. Only `finish` or `close` comes after."""
         self._building(True)
         self._check(co_plan_back(self._c))
+
+    def close(self):
+        """Ends the building of a plan that has no result: what it leaves is the gradients."""
+        self._building(False)
+        self._check(co_plan_close(self._c))
+        self._held = []
+        self._ns = co_plan_cost(self._c)
+        self._ready = True

@@ -136,13 +136,14 @@ def _fits(
 
 def emit_each(layer: Any, x: Value, mask: Mask | None, flow: Flow) -> Value | None:
     """The steps that a layer, or a model, is on each of the samples along the first axis of x, of
-    which each has its part of the mask. None if they are not all of the plan."""
+    which each has its part of the mask. None if they are not all of the plan. A penalty of the
+    layer itself does not count."""
     graph = Graph()
     outputs = layer.trace(graph, graph.inputs, {})
     for call in graph.calls:
         one = call.layer
         if (
-            one.activity_regularizer is not None
+            (one.activity_regularizer is not None and one is not layer)
             or one.mixes_samples
             or getattr(one, "stateful", False)
         ):

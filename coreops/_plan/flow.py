@@ -96,13 +96,25 @@ class Flow:
         return x.id == 0 or x.id in self._taken.values()
 
     def gather(self, known: dict[Ref, Item]) -> list[np.ndarray]:
-        """Return the plan's inputs, out of arrays with their masks."""
-        return [
+        """Return the plan's inputs, out of arrays with their masks.
+
+        Raises:
+            ValueError: they are not of as many samples.
+        """
+        arrays = [
             np.ascontiguousarray(known[ref][1], np.bool_)
             if is_mask
             else np.ascontiguousarray(known[ref][0], self.plan.dtype)
             for ref, is_mask in self.inputs
         ]
+        if len({len(array) for array in arrays}) > 1:
+            ends = dict.fromkeys(name for name, _ in self.marks[:1] + self.marks[-1:])
+            raise ValueError(
+                f"Arrays of different batch sizes meet in {' to '.join(map(repr, ends))}: expected "
+                "as many samples in each. Received arrays of shapes "
+                f"{[array.shape for array in arrays]}"
+            )
+        return arrays
 
     def finish(self, y: Value, *, masked: bool = True) -> _kernels.Plan:
         """End the plan: y is its result, and so is y's mask if it is the plan's own."""

@@ -172,11 +172,6 @@ class Program:
         made: list[Any] = []
         if segment.plan is not None:
             arrays = segment.flow.gather(known)
-            rows = {len(x) for x in arrays}
-            if len(rows) > 1:
-                raise ValueError(
-                    f"Arrays of different batch sizes meet in a model. Received: {sorted(rows)}"
-                )
             streams = segment.flow.streams(len(arrays[0]))
             first = segment.results[0].ref == self._graph.outputs[0]
             out = out if first and segment.seam is None else None

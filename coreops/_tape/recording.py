@@ -34,6 +34,9 @@ def recorded(function: _Op) -> _Op:
             if made is NotImplemented:
                 raise
             return made
+        except (TypeError, ValueError) as error:
+            _name_the_op(error, function.__name__, args, kwargs)
+            raise
         return record(function, function.__name__, args, kwargs)
 
     return cast(_Op, op)
@@ -59,7 +62,11 @@ def record(function: Callable, name: str, args: tuple, kwargs: dict[str, Any]) -
         bound = inspect.signature(function).bind(*args, **kwargs)
         args, kwargs = bound.args, bound.kwargs
     values = [_plain(x, (i,), inputs) for i, x in enumerate(args)]
-    y = function(*values, **kwargs)
+    try:
+        y = function(*values, **kwargs)
+    except (TypeError, ValueError) as error:
+        _name_the_op(error, name, values, kwargs)
+        raise
     several = isinstance(y, (list, tuple))
     results = [np.asarray(result) for result in (y if several else [y])]
     inputs = [(x, place) for x, place in inputs if x.dtype.kind == "f"]
@@ -85,6 +92,22 @@ def record(function: Callable, name: str, args: tuple, kwargs: dict[str, Any]) -
     if not several:
         return made[0]
     return made if type(y) is list else getattr(y, "_make", tuple)(made)
+
+
+def _name_the_op(error: Exception, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    """Add to an error, which may be NumPy's, which op was called on what: the innermost one."""
+    if not getattr(error, "__notes__", None):
+        given = [*map(_described, args), *(f"{key}={_described(x)}" for key, x in kwargs.items())]
+        error.add_note(f"Raised by ops.{name}({', '.join(given)}).")
+
+
+def _described(x: Any) -> str:
+    if isinstance(x, (list, tuple)) and len(x) < 8:
+        return f"[{', '.join(map(_described, x))}]"
+    if isinstance(x, np.ndarray):
+        return f"<array of shape {x.shape}, {x.dtype}>"
+    text = repr(x)
+    return text if len(text) < 40 else f"<{type(x).__name__}>"
 
 
 def _rule(name: str, position: int) -> Callable | None:

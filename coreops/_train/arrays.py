@@ -32,6 +32,17 @@ class Options(NamedTuple):
     # Of a model of several outputs: their names, for such inputs; and which of them have a loss.
     outputs: Callable[[list[np.ndarray]], Sequence[str] | None] | None = None
     judged: Callable[[], Sequence[int]] | None = None
+    # What takes "y" or "sample_weight" apart where they are not those of the outputs.
+    free: Callable[[str, Any], list[Any]] | None = None
+
+
+class Taken:
+    """A batch that has been read, in place of the arrays."""
+
+    __slots__ = ("batch",)
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
 
 
 def holds_batches(x: Any) -> bool:
@@ -43,14 +54,14 @@ def is_arrays(x: Any) -> bool:
     """Whether x is an array, or a container of arrays or numbers, not an iterable of batches."""
     if isinstance(x, (list, tuple)):
         return not (x and all(isinstance(b, tuple) and b and hasattr(b[0], "shape") for b in x))
-    if isinstance(x, (dict, str, bytes, int, float, complex)) or x is None:
+    if isinstance(x, (dict, str, bytes, int, float, complex, Taken)) or x is None:
         return True
     return hasattr(x, "__array__") or hasattr(x, "__dlpack__")
 
 
 def split(
     x: Any, y: Any, sample_weight: Any, fraction: float, options: Options
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+) -> tuple[Taken, Taken]:
     """Cut the last part off arrays: (what to train on, what to validate on).
 
     Raises:
@@ -69,7 +80,7 @@ def split(
             f"{options.caller}: `validation_split={fraction}` of {count} samples leaves "
             f"{at} to train on and {count - at} to validate on."
         )
-    return cut(batch, 0, at), cut(batch, at, count)
+    return Taken(cut(batch, 0, at)), Taken(cut(batch, at, count))
 
 
 def cut(batch: Batch, begin: int, end: int) -> Batch:
@@ -144,18 +155,17 @@ def read_batch(x: Any, y: Any, weight: Any, options: Options) -> Batch:
         ValueError: lengths that differ, several arrays for one, or both kinds of weights.
         TypeError: an array that does not hold numbers.
     """
-    caller = options.caller
-    given = options.arrange(x) if options.arrange else [_the_array(x, "x", caller)]
-    arrays = [_read(one, "x", options) for one in given]
-    names = list((options.outputs and options.outputs(arrays)) or ())
-    targets, weights = (
-        None if value is None else [
-            None if one is None else _read(one, name, options)
-            for one in _for_outputs(value, name, names, options)
-        ]
-        for name, value in (("y", y), ("sample_weight", weight))
-    )  # fmt: skip
-    _check_lengths({"x": arrays, "y": targets, "sample_weight": weights}, caller)
+    if isinstance(x, Taken):
+        arrays, targets, weights = x.batch
+    else:
+        given = options.arrange(x) if options.arrange else [_the_array(x, "x", options.caller)]
+        arrays = [_read(one, "x", options) for one in given]
+        names = list((options.outputs and options.outputs(arrays)) or ())
+        targets, weights = (
+            for_outputs(value, name, names, options)
+            for name, value in (("y", y), ("sample_weight", weight))
+        )
+        _check_lengths({"x": arrays, "y": targets, "sample_weight": weights}, options.caller)
     if options.class_weight is not None:
         weights = [_weights_of_classes(targets, weights, options)]
     return arrays, targets, weights
@@ -174,7 +184,16 @@ def _weights_of_classes(y: Targets, weights: Targets, options: Options) -> np.nd
     return class_weights(y[0], options.class_weight, caller).astype(options.real)
 
 
-def _for_outputs(value: Any, name: str, names: list[str], options: Options) -> list[Any]:
+def for_outputs(value: Any, name: str, names: list[str], options: Options) -> Targets:
+    """Return the targets or the weights that were passed, as arrays: one for each output, if they
+    are those of the outputs."""
+    if value is None:
+        return None
+    given = options.free(name, value) if options.free else _for_each(value, name, names, options)
+    return [None if one is None else _read(one, name, options) for one in given]
+
+
+def _for_each(value: Any, name: str, names: list[str], options: Options) -> list[Any]:
     """Return what was passed for each output; None where nothing was. There may be targets for
     those alone that have a loss."""
     caller = options.caller

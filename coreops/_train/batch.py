@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,3 +37,12 @@ def options(options: dict[str, Any]) -> dict[str, Any]:
     """Return a loss's options as the kernels take them."""
     p = options.get("delta", options.get("label_smoothing", 0.0))
     return {"from_logits": bool(options.get("from_logits", False)), "p": float(p)}
+
+
+def warn_of(total: float) -> None:
+    """Say that a loss is no number to learn from."""
+    warnings.warn(
+        f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as they are.",
+        RuntimeWarning,
+        stacklevel=3,
+    )

@@ -24,6 +24,9 @@ class Chain:
     what comes out of a user's function is not known before.
     """
 
+    # What sees to the activity penalties of layers, as it is told of what one has made.
+    _observed: Any = staticmethod(penalized)
+
     def __init__(
         self,
         graph: _plan.Graph,
@@ -109,7 +112,7 @@ class Chain:
                 if way.flow.read and way.flow.is_stale():
                     raise Reshaped
         if part is None:
-            flow, made = self._emit(index, None, kinds)
+            flow, made = self._emit(index, None, kinds, self._observed)
             part = Part(index, made.next, kinds, made, {})
             part.ways["forward"] = self._finish(flow, made)
             self._parts[index] = part
@@ -120,13 +123,14 @@ class Chain:
         index: int,
         stop: int | None,
         kinds: dict[_plan.Ref, _plan.Kind],
-        after: Any = penalized,
+        after: Any,
     ) -> tuple[TrainingFlow, _plan.Emitted]:
         shape = kinds[self.graph.calls[index].inputs[0]][0]
         flow = TrainingFlow(shape, self.workspace.dtype, self)
         made = _plan.emit_calls(
             self.graph, index, kinds, flow, self._mask_policy, after, stop, mixed=True
         )
+        self._packed = None
         return flow, made
 
     def _finish(self, flow: TrainingFlow, made: _plan.Emitted) -> Way:
@@ -141,17 +145,18 @@ class Chain:
         if plan is None and (flow.penalties or flow.ends):  # for its own sake
             y = next(iter(made.values.values()))._replace(mask=None)
             flow.finish(y, masked=False)
-        self._packed = None
         return Way(flow, results, y, {}, {})
 
     def way_back(self, part: Part, gradients: frozenset[_plan.Ref]) -> Way:
         """Return a part's plan that learns from the gradients of what it gives."""
 
-        def end(flow: TrainingFlow, made: _plan.Emitted) -> None:
+        def end(flow: TrainingFlow, made: _plan.Emitted) -> Way:
             for ref in part.given:
                 if ref in gradients:
                     flow.learn_from(made.values[ref], ref)
             self._go_back(flow)
+            flow.close()
+            return Way(flow, (), None, {}, {})
 
         return self._way(part, gradients, end)
 
@@ -160,11 +165,12 @@ class Chain:
     ) -> Way:
         """Return a part's plan that ends with losses of the kernels, for the graph's outputs."""
 
-        def end(flow: TrainingFlow, made: _plan.Emitted) -> None:
+        def end(flow: TrainingFlow, made: _plan.Emitted) -> Way:
             for i, (ref, kernel) in enumerate(zip(self.graph.outputs, kernels, strict=True)):
                 if kernel is not None:
                     flow.learn(made.values[ref], i, *kernel)
             self._go_back(flow)
+            return self._finish(flow, made)
 
         return self._way(part, "losses", end)
 
@@ -179,12 +185,10 @@ class Chain:
         return self._inputs or ref not in self.graph.inputs
 
     def _way(self, part: Part, key: Any, end: Any) -> Way:
-        way = part.ways.get(key)
-        if way is None:
+        if (way := part.ways.get(key)) is None:
             self.whole = False
-            flow, made = self._emit(part.first, part.next, part.kinds)
-            end(flow, made)
-            way = part.ways[key] = self._finish(flow, made)
+            flow, made = self._emit(part.first, part.next, part.kinds, self._observed)
+            way = part.ways[key] = end(flow, made)
             self.trainer.finish()
             self.whole = True
         return way
@@ -328,7 +332,7 @@ class Chain:
                 outputs.append(output)
                 seeds.append(gradient)
         outputs += passed.losses
-        seeds += [1] * len(passed.losses)
+        seeds += passed.seeds or [1] * len(passed.losses)
         leaves = [leaf for _, leaf in passed.leaves]
         traced = [
             (ref, entry)

@@ -28,6 +28,7 @@ class Compiled:
         self.optimizer = optimizers.get(optimizer)
         self._arguments = loss, loss_weights, user, weighted
         self.has_loss = loss is not None
+        self.has_metrics = bool(user or weighted)
         self.judged: list[Judged] = []
         self.resolved = False
         self._apart: dict[str, Judged] = {}  # whose losses are in the logs, by the key there
@@ -121,7 +122,8 @@ class Compiled:
         """The keys of the logs, in the order of compile."""
         found = [judged.named if self.resolved else judged.names for judged in self.judged]
         own = [metric.name for metric in self.own]
-        return ["loss", *self._apart, *(name for names in found for name in names), *own]
+        known = ["loss", *self._apart, *(name for names in found for name in names)]
+        return known + [name for name in own if name not in known]
 
     def data_loss(self, y: Perhaps, y_pred: Arrays, weight: Perhaps) -> tuple[float, list[float]]:
         """Return the loss of a batch, weighed, without penalties; and those of the outputs.
@@ -129,14 +131,21 @@ class Compiled:
         Raises:
             ValueError: targets are missing, or do not fit.
         """
-        found = [
+        found = [float(value) for value in self.losses(y, y_pred, weight)]
+        return self.weighed(found), found
+
+    def losses(self, y: Perhaps, y_pred: Sequence[Any], weight: Perhaps) -> list[Any]:
+        """Return the losses of the outputs, which are recorded where the predictions are."""
+        return [
             judged.data_loss(one, pred, factor)
             for judged, one, pred, factor in zip(
                 self.judged, self.each(y), y_pred, self.each(weight), strict=True
             )
         ]
-        total = sum(value * judged.weight for value, judged in zip(found, self.judged, strict=True))
-        return total, found
+
+    def weighed(self, losses: Sequence[Any]) -> Any:
+        """Return the sum of the outputs' losses, each with its weight."""
+        return sum(value * judged.weight for value, judged in zip(losses, self.judged, strict=True))
 
     def each(self, arrays: Perhaps) -> Sequence[Any]:
         """Return an array, or None, for each output."""
@@ -157,11 +166,21 @@ class Compiled:
         masks: Perhaps = None,
     ) -> None:
         """Count a batch: its loss, those of the outputs, and the predictions."""
-        count = len(y_pred[0])
+        self.count(loss, losses, len(y_pred[0]))
+        self.measure(y, y_pred, weight, masks)
+
+    def count(self, loss: float, losses: Sequence[float], count: int) -> None:
+        """Count the loss of so many samples, and those of the outputs."""
         self._total += loss * count
         self._count += count
+        for judged, value in zip(self.judged, losses, strict=True):
+            judged.total += value * count
+
+    def measure(
+        self, y: Perhaps, y_pred: Arrays, weight: Perhaps = None, masks: Perhaps = None
+    ) -> None:
+        """Count the predictions of a batch in the metrics."""
         for i, judged in enumerate(self.judged):
-            judged.total += losses[i] * count
             if judged.named:
                 one, factor, mask = (None if a is None else a[i] for a in (y, weight, masks))
                 judged.update(one, y_pred[i], factor, mask)
@@ -222,9 +241,9 @@ def _each(value: Any, what: str, names: list[str], *, shared: bool = False) -> l
 
     shared: one that is no list or dict is for all of them.
     """
-    if len(names) < 2:
-        return [value]
     described = isinstance(value, dict) and {"class_name", "config"} <= value.keys()
+    if len(names) < 2 and not (shared and isinstance(value, dict) and any(names)):
+        return [value]  # what a dict calls the only output counts for its loss alone, as in Keras
     if value is None or not isinstance(value, (list, tuple, dict)) or described:
         if value is not None and not shared:
             raise ValueError(
@@ -234,7 +253,7 @@ def _each(value: Any, what: str, names: list[str], *, shared: bool = False) -> l
         return [value] * len(names)
     if isinstance(value, dict):
         unknown = sorted(value.keys() - set(names))
-        if unknown:
+        if unknown or (shared and not value):
             raise ValueError(
                 f"compile: expected keys {names} in `{what}`. Received: {sorted(value)}"
             )

@@ -150,15 +150,17 @@ class Ending:
                 if not compiled.has_loss:  # penalties of weights are learnt from on the way back
                     gradients.setdefault(ref, np.zeros_like(y_pred))
                 continue
-            if y is None:
-                raise ValueError("The loss needs targets: `y` is None.")
-            judged.loss.check_labels(y.shape, y_pred.shape)
             entry = _tape.trace(y_pred)
             if mask is not None:
                 entry._keras_mask = mask
-            loss = judged.loss(y, entry, weight)
+            loss = judged.data_loss(y, entry, weight)
             (gradient,) = _tape.gradients([loss * judged.weight], [1], [entry])
             add_to(gradients, ref, np.ascontiguousarray(gradient, self._dtype))
             losses.append(float(_tape.value_of(loss)))
-        total = sum(value * one.weight for value, one in zip(losses, compiled.judged, strict=True))
-        return Ended(total, losses, [y for y, _ in found], [mask for _, mask in found], None)
+        return Ended(
+            compiled.weighed(losses),
+            losses,
+            [y for y, _ in found],
+            [mask for _, mask in found],
+            None,
+        )

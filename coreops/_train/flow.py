@@ -104,6 +104,11 @@ class TrainingFlow(Flow):
         self.plan.want(self._taken[ref, False])
         self.more.append(("wanted", ref))
 
+    def close(self) -> None:
+        """End a plan that has no results: it takes gradients back."""
+        self._numbers.clear()
+        self.plan.close()
+
     def penalty(self, x: Value, l1: float, l2: float) -> None:
         """Learn from l1 * sum |x| + l2 * sum x^2, divided by the batch size, too."""
         self.plan.penalty(x.id, l1, l2)

@@ -67,9 +67,9 @@ class Judged:
         items = [*self._user_metrics, *self._user_weighted]
         return [self.prefix + _name_of(item) for item in items]
 
-    def data_loss(self, y: Any, y_pred: np.ndarray, weight: Any) -> float:
+    def data_loss(self, y: Any, y_pred: Any, weight: Any) -> Any:
         """Return the loss of a batch, not weighed against others, without penalties; 0 if there is
-        no loss.
+        no loss. It is recorded if the predictions are.
 
         Raises:
             ValueError: the targets are missing, or do not fit.
@@ -79,7 +79,7 @@ class Judged:
         if y is None:
             raise ValueError("The loss needs targets: `y` is None.")
         self.loss.check_labels(y.shape, y_pred.shape)
-        return float(self.loss(y, y_pred, weight))
+        return self.loss(y, y_pred, weight)
 
     def is_mean_over_samples(self) -> bool:
         """Whether loss and metrics of many samples are the means of those of their parts, each

@@ -178,7 +178,7 @@ class LearningChain(Chain):
         if made.whole is None:
             return super()._through(passed, known)
         x, mask = known[made.taken[0]]
-        if len(x) == 0 or (mask is not None and mask.ndim != x.ndim - 1):
+        if len(x) == 0 or (mask is not None and mask.shape != x.shape[:-1]):
             return super()._through(passed, known)
         whole = self._wholes.get(passed.part.first)
         if whole is None or whole.shape != x.shape:

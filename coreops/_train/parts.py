@@ -46,6 +46,7 @@ class Passed(NamedTuple):
     losses: list[Any]
     states: Sequence[np.ndarray] = ()  # that the plan began with
     whole: Any = None  # what was between it and the next part, where that is compiled
+    seeds: Sequence[Any] = ()  # gradients of what was lost, where that is not the loss itself
 
 
 def remember(chains: dict[Any, Any], key: Any, chain: Any) -> None:

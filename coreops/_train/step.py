@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels, _plan
-from .batch import Batch, Made, Targets, penalties, several
+from .batch import Batch, Made, Targets, penalties, several, warn_of
 from .ending import Ending
 from .learners import Learners, LearningChain
 from .lesson import Lesson, Met
@@ -32,38 +31,43 @@ class TrainingStep:
     a step at a time.
     """
 
-    def __init__(self, model: Layer, compiled: Compiled) -> None:
+    def __init__(self, model: Layer, compiled: Compiled, workspace: Workspace | None) -> None:
         self.leaves = model.leaves()
         self.graph = model._graph((model._form,), {})
         self.variables = model.trainable_variables
         self.masks: list[np.ndarray | None] = []
         self._mask_policy, self._compiled = model._mask_policy, compiled
         self._inside = list(model._flatten_layers()), model.weights
-        self._state = self._look()
+        self._state, self._free = self._look(), self._which_learn()
         self._optimizer: Any = compiled.optimizer
         for leaf in self.leaves:  # whose revision tells from now on that something has changed
             leaf.__dict__["_compiled"] = True
         wide = any(leaf.compute_dtype == "float64" for leaf in self.leaves)
-        self._workspace = Workspace(np.dtype(np.float64 if wide else np.float32))
+        self.workspace = workspace or Workspace(np.dtype(np.float64 if wide else np.float32))
+        self._releases = self.workspace.releases
         self._learners: Learners | None = None
         self._chains: dict[Any, LearningChain] = {}
-        self._ending = Ending(self.graph, compiled, self._workspace.dtype)
+        self._ending = Ending(self.graph, compiled, self.workspace.dtype)
         self._met: Met | None = None  # what the last step can be made into a lesson of
         self._lesson: Lesson | None = None
         self._lock = threading.RLock()
 
     def is_current(self, compiled: Compiled) -> bool:
         """Whether this is what trains the model as it is now, and as it was compiled last."""
+        return self.is_kin(compiled) and self._free == self._which_learn()
+
+    def is_kin(self, compiled: Compiled) -> bool:
+        """Whether it would be, if the same weights learnt."""
         return compiled is self._compiled and self._state == self._look()
 
     def _look(self) -> Any:
-        """What the plans and the choice of weights that learn were made from."""
+        """What the plans were made from."""
+        return [(layer._revision, *map(id, layer._holders.values())) for layer in self._inside[0]]
+
+    def _which_learn(self) -> Any:
+        """What the choice of weights that learn was made from."""
         layers, weights = self._inside
-        return [
-            [(layer._trainable, layer._revision, *map(id, layer._holders.values()))
-             for layer in layers],
-            [weight.trainable for weight in weights],
-        ]  # fmt: skip
+        return [layer._trainable for layer in layers], [weight.trainable for weight in weights]
 
     def __call__(
         self,
@@ -94,7 +98,7 @@ class TrainingStep:
         with self._lock:
             self._met = self._lesson = None
             known: Known = {}
-            real = self._workspace.dtype
+            real = self.workspace.dtype
             for ref, one in zip(self.graph.inputs, several(x), strict=True):
                 array = np.ascontiguousarray(one, None if one.dtype.kind in "biu" else real)
                 known[ref] = array, _plan.mask_of(one)
@@ -141,7 +145,7 @@ class TrainingStep:
                 if math.isfinite(total):
                     self._advance(lesson.update, lesson.rate, lesson.moves)
                 else:
-                    _warn_of(total)
+                    warn_of(total)
             except BaseException:  # nothing goes on from what a step left that did not end
                 self._chains.pop(lesson.key, None)
                 self._lesson = None
@@ -159,7 +163,10 @@ class TrainingStep:
         """Whether all that a lesson hangs on, but for values that learn, is as it was; these are
         brought up to date."""
         epoch = _kernels.epoch()  # what another thread changes after this is seen at the next step
-        if self._workspace.lost or self._state != self._look() or not lesson.looks_the_same():
+        workspace = self.workspace
+        if workspace.lost or self._releases != workspace.releases:
+            return False
+        if not self.is_current(self._compiled) or not lesson.looks_the_same():
             return False
         lesson.chain.refresh()
         lesson.rate = self._optimizer._fixed_rate()
@@ -177,11 +184,13 @@ class TrainingStep:
 
     def _ready(self) -> Learners:
         """Return the variables with the optimizer's state, held by the workspace."""
-        if self._workspace.lost:
-            self.release()
+        if self.workspace.lost:
+            self.workspace.release()
+        if self._releases != self.workspace.releases:
+            self._forget()
         if self._learners is None:
             self._optimizer.build(self.variables)
-            self._learners = Learners(self._workspace, self.variables, self._optimizer)
+            self._learners = Learners(self.workspace, self.variables, self._optimizer)
         return self._learners
 
     def _step(self, chain: LearningChain, known: Known, batch: Batch, update: bool) -> Made:
@@ -217,7 +226,7 @@ class TrainingStep:
             script = chain.script
             self._met = end.met if script is not None and script.holds else None
         else:
-            _warn_of(total)
+            warn_of(total)
         return total, end.losses, end.y_preds
 
     def _learn(self, chain: LearningChain, update: bool) -> None:
@@ -243,7 +252,7 @@ class TrainingStep:
         assert learners is not None
         made = int(learners.steps)
         rate = optimizer._rate(made) if rate is None else rate
-        with self._workspace.lock:
+        with self.workspace.lock:
             update.step(rate, moves)
         optimizer._follow(made + 1)
 
@@ -255,19 +264,16 @@ class TrainingStep:
 
     def pull(self) -> None:
         """Bring all Variables up to date."""
-        self._workspace.pull_all()
+        self.workspace.pull_all()
 
     def release(self) -> None:
         """Let the Variables go, each with its last value."""
         with self._lock:
-            self._workspace.release()
-            self._learners = self._lesson = self._met = None
-            self._chains.clear()
+            self.workspace.release()
+            self._forget()
 
-
-def _warn_of(total: float) -> None:
-    warnings.warn(
-        f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as they are.",
-        RuntimeWarning,
-        stacklevel=3,
-    )
+    def _forget(self) -> None:
+        """Begin anew with variables that the workspace has let go."""
+        self._learners = self._lesson = self._met = None
+        self._chains.clear()
+        self._releases = self.workspace.releases

@@ -41,7 +41,10 @@ class Copies(Workspace):
 
 
 class TracedChain(Chain):
-    """A chain that gives gradients, and changes nothing."""
+    """A chain that gives gradients, and changes nothing. Penalties are results as others are: of
+    what counts them the tape tells."""
+
+    _observed = staticmethod(_plan.observed)
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class TracedChain(Chain):
     ) -> None:
         self.copies = Copies(dtype)
         self.found: dict[int, np.ndarray] = {}  # gradients of the present way back
-        self._layer, self._variables_of = layer, variables
+        self._variables_of = variables
         super().__init__(
             graph, self.copies, variables, layer._mask_policy, training=training, inputs=True
         )
@@ -68,7 +71,8 @@ class TracedChain(Chain):
     def call(
         self, arrays: list[np.ndarray], masks: list[Any]
     ) -> tuple[list[_plan.Item], list[Passed]]:
-        """Return the outputs with their masks, and what `vjp` needs."""
+        """Return the outputs with their masks, and what was passed, which `vjp` needs; its `losses`
+        are what layers have added to the loss."""
         self.copies.renew()
         passed: list[Passed] = []
         known: Known = dict(zip(self.graph.inputs, zip(arrays, masks, strict=True), strict=True))
@@ -76,25 +80,25 @@ class TracedChain(Chain):
         while index < self.length:
             part = self.part(index, known)
             one = self.forward(part, known)
-            penalty = part.forward.mean_penalty()
             part.forward.forget()  # the tape keeps what was in them
-            if penalty is not None:  # the gradients of penalties are added on the way back
-                self._layer._call_losses.append(penalty)
-            losses = map(_tape.value_of, one.losses)
-            self._layer._call_losses += [np.asarray(loss)[()] for loss in losses]
             passed.append(one)
             index = part.next
         return [known[ref] for ref in self.graph.outputs], passed
 
-    def vjp(self, passed: list[Passed], seeds: dict[_plan.Ref, Any]) -> list[Any]:
-        """Return the gradients of the inputs and of the variables."""
+    def vjp(
+        self, passed: list[Passed], seeds: dict[_plan.Ref, Any], lost: list[np.ndarray]
+    ) -> list[Any]:
+        """Return the gradients of the inputs and of the variables. seeds: those of the outputs;
+        lost: those of the losses."""
         self.copies.renew()
         self._extra: dict[int, Any] = {}
         gradients = {
             ref: np.ascontiguousarray(seed, self.workspace.dtype) for ref, seed in seeds.items()
         }
         for one in reversed(passed):
-            self.back(one, gradients)
+            at = len(lost) - len(one.losses)
+            self.back(one._replace(seeds=lost[at:]), gradients)
+            lost = lost[:at]
         self.trainer.learn(None)
         found = []
         for variable in self._variables_of:
@@ -140,30 +144,32 @@ def call_traced(
     )
     stamp = [(leaf, leaf._revision, leaf._trainable) for leaf in layer.leaves()]
     chains = layer._programs.setdefault("traced", {})
-    made = chains.pop(key, None)
-    if made is None or made[0] != stamp or not made[1].whole:
-        made = None
+    kept = chains.pop(key, None)
+    if kept is None or kept[0] != stamp or not kept[1].whole:
+        kept = None
     values = [x.astype(dtype, copy=False) for x in values]
-    for again in (made is None, True):
+    for again in (kept is None, True):
         if again:
             graph = layer._graph(args, kwargs)
-            made = stamp, TracedChain(layer, graph, dtype, variables, training)
-        assert made is not None
+            kept = stamp, TracedChain(layer, graph, dtype, variables, training)
+        assert kept is not None
         try:
-            found, passed = made[1].call(values, masks)
+            found, passed = kept[1].call(values, masks)
             break
         except Reshaped:
             continue
-    remember(chains, key, made)
-    chain: TracedChain = made[1]
+    remember(chains, key, kept)
+    chain: TracedChain = kept[1]
     inputs = [*given, *(leaf for _, leaf in recorded)]
+    losses = [_tape.value_of(loss) for one in passed for loss in one.losses]
 
     def back(dys: list[np.ndarray]) -> list[Any]:
         seeds: dict[_plan.Ref, Any] = {}
-        for ref, dy, (y, _) in zip(chain.graph.outputs, dys, found, strict=True):
+        for ref, dy, (y, _) in zip(chain.graph.outputs, dys, found, strict=False):
             if y.dtype.kind == "f":  # what comes out twice is one array
                 seeds[ref] = seeds[ref] + dy if ref in seeds else dy
-        return chain.vjp(passed, seeds)
+        return chain.vjp(passed, seeds, dys[len(found) :])
 
-    outputs = _tape.externals(inputs, [y for y, _ in found], back)
-    return [(y, mask) for y, (_, mask) in zip(outputs, found, strict=True)]
+    made = _tape.externals(inputs, [*(y for y, _ in found), *losses], back)
+    layer._call_losses += made[len(found) :]
+    return [(y, mask) for y, (_, mask) in zip(made, found, strict=False)]

@@ -25,7 +25,7 @@ class Way(NamedTuple):
 
     flow: TrainingFlow
     results: tuple[_plan.Result, ...]
-    y: _plan.Value | None  # None: the plan does nothing
+    y: _plan.Value | None  # None: it has none; and where it goes forward only, nothing to do
     buffers: dict[Any, np.ndarray]
     prepared: dict[str, tuple[_kernels.Run, dict[int, np.ndarray]]]
 
@@ -56,11 +56,6 @@ class Way(NamedTuple):
         """
         given = self.flow.gather(known)
         batch = len(given[0])
-        if len(given) > 1 and any(len(array) != batch for array in given):
-            raise ValueError(
-                "Arrays of different batch sizes meet in a model. Received: "
-                f"{sorted({len(array) for array in given})}"
-            )
         run, made = self.room(batch)
         taken = {**dict(zip(self.flow.inputs, given, strict=True)), **more}
         for key, array in taken.items():
@@ -78,12 +73,12 @@ class Way(NamedTuple):
         """Return what is prepared for runs of so many samples, and their results by number."""
         found = self.prepared.get("run")
         if found is None or found[0].batch != batch:
-            assert self.y is not None
-            made = {0: self.buffer("y", (batch, *self.y.shape))}
-            plan, mask = self.flow.plan, self.y.mask
-            if plan.masked and mask is not None:
-                made[1] = np.empty((batch, *mask.shape), np.bool_)
-            run = _kernels.Run(plan, batch, made[0], self.penalty(batch), made.get(1))
+            plan, made = self.flow.plan, {}
+            if self.y is not None:
+                made[0] = self.buffer("y", (batch, *self.y.shape))
+                if plan.masked and self.y.mask is not None:
+                    made[1] = np.empty((batch, *self.y.mask.shape), np.bool_)
+            run = _kernels.Run(plan, batch, made.get(0), self.penalty(batch), made.get(1))
             for key in self.flow.more:
                 if not isinstance(key, tuple):
                     made[key] = self._result(key, batch)

@@ -55,9 +55,10 @@ class Workspace:
     """Holds variables: between two looks at them they may change any number of times.
 
     A held variable asks here whenever it is read (`pull`), and tells when somebody assigns to it
-    (`push`). updates counts what was learnt, pushes what was assigned from outside. A variable is
-    held by one workspace at a time. Whoever changes the arrays has the lock, so that what a thread
-    reads of a variable while another trains it is as it was between two steps.
+    (`push`). updates counts what was learnt, pushes what was assigned from outside, releases how
+    often all were let go. A variable is held by one workspace at a time. Whoever changes the arrays
+    has the lock, so that what a thread reads of a variable while another trains it is as it was
+    between two steps.
     """
 
     def __init__(self, dtype: np.dtype) -> None:
@@ -65,6 +66,7 @@ class Workspace:
         self.updates = 0
         self.pushes = 0
         self.lock = threading.RLock()
+        self.releases = 0
         self.lost = False  # somebody else holds what this one did
         self._held: dict[int, Held] = {}
 
@@ -126,6 +128,7 @@ class Workspace:
             for held in self._held.values():
                 held.variable._source = None
             self._held.clear()
+            self.releases += 1
             self.lost = False
 
 

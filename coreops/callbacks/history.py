@@ -157,6 +157,6 @@ class TerminateOnNaN(Callback):
         if loss is None or math.isfinite(loss):
             return
         if self.raise_error:
-            raise RuntimeError(f"Batch {batch}: the loss is {loss}, a NaN or infinite.")
+            raise RuntimeError(f"The loss of batch {batch} is {loss}, a NaN or infinite.")
         say(f"Batch {batch}: the loss is {loss}: training stops.")
         self.model.stop_training = True

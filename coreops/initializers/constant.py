@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import config
+from .._arguments import check_numbers, check_numeric
 from ..saving import objects
 from .base import Initializer
 
@@ -16,6 +17,7 @@ class Constant(Initializer):
     """Fills with `value`, a number or an array that broadcasts to the shape asked for."""
 
     def __init__(self, value: Any = 0.0) -> None:
+        check_numeric("Constant", value=value)
         self.value = value
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> np.ndarray:
@@ -47,6 +49,7 @@ class Identity(Initializer):
     """`gain` on the diagonal and 0 elsewhere; matrices only, square or not."""
 
     def __init__(self, gain: float = 1.0) -> None:
+        check_numbers("Identity", gain=gain)
         self.gain = gain
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from .._arguments import check_numbers
 from ..saving import objects
 from .base import Initializer
 
@@ -51,6 +52,7 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
+        check_numbers(type(self).__name__, mean=mean, stddev=stddev)
         self.mean = mean
         self.stddev = stddev
 
@@ -76,6 +78,7 @@ class RandomUniform(RandomInitializer):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
+        check_numbers(type(self).__name__, minval=minval, maxval=maxval)
         self.minval = minval
         self.maxval = maxval
 
@@ -113,6 +116,7 @@ class VarianceScaling(RandomInitializer):
         output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
+        check_numbers(type(self).__name__, scale=scale)
         if not scale > 0:
             raise ValueError(f"Argument `scale` must be positive. Received: scale={scale!r}")
         if mode not in _MODES:
@@ -248,6 +252,7 @@ class Orthogonal(RandomInitializer):
 
     def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
         super().__init__(seed)
+        check_numbers(type(self).__name__, gain=gain)
         self.gain = gain
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> np.ndarray:

@@ -21,6 +21,7 @@ from .core.identity import Identity
 from .core.input_layer import Input, InputLayer
 from .core.lambda_layer import Lambda
 from .core.masking import Masking
+from .cropping import Cropping1D, Cropping2D
 from .embedding import Embedding
 from .input_spec import InputSpec
 from .layer import Layer
@@ -50,7 +51,13 @@ from .noise import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
-from .normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
+from .normalization import (
+    BatchNormalization,
+    LayerNormalization,
+    Normalization,
+    Rescaling,
+    UnitNormalization,
+)
 from .operations import Operation as Operation
 from .pooling import (
     AveragePooling1D,
@@ -95,6 +102,8 @@ __all__ = [
     "Conv2D",
     "Convolution1D",
     "Convolution2D",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -146,6 +155,7 @@ __all__ = [
     "SpatialDropout2D",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
@@ -171,7 +181,8 @@ for _layer in (
     *(AlphaDropout, BatchNormalization, EinsumDense, Embedding, GaussianDropout, GaussianNoise),
     *(LayerNormalization, Normalization, Rescaling, SpatialDropout1D, SpatialDropout2D),
     *(Lambda, LeakyReLU, Masking, PReLU, Permute, ReLU, RepeatVector, Reshape, Softmax),
-    *(DepthwiseConv1D, DepthwiseConv2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
+    *(Cropping1D, Cropping2D, DepthwiseConv1D, DepthwiseConv2D),
+    *(UnitNormalization, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D),
     *(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract),
 ):
     registry.add("layers", _layer)

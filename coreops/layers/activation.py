@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import _legacy, _plan, activations, constraints, initializers, regularizers
+from .._arguments import check_axes, check_numbers
 from .._symbolic import Shape
-from .arguments import number
 from .input_spec import InputSpec
 from .layer import Layer
 
@@ -30,21 +30,15 @@ class _Elementwise(Layer):
         return tuple(input_shape)
 
     def _require(self, **factors: float | None) -> None:
-        """Raise ValueError for a factor that is None or negative."""
+        """Raise a TypeError for a factor that is no number, a ValueError for one that is None or
+        negative."""
         for name, value in factors.items():
+            if value is not None:
+                check_numbers(f"Layer '{self.name}'", **{name: value})
             if value is None or value < 0:
                 raise ValueError(
                     f"Layer '{self.name}': `{name}` must be a number not below 0. "
                     f"Received: {name}={value!r}"
-                )
-
-    def _require_ints(self, **axes: Sequence[Any]) -> None:
-        """Raise TypeError for an axis that is no int."""
-        for name, values in axes.items():
-            if not all(isinstance(value, (int, np.integer)) for value in values):
-                raise TypeError(
-                    f"Layer '{self.name}': `{name}` must be an int or a list of ints. "
-                    f"Received: {values}"
                 )
 
 
@@ -189,7 +183,7 @@ class ELU(_Elementwise):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        number(self.name, "alpha", alpha)
+        check_numbers(f"Layer '{self.name}'", alpha=alpha)
         self.alpha = alpha
 
     def emit(self, flow: Any, x: Any) -> Any:
@@ -241,9 +235,8 @@ class PReLU(_Elementwise):
             if isinstance(shared_axes, (int, np.integer)):
                 shared_axes = [int(shared_axes)]
             shared_axes = list(shared_axes)
-            self._require_ints(shared_axes=shared_axes)
+            check_axes(f"Layer '{self.name}'", shared_axes=shared_axes)
         self.shared_axes = shared_axes
-        self.alpha: Any = None
 
     def build(self, input_shape: Shape) -> None:
         shared = self.shared_axes or []
@@ -298,10 +291,11 @@ class Softmax(_Elementwise):
     """
 
     integer_input = "cast"
+    _mask_comes_second = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._require_ints(axis=axis if isinstance(axis, (list, tuple)) else [axis])
+        check_axes(f"Layer '{self.name}'", axis=axis)
         self.axis = axis
 
     def emit(self, flow: Any, x: Any) -> Any:

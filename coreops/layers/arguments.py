@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import check_numbers
 from .._symbolic import Shape
 
 
@@ -26,6 +27,23 @@ def sizes(layer: str, name: str, value: Any, count: int, *, least: int = 1) -> t
             f"of them. Received: {name}={value!r}"
         )
     return made
+
+
+def sides(layer: str, name: str, value: Any) -> tuple[tuple[int, int], ...]:
+    """Return an int, a pair of ints or a pair of pairs, for the sides of an image, as pairs: of
+    rows and of columns.
+
+    Raises:
+        ValueError: it is none of these, or an entry is negative.
+    """
+    both = (value, value) if hasattr(value, "__index__") else value
+    if not isinstance(both, (tuple, list)) or len(both) != 2:
+        raise ValueError(
+            f"Layer '{layer}': `{name}` must be an int, or a pair of ints or of pairs. "
+            f"Received: {name}={value!r}"
+        )
+    rows, columns = (sizes(layer, name, pair, 2, least=0) for pair in both)
+    return (rows[0], rows[1]), (columns[0], columns[1])
 
 
 def padding(layer: str, value: Any, *, causal: bool = False) -> str:
@@ -56,16 +74,6 @@ def positive(layer: str, name: str, value: Any) -> int:
     return int(value)
 
 
-def number(layer: str, name: str, value: Any) -> None:
-    """Check that an argument is a number.
-
-    Raises:
-        TypeError: it is none.
-    """
-    if not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"Layer '{layer}': `{name}` must be a number. Received: {name}={value!r}")
-
-
 def fraction(layer: str, name: str, value: Any) -> None:
     """Check that an argument is a number from 0 to 1.
 
@@ -73,7 +81,7 @@ def fraction(layer: str, name: str, value: Any) -> None:
         TypeError: it is no number.
         ValueError: it is another one.
     """
-    number(layer, name, value)
+    check_numbers(f"Layer '{layer}'", **{name: value})
     if not 0 <= value <= 1:
         raise ValueError(
             f"Layer '{layer}': `{name}` must be between 0 and 1. Received: {name}={value!r}"

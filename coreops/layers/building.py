@@ -39,15 +39,25 @@ def current_path() -> str:
 def tracked_build(build: Callable[..., None]) -> Callable[..., None]:
     """Wrap a class's `build`: the outermost one names, records and completes the building."""
 
+    needs_shape = not build.__defaults__
+
     @functools.wraps(build)
     def outermost(self: Layer, *args: Any, **kwargs: Any) -> None:
         state = self.__dict__
         if self._building:
             return build(self, *args, **kwargs)
-        args = tuple(
-            as_shape(arg) if is_shape(arg) or isinstance(arg, (int, float, str)) else arg
-            for arg in args
-        )
+        if needs_shape and args and (args[0] is None or args[0] == ()) and not self._python_call:
+            raise ValueError(
+                f"Layer '{self.name}': build() takes a shape, batch axis first. "
+                f"Received: input_shape={args[0]}"
+            )
+        try:
+            args = tuple(
+                as_shape(arg) if is_shape(arg) or isinstance(arg, (int, float, str)) else arg
+                for arg in args
+            )
+        except ValueError as error:
+            raise ValueError(f"Layer '{self.name}': build(): {error}") from None
         state["_building"] = True
         try:
             with path_scope(self.name):

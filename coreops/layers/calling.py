@@ -47,6 +47,9 @@ def call_layer(
         if made is not None:
             return made
     layer._check_ready()
+    if len(args) == 2 and layer._mask_comes_second and mask is None:
+        first, mask = args
+        args = (first,)
     if not args:
         args, kwargs = _first_by_name(layer, kwargs)
     plain = len(args) == 1 and isinstance(args[0], np.ndarray) and not kwargs

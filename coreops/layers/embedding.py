@@ -69,16 +69,15 @@ class Embedding(Layer):
         self.supports_masking = bool(mask_zero)
         if input_dim > _FLOAT_EXACT and self.compute_dtype != "float64":
             self.integer_input = "keep"  # what became a float32 would be another number
-        self._embeddings: Any = None
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1
                              else [weights])  # fmt: skip
 
     def build(self, input_shape: Shape | None = None) -> None:
-        if self._embeddings is not None:
+        if self.built:
             return
-        self._embeddings = self.add_weight(
+        self.embeddings = self.add_weight(
             name="embeddings",
             shape=(self.input_dim, self.output_dim),
             initializer=self.embeddings_initializer,
@@ -86,16 +85,9 @@ class Embedding(Layer):
             constraint=self.embeddings_constraint,
         )
 
-    @property
-    def embeddings(self) -> Any:
-        """The table. AttributeError before the layer is built."""
-        if self._embeddings is None:
-            raise AttributeError(f"Layer '{self.name}' has no `embeddings` before it is built.")
-        return self._embeddings
-
     def emit(self, flow: Any, x: Any) -> Any:
         masked = bool(self.mask_zero)
-        made = _plan.embedding(flow, x, self._embeddings, masked=masked) if x.is_real else None
+        made = _plan.embedding(flow, x, self.embeddings, masked=masked) if x.is_real else None
         return _plan.Seam(x, self._look_up) if made is None else made
 
     def _look_up(self, x: Any, mask: Any) -> tuple[Any, Any]:
@@ -109,7 +101,7 @@ class Embedding(Layer):
                 f"Layer '{self.name}' takes numbers from 0 to {self.input_dim - 1}. Received: "
                 f"{outside[0]:.9g}"
             )
-        rows = ops.take(self._embeddings.value, index.astype(np.int64), axis=0)
+        rows = ops.take(self.embeddings.value, index.astype(np.int64), axis=0)
         return ops.cast(rows, self._plan_dtype), self.compute_mask(x)
 
     @property

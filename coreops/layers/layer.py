@@ -8,7 +8,17 @@ import numpy as np
 
 from .. import _dtypes, _legacy, _plan, _tape, regularizers
 from .._names import auto_name, to_snake_case
-from .._symbolic import Node, Shape, alone, as_shape, in_order, is_shape, leaves, map_structure
+from .._symbolic import (
+    Node,
+    alone,
+    as_shape,
+    is_shape,
+    leaves,
+    map_structure,
+    shapes_in,
+)
+from .._variables import Variable
+from ..metrics.metric import Metric, inside
 from .building import build_lock, path_scope, tracked_build
 from .input_spec import check_inputs
 from .quantizing import Quantizable
@@ -155,7 +165,7 @@ class Layer(Running, Quantizable):
     # --- building ---------------------------------------------------------------------------
 
     @tracked_build
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights for inputs of `input_shape`, batch axis first."""
 
     def get_build_config(self) -> dict[str, Any] | None:
@@ -175,7 +185,7 @@ class Layer(Running, Quantizable):
         Raises:
             ValueError: the input does not fit `input_spec`.
         """
-        shapes = [shape] if is_shape(shape) else _shapes_in(shape)
+        shapes = [shape] if is_shape(shape) else shapes_in(shape)
         dtypes = dtype if isinstance(dtype, list) else [dtype] * len(shapes)
         check_inputs(self.input_spec, shapes, dtypes, self.name)
         if not self.built:
@@ -211,25 +221,9 @@ class Layer(Running, Quantizable):
     ) -> tuple[Any, Any]:
         """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a
         list of positional arguments' and a dict of keywords'."""
-        from .probe import probe, undone
+        from .probe import probe_layer
 
-        def run(inputs: Any) -> Any:
-            args, kwargs = inputs if apart else ((inputs,), {})
-            with _plan.python_scope(False):
-                return self._run(tuple(args), None, False, kwargs)[0]
-
-        # Layers inside that are not built yet would be built for the sizes that are tried.
-        sizes_open = any(None in shape[1:] for shape in _shapes_in(input_shape))
-        if sizes_open and not all(layer.built for layer in self._sublayers):
-            raise NotImplementedError(
-                f"Layer '{self.name}': its output shape for {input_shape} cannot be found before "
-                "its own layers are built."
-            )
-        try:
-            with undone(self):
-                return probe(run, input_shape, dtype or self.compute_dtype, f"layer '{self.name}'")
-        finally:
-            self._clear_losses()
+        return probe_layer(self, input_shape, dtype or self.compute_dtype, apart)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the output; by default the mask of the input."""
@@ -246,6 +240,16 @@ class Layer(Running, Quantizable):
         if self.integer_input == "cast" or "float" in dtype:
             return self.compute_dtype
         return dtype
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics in the attributes of the layer, and of those inside it."""
+        return inside(self._flatten_layers())
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of the metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
 
     @property
     def input(self) -> Any:
@@ -323,11 +327,3 @@ class Layer(Running, Quantizable):
     def _adapt(self, array: np.ndarray) -> np.ndarray:
         """Bring an input array into the form that the leaves take."""
         return array
-
-
-def _shapes_in(structure: Any) -> list[Shape]:
-    if is_shape(structure):
-        return [structure]
-    if isinstance(structure, dict):
-        structure = [structure[key] for key in in_order(structure)]
-    return [shape for item in structure if item is not None for shape in _shapes_in(item)]

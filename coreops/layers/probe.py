@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._symbolic import Shape, is_shape, leaves, map_structure
+from .. import _plan
+from .._symbolic import Shape, is_shape, leaves, map_structure, shapes_in
 from ..random import SeedGenerator
+from .signatures import call_parameters
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -55,6 +57,45 @@ def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) ->
     ) from failure
 
 
+def probe_layer(layer: Layer, input_shape: Any, dtype: str, apart: bool) -> tuple[Any, Any]:
+    """Return the same of a layer's Python `call`, which leaves no trace. Where it takes a mask and
+    fails without, it gets one.
+
+    Args:
+        layer: the layer.
+        input_shape, dtype: as above.
+        apart: whether the shapes are a list of positional arguments' and a dict of keywords'.
+
+    Raises:
+        NotImplementedError: the call failed on all sizes that were tried, or cannot be tried.
+    """
+
+    def run(inputs: Any, masked: bool = False) -> Any:
+        args, kwargs = inputs if apart else ((inputs,), {})
+        mask = map_structure(lambda x: np.ones(x.shape[:2], bool), args[0]) if masked else None
+        with _plan.python_scope(False):
+            return layer._run(tuple(args), mask, False, kwargs)[0]
+
+    # Layers inside that are not built yet would be built for the sizes that are tried.
+    sizes_open = any(None in shape[1:] for shape in shapes_in(input_shape))
+    if sizes_open and not all(inner.built for inner in layer._sublayers):
+        raise NotImplementedError(
+            f"Layer '{layer.name}': its output shape for {input_shape} cannot be found before "
+            "its own layers are built."
+        )
+    given = input_shape, dtype, f"layer '{layer.name}'"
+    try:
+        with undone(layer):
+            try:
+                return probe(run, *given)
+            except NotImplementedError:
+                if "mask" not in call_parameters(type(layer)):
+                    raise
+                return probe(lambda inputs: run(inputs, True), *given)
+    finally:
+        layer._clear_losses()
+
+
 @contextmanager
 def undone(layer: Layer) -> Iterator[None]:
     """Around a call that is only tried: what it did to variables, metrics and random streams of the
@@ -63,7 +104,7 @@ def undone(layer: Layer) -> Iterator[None]:
 
     layers = list(layer._flatten_layers())
     held = [value for one in layers for value in vars(one).values()]
-    counts = [variable for one in layers for metric in inside(one) for variable in metric.variables]
+    counts = [variable for metric in inside(layers) for variable in metric.variables]
     before = [(variable, variable._version, variable.value) for variable in layer.weights + counts]
     streams = [(value, value.call) for value in held if isinstance(value, SeedGenerator)]
     try:

@@ -112,20 +112,12 @@ class ZeroPadding2D(_ZeroPadding):
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
-        both = (padding, padding) if hasattr(padding, "__index__") else padding
-        if not isinstance(both, (tuple, list)) or len(both) != 2:
-            raise ValueError(
-                f"Layer '{self.name}': `padding` must be an int, or a pair of ints or of pairs. "
-                f"Received: padding={padding!r}"
-            )
-        self.padding = tuple(
-            arguments.sizes(self.name, "padding", pair, 2, least=0) for pair in both
-        )
+        self.padding = arguments.sides(self.name, "padding", padding)
         self.input_spec = InputSpec(ndim=4)
 
     @property
     def _pairs(self) -> Pairs:
-        return self.padding  # type: ignore[return-value]  # two ints each
+        return self.padding
 
 
 class UpSampling1D(Layer):

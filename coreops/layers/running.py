@@ -24,6 +24,7 @@ class Running(LayerState):
     _call_arguments: tuple[
         str, ...
     ] = ()  # arrays that a layer without a Python `call` takes by name
+    _mask_comes_second = False  # in a call: `layer(x, mask)`
     _wraps_output = False  # what comes out is in a dict, though it be one array
     _output_count = 1  # arrays that a call gives, where no symbolic one told
     _form: Any = 0  # of the inputs of a model: a list or dict of zeros, if they are several

@@ -1,123 +1,24 @@
-"""LayerState: what a layer owns - variables, sublayers, losses - and how it is tracked."""
+"""LayerState: the variables and the losses of a layer."""
 
 from __future__ import annotations
 
-import copyreg
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from .. import _kernels, _tape, constraints, initializers, regularizers
-from .._symbolic import Node
+from .. import _kernels, _legacy, _tape, constraints, initializers, regularizers
 from .._variables import Variable
 from .building import current_path
+from .ownership import Owner
 
 
-class LayerState(_kernels.Callable):
-    """Base of `Layer`: variables, sublayers and losses.
-
-    Variables and sublayers are found by assignment: what is set as an attribute, also inside a
-    list, tuple or dict, belongs to the layer.
-    """
-
-    name: str
-    built: bool
-    activity_regularizer: Callable | None
-    _trainable: bool
-    _trained: list[Variable]  # own variables, by kind and in order of creation
-    _fixed: list[Variable]
-    _holders: dict[str, Any]  # attribute -> layer, or container that may hold layers
-    _call_losses: list[Any]
-    _programs: dict[tuple | str, Any]
-    _revision: int
-    _init_args: tuple[tuple, dict[str, Any]]
-    _inbound_nodes: list[Node]  # its calls on symbolic tensors
-    _call_parameters: dict[str, Any]
-
-    _ready = False  # set by Layer.__init__; attributes may be assigned before
-    _compiled = False  # a plan was made from the present attributes
-    _python_call = False  # the class computes in a Python `call`, not in steps of a plan
-    _building = False  # inside `build`
-    _locked = False  # after it: no weights may be added
-    _build_shape: Any = None  # what it was called with
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        self = super().__new__(cls)
-        state = self.__dict__
-        state["_trained"] = []
-        state["_fixed"] = []
-        state["_holders"] = {}
-        state["_call_losses"] = []
-        state["_programs"] = {}
-        state["_revision"] = 0
-        state["_init_args"] = (args, kwargs)
-        state["_inbound_nodes"] = []
-        return self
-
-    if TYPE_CHECKING:
-
-        @property
-        def variable_dtype(self) -> str: ...
-
-    # --- tracking ---------------------------------------------------------------------------
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Variable):
-            self._track(value)
-        elif isinstance(value, (LayerState, list, tuple, dict)):
-            self._holders[name] = value
-            _kernels.bump_epoch()
-        elif self._holders.pop(name, None) is not None:
-            _kernels.bump_epoch()
-        super().__setattr__(name, value)
-        if self._compiled and name[0] != "_" and name != "trainable":  # which sees to itself
-            self._changed(name)
-
-    def __delattr__(self, name: str) -> None:
-        value = getattr(self, name)
-        self._holders.pop(name, None)
-        if isinstance(value, Variable):
-            for kind in (self._trained, self._fixed):
-                kind[:] = [own for own in kind if own is not value]
-        super().__delattr__(name)
-        self._changed(name)
-
-    def _track(self, variable: Variable) -> None:
-        if not any(own is variable for own in self._own_variables):
-            (self._trained if variable.trainable else self._fixed).append(variable)
-
-    def _changed(self, name: str) -> None:
-        """Make plans that read attribute `name` out of date."""
-        if not self._python_call or name in ("activity_regularizer", "supports_masking"):
-            self._revision += 1
-            self._uninstall()
-            _kernels.bump_epoch()
-
-    @property
-    def _own_variables(self) -> list[Variable]:
-        """The layer's own variables: trainable ones first, each kind in order of creation."""
-        return self._trained + self._fixed
-
-    @property
-    def _sublayers(self) -> list[LayerState]:
-        found = {id(x): x for value in self._holders.values() for x in _layers_in(value)}
-        found.pop(id(self), None)
-        return list(found.values())
-
-    def _flatten_layers(self) -> Iterator[LayerState]:
-        """Yield the layer and everything inside it, each once, parents first."""
-        seen: set[int] = set()
-        pending: list[LayerState] = [self]
-        while pending:
-            layer = pending.pop(0)
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-                pending = layer._sublayers + pending
+class LayerState(Owner):
+    """Base of `Layer`: what it has to learn, and what it adds to the loss."""
 
     # --- weights ----------------------------------------------------------------------------
 
+    @_legacy.shape_first
     def add_weight(
         self,
         shape: Sequence[int | None] | None = None,
@@ -149,11 +50,6 @@ class LayerState(_kernels.Callable):
             ValueError: the layer is built already, or the shape has unknown entries.
         """
         self._check_ready()
-        if isinstance(shape, str):
-            raise ValueError(
-                f"Layer '{self.name}': add_weight: `shape` must be a tuple of ints, and `name` be "
-                f"passed by keyword. Received: shape={shape!r}"
-            )
         if self._locked:
             raise ValueError(
                 f"Layer '{self.name}' is already built: weights are created in `__init__()` or "
@@ -291,29 +187,13 @@ class LayerState(_kernels.Callable):
         terms = [loss for layer in self._flatten_layers() for loss in layer._call_losses]
         for variable in self.trainable_weights:
             if variable.regularizer is not None:
-                terms.append(variable.regularizer(variable.numpy()))
+                terms.append(variable.regularizer(variable.value))
         return terms
 
     def _clear_losses(self) -> None:
         for layer in self._flatten_layers():
             if layer._call_losses:
                 layer.__dict__["_call_losses"] = []
-
-    # --- copying ----------------------------------------------------------------------------
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Callable, tuple, dict[str, Any]]:
-        state = {**self.__dict__, "_programs": {}, "_compiled": False, "_inbound_nodes": []}
-        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]  # no stub
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def _check_ready(self) -> None:
-        if not self._ready:
-            raise RuntimeError(
-                f"In layer class '{type(self).__name__}', `super().__init__()` was not called: "
-                "make it the first statement of `__init__()`."
-            )
 
 
 def _known_shape(shape: Sequence[Any], name: str | None, owner: str) -> tuple[int, ...]:
@@ -322,17 +202,6 @@ def _known_shape(shape: Sequence[Any], name: str | None, owner: str) -> tuple[in
         weight = "a weight" if name is None else f"weight '{name}'"
         raise ValueError(f"Layer '{owner}': {weight} needs a fully known shape. Received: {shape}")
     return shape
-
-
-def _layers_in(value: Any) -> Iterator[LayerState]:
-    if isinstance(value, LayerState):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _layers_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _layers_in(item)
 
 
 def _unique(variables: Iterator[Variable]) -> list[Variable]:

@@ -9,21 +9,20 @@ import numpy as np
 
 from .. import config, ops
 from ..ops.composed import log_probabilities, probabilities
-from .reduction import with_mask
+from .reduction import operands, with_mask
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:
     """Sum of y_true * log(y_true / y_pred) over the last axis, both clipped to [epsilon, 1]."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.clip(ops.convert_to_tensor(y_true, y_pred.dtype), config.epsilon(), 1.0)
+    y_true, y_pred = operands("kl_divergence", y_true, y_pred)
+    y_true = ops.clip(y_true, config.epsilon(), 1.0)
     y_pred = ops.clip(y_pred, config.epsilon(), 1.0)
     return ops.sum(y_true * ops.log(y_true / y_pred), axis=-1)
 
 
 def poisson(y_true: Any, y_pred: Any) -> Any:
     """Mean of y_pred - y_true * log(y_pred + epsilon) over the last axis."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
+    y_true, y_pred = operands("poisson", y_true, y_pred)
     return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), axis=-1)
 
 

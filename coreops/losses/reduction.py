@@ -39,6 +39,28 @@ def same_rank(x1: Any, x2: Any) -> tuple[Any, Any]:
     return x1, x2
 
 
+def operands(what: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return labels and predictions as arrays of the predictions' dtype.
+
+    Raises:
+        ValueError: they do not broadcast.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
+    check_broadcast(what, y_true.shape, y_pred.shape)
+    return y_true, y_pred
+
+
+def check_broadcast(what: str, true: tuple[int, ...], pred: tuple[int, ...]) -> None:
+    """Raise a ValueError unless labels and predictions of these shapes broadcast."""
+    pairs = zip(reversed(true), reversed(pred), strict=False)
+    if any(a not in (b, 1, None) and b not in (1, None) for a, b in pairs):
+        raise ValueError(
+            f"{what}: expected labels that broadcast with predictions of shape {pred}. "
+            f"Received: y_true.shape={true}"
+        )
+
+
 def lacks_axis(ndim: int, shape: Sequence[int]) -> bool:
     """Return whether labels of a rank lack the last axis, of size 1, of predictions of a shape.
 
@@ -49,7 +71,7 @@ def lacks_axis(ndim: int, shape: Sequence[int]) -> bool:
 
 def per_position(shape: Sequence[int], *weights: Any) -> bool:
     """Return whether one of some weights or masks has an element for each value of a shape."""
-    return any(weight is not None and np.ndim(weight) == len(shape) for weight in weights)
+    return any(weight is not None and ops.ndim(weight) == len(shape) for weight in weights)
 
 
 def with_axis(y_true: Any, y_pred: Any, *weights: Any) -> Any:
@@ -57,7 +79,7 @@ def with_axis(y_true: Any, y_pred: Any, *weights: Any) -> Any:
 
     So each position has a value of its own, as it has a weight.
     """
-    ndim = np.ndim(y_true)
+    ndim = ops.ndim(y_true)
     if lacks_axis(ndim, y_pred.shape) and per_position(y_pred.shape[:-1], *weights):
         return ops.expand_dims(y_true, -1)
     return y_true

@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 
 from .. import config, ops
-from .reduction import with_mask
+from .reduction import operands, with_mask
 
 
 def hinge(y_true: Any, y_pred: Any) -> Any:
     """Mean of max(1 - y_true * y_pred, 0) over the last axis; labels 0 and 1 count as -1 and 1."""
-    y_true, y_pred = _signed(y_true, y_pred)
+    y_true, y_pred = _signed("hinge", y_true, y_pred)
     return ops.mean(ops.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Any:
     """Mean of max(1 - y_true * y_pred, 0)^2 over the last axis; labels as in `hinge`."""
-    y_true, y_pred = _signed(y_true, y_pred)
+    y_true, y_pred = _signed("squared_hinge", y_true, y_pred)
     return ops.mean(ops.square(ops.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
 
 
-def _signed(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    y_pred = ops.convert_to_tensor(y_pred)
-    return signed_labels(ops.cast(y_true, y_pred.dtype)), y_pred
+def _signed(what: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    y_true, y_pred = operands(what, y_true, y_pred)
+    return signed_labels(y_true), y_pred
 
 
 def signed_labels(y_true: Any) -> Any:
@@ -38,8 +38,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
     right is the sum of y_true * y_pred, wrong the maximum of (1 - y_true) * y_pred.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(y_true, y_pred.dtype)
+    y_true, y_pred = operands("categorical_hinge", y_true, y_pred)
     right = ops.sum(y_true * y_pred, axis=-1)
     wrong = ops.max((1.0 - y_true) * y_pred, axis=-1)
     return ops.maximum(wrong - right + 1.0, 0.0)
@@ -47,8 +46,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
     """1 - 2 * sum(t p) / (sum(t) + sum(p)) over `axis` (None: all)."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(y_true, y_pred.dtype)
+    y_true, y_pred = operands("dice", y_true, y_pred)
     common = ops.sum(y_true * y_pred, axis=axis)
     both = ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis)
     return 1.0 - 2.0 * common / (both + config.epsilon())
@@ -62,8 +60,7 @@ def tversky(
     c = sum(t p) is what is common, f = sum((1 - t) p) what is found falsely and
     m = sum(t (1 - p)) what is missed.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(y_true, y_pred.dtype)
+    y_true, y_pred = operands("tversky", y_true, y_pred)
     common = ops.sum(y_true * y_pred, axis=axis)
     false = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     missed = ops.sum(y_true * (1.0 - y_pred), axis=axis)
@@ -101,6 +98,11 @@ def circle(
     if remove_diagonal:
         alike = np.logical_and(alike, np.eye(*alike.shape) == 0)
     distance = ops.maximum(1.0 - ops.matmul(y_pred, ops.transpose(references)), 0.0)
+    if alike.shape != distance.shape:
+        raise ValueError(
+            f"circle: expected a label for each of {distance.shape} embeddings and references. "
+            f"Received: {alike.shape} labels"
+        )
     near = -gamma * ops.maximum(margin + distance, 0.0) * (margin - distance)
     far = gamma * ops.maximum(1.0 + margin - distance, 0.0) * (1.0 - margin - distance)
     pull = ops.logsumexp(ops.where(alike, near, float("-inf")), axis=1)

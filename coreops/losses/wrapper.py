@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import config, ops
+from .._arguments import check_numbers, check_numeric
 from .._plan import as_array
 from ..saving import objects
 from . import probabilistic, regression, similarity
@@ -37,6 +38,8 @@ _DEFAULTS = {"delta": 1.0, "from_logits": False, "label_smoothing": 0.0, "ignore
 _EPSILON = 1e-7  # the kernels' fuzz factor
 _SPARSE = probabilistic.sparse_categorical_crossentropy
 _SIGNED = (similarity.hinge, similarity.squared_hinge)
+# Options that are numbers, beside `alpha`, which may be one for each class.
+_NUMBERS = {"beta", "delta", "gamma", "label_smoothing", "margin", "q"}
 # What is not the mean of its elements' losses.
 _OF_VECTORS = (
     regression.cosine_similarity,
@@ -171,6 +174,8 @@ class NamedLoss(LossFunctionWrapper):
         self, fn: Callable, reduction: str | None, name: str | None, dtype: Any, **options: Any
     ) -> None:
         super().__init__(fn, reduction, name, dtype, **options)
+        check_numbers(self.name, **{key: options[key] for key in _NUMBERS & options.keys()})
+        check_numeric(self.name, alpha=options.get("alpha", 0.0))
         self.__dict__.update(options)
 
     def get_config(self) -> dict[str, Any]:

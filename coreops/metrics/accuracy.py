@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import config, ops
 from .._plan import as_array, mask_of
-from ..losses.reduction import same_rank
+from ..losses.reduction import check_broadcast, same_rank
 from .averages import NamedMean
 
 
@@ -62,14 +62,20 @@ def _arrays(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     return as_array(y_true, "y_true"), as_array(y_pred, "y_pred")
 
 
+def _alike(what: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays that broadcast and, where a last axis 1 does it, of one rank."""
+    y_true, y_pred = same_rank(*_arrays(y_true, y_pred))
+    check_broadcast(what, y_true.shape, y_pred.shape)
+    return y_true, y_pred
+
+
 def _equal(y_true: Any, y_pred: Any) -> np.ndarray:
-    y_true, y_pred = _arrays(y_true, y_pred)
-    y_true, y_pred = same_rank(y_true.astype(y_pred.dtype, copy=False), y_pred)
-    return y_true == y_pred
+    y_true, y_pred = _alike("accuracy", y_true, y_pred)
+    return y_true.astype(y_pred.dtype, copy=False) == y_pred
 
 
 def _binary(y_true: Any, y_pred: Any, threshold: float) -> np.ndarray:
-    y_true, y_pred = same_rank(*_arrays(y_true, y_pred))
+    y_true, y_pred = _alike("binary_accuracy", y_true, y_pred)
     return (y_pred > threshold) == y_true
 
 

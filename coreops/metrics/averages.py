@@ -15,8 +15,9 @@ from .metric import Metric
 
 
 def _weighted(values: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return values times their weights, and the weights in the values' shape."""
-    mask = mask_of(values)
+    """Return values times their weights, and the weights in the values' shape. The values' mask
+    counts where there are weights, as in Keras."""
+    mask = None if sample_weight is None else mask_of(values)
     values = as_array(values, "metric")
     weight = combine(sample_weight, mask, values.shape, "sum", np.float64)
     if weight is None:

@@ -11,7 +11,7 @@ from .averages import NamedMean
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """The covariance divided by both standard deviations, along `axis`."""
-    y_true, y_pred = arguments(y_true, y_pred)
+    y_true, y_pred = arguments("pearson_correlation", y_true, y_pred)
     return ops.mean(_standardize(y_true, axis) * _standardize(y_pred, axis), axis=axis)
 
 
@@ -25,7 +25,7 @@ def _center(x: Any, axis: int) -> Any:
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """2 * covariance / (both variances + the squared difference of the means), along `axis`."""
-    y_true, y_pred = arguments(y_true, y_pred)
+    y_true, y_pred = arguments("concordance_correlation", y_true, y_pred)
     shift = ops.mean(y_true, axis=axis) - ops.mean(y_pred, axis=axis)
     both = ops.var(y_true, axis=axis) + ops.var(y_pred, axis=axis) + ops.square(shift)
     covariance = ops.mean(_center(y_true, axis) * _center(y_pred, axis), axis=axis)

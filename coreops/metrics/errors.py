@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import losses
 from .._plan import as_array, mask_of
-from ..losses.reduction import combine, same_rank
+from ..losses.reduction import check_broadcast, combine, same_rank
 from ..losses.regression import cosine
 from .averages import Mean, NamedMean
 
@@ -35,6 +35,7 @@ class RootMeanSquaredError(Mean):
         y_true = as_array(y_true, "y_true").astype(self.dtype, copy=False)
         y_pred = as_array(y_pred, "y_pred").astype(self.dtype, copy=False)
         y_true, y_pred = same_rank(y_true, y_pred)
+        check_broadcast(self.name, y_true.shape, y_pred.shape)
         values = np.square(y_pred - y_true)
         if mask is not None:
             sample_weight = combine(sample_weight, mask, values.shape, "sum", np.float64)
@@ -129,7 +130,8 @@ class CategoricalCrossentropy(NamedMean):
 
 
 class SparseCategoricalCrossentropy(NamedMean):
-    """Mean of `losses.sparse_categorical_crossentropy` over what is not ignored."""
+    """Mean of `losses.sparse_categorical_crossentropy`. What is ignored has the loss 0 and, where
+    samples have weights, no weight."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -145,9 +145,10 @@ class Metric:
 _NOT_HELD = ("_compile_arguments", "_holders", "_variables")
 
 
-def inside(owner: Any) -> list[Metric]:
-    """Return the metrics in the attributes of an object, alone or in lists, tuples and dicts."""
-    return [item for item in _held(owner) if isinstance(item, Metric)]
+def inside(owners: Iterable[Any]) -> list[Metric]:
+    """Return the metrics in the attributes of objects, alone or in lists, tuples and dicts."""
+    found = [item for owner in owners for item in _held(owner) if isinstance(item, Metric)]
+    return list(dict.fromkeys(found))
 
 
 def _held(owner: Any) -> list[Any]:

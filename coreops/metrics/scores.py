@@ -190,7 +190,7 @@ class R2Score(Metric):
         self.squared_sum.assign_add(np.sum(true * true * weight, axis=0))
         self.total_mse.assign_add(np.sum(np.square(true - pred) * weight, axis=0))
         self.count.assign_add(np.sum(weight, axis=0))
-        self.num_samples.assign_add(np.count_nonzero(weight.any(axis=-1)))
+        self.num_samples.assign_add(true.size)
 
     def result(self) -> Any:
         if not self._built:

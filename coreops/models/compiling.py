@@ -26,10 +26,6 @@ _STATE = {
 }
 
 
-# What a subclass of Keras' Model overrides to make steps of its own.
-_STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
-
-
 class Compilable(Layer):
     """A layer with an optimizer, a loss and metrics."""
 
@@ -40,6 +36,7 @@ class Compilable(Layer):
     jit_compile: Any = True
     steps_per_execution = 1
     _compilation: Compiled | None = None
+    _own: frozenset[str] = frozenset()  # the parts of a step that the class defines itself
     _compile_arguments: Mapping[str, Any] = {}
     _output_keys: list[str] | None = None  # the names of the outputs of a model of several
 
@@ -77,16 +74,9 @@ class Compilable(Layer):
         Raises:
             ValueError: an unknown optimizer, a malformed argument. Losses and metrics are looked
                 up when they are first used.
-            NotImplementedError: the class defines Keras' `train_step`, or another part of a step.
         """
         from .._train.compiled import Compiled
 
-        for name in _STEPS:
-            if hasattr(self, name):
-                raise NotImplementedError(
-                    f"{type(self).__name__}: a `{name}` of one's own is not supported. Train with "
-                    "a loss, metrics and `add_loss`, or in a loop of `train_on_batch`."
-                )
         if not isinstance(steps_per_execution, (int, np.integer)) or steps_per_execution < 1:
             raise ValueError(
                 "compile: `steps_per_execution` must be a positive int. "
@@ -94,7 +84,7 @@ class Compilable(Layer):
             )
         made = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
         if self._knows_outputs:
-            made.expect(self._output_keys)
+            made.expect(self._loss_keys)
         if jit_compile == "auto":
             jit_compile = not run_eagerly
         self._compilation = made
@@ -119,6 +109,11 @@ class Compilable(Layer):
         return True
 
     @property
+    def _loss_keys(self) -> list[str] | None:
+        """What losses may be called by in a dict, None for a model of one output without a name."""
+        return self._output_keys
+
+    @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
         return self._compilation is not None
@@ -131,12 +126,7 @@ class Compilable(Layer):
     @property
     def metrics(self) -> list[Any]:
         """The mean of the loss and, once the first batch told which they are, the metrics."""
-        return self._compilation.metrics if self._compilation is not None else []
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The variables of the metrics."""
-        return [variable for metric in self.metrics for variable in metric.variables]
+        return self._compilation.metrics if self._compilation is not None else super().metrics
 
     @property
     def metrics_names(self) -> list[str]:
@@ -179,6 +169,7 @@ class Compilable(Layer):
             raise ValueError(f"{caller}: the model was compiled without an optimizer.")
         if not (
             compiled.has_loss
+            or self._own & {"compute_loss", "train_step"}
             or any(variable.regularizer for variable in self.trainable_weights)
             or any(x.activity_regularizer or x._python_call for x in self._flatten_layers())
         ):

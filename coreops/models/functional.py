@@ -162,6 +162,9 @@ class Functional(Model):
         """Return what was passed as data for the inputs, in their order."""
         return self._flat_inputs(self._only_input(x))
 
+    def _put_together(self, x: list[Any]) -> Any:
+        return x[0] if len(x) == 1 else repack(self._inputs_struct, x)
+
     # --- computing --------------------------------------------------------------------------
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from .. import _plan, random
 from .._train.arrays import Batch, Options, read_batch
 from .._train.data import BATCH_SIZE, ArraySource, open_source
 from .._train.feed import Feed
+from .._train.judged import plain_value
 from ..callbacks import CallbackList
 from ..callbacks.progress import check_verbose
 from ..metrics.metric import inside
@@ -28,6 +29,7 @@ class Judge(Tried):
     """A compiled layer that can be built for data, and judged by it."""
 
     _built_for: Compiled | None = None  # of all that is compiled
+    _logs: dict[str, Any] | None = None  # that such a part has returned
 
     def _options(self, caller: str, **asked: Any) -> Options:
         """How the model wants its data: in float64, if any of its layers computes in that."""
@@ -39,10 +41,35 @@ class Judge(Tried):
             arrange=self._take_apart if self._is_tried else self._arrange,
             outputs=lambda x: self._outputs_of([one[:size] for one in x]),
             judged=None if self._compilation is None else self._compilation.with_loss,
+            free=self._free(caller),
             **asked,
         )  # fmt: skip
 
     _arrange: Any = None  # what is passed for the inputs of a model of several, as a list
+
+    def _free(self, caller: str) -> Callable[[str, Any], list[Any]] | None:
+        """Return what takes targets apart that are not those of the outputs."""
+        return None
+
+    # --- logs -------------------------------------------------------------------------------
+
+    def _begin(self, compiled: Compiled) -> None:
+        """Begin to count anew."""
+        self.__dict__["_logs"] = None
+        compiled.reset()
+        if "reset_metrics" in self._own:
+            self.reset_metrics()
+
+    def _keep(self, logs: Mapping[str, Any]) -> None:
+        """Take the logs that a part of the class's own returned."""
+        self.__dict__["_logs"] = {name: plain_value(logs[name]) for name in sorted(logs)}
+
+    def _results(self) -> dict[str, Any]:
+        """Return the loss and the metrics of what was counted."""
+        assert self._compilation is not None
+        return self._compilation.results() if self._logs is None else dict(self._logs)
+
+    # --- data -------------------------------------------------------------------------------
 
     def _feed_of(
         self,
@@ -96,8 +123,7 @@ class Judge(Tried):
             self.optimizer.build(self.trainable_weights)
         self._built_for = self._compilation
         if self._compilation is not None:
-            found = [inside(one) for one in self._flatten_layers()]
-            self._compilation.own = list(dict.fromkeys(metric for some in found for metric in some))
+            self._compilation.own = inside(self._flatten_layers())
 
     def _hooked(
         self, mode: str, feed: Feed, callbacks: CallbackList, compiled: Compiled
@@ -122,14 +148,14 @@ class Judge(Tried):
             if number < last:
                 continue
             if call_end is not None:
-                call_end(last, compiled.results())
+                call_end(last, self._results())
             elif draw is not None and (number == 0 or bar.is_due()):
-                draw(number, compiled.results())
+                draw(number, self._results())
             last = None
             if getattr(self, stop):
                 return
         if last is not None and call_end is not None:
-            call_end(last, compiled.results())
+            call_end(last, self._results())
         if bar is not None and (mode == "train" or not bar.in_fit):
             bar.seen = number + 1
 
@@ -138,7 +164,7 @@ class Judge(Tried):
         feed.restart()
         self.stop_evaluating = False
         callbacks.on_test_begin()
-        compiled.reset()
+        self._begin(compiled)
         feed.is_over()
         examine = self._examiner(compiled)
         hooks = ("on_test_batch_begin", "on_test_batch_end")
@@ -149,11 +175,11 @@ class Judge(Tried):
             for done, (x, y, weight) in feed.source.pieces(size):
                 examine(x, y, weight)
                 if bar is not None and bar.is_due():
-                    bar.on_test_batch_end(done - 1, compiled.results())
+                    bar.on_test_batch_end(done - 1, self._results())
         else:
             for x, y, weight in self._hooked("test", feed, callbacks, compiled):
                 examine(x, y, weight)
-        logs = compiled.results()
+        logs = self._results()
         callbacks.on_test_end(logs)
         return logs
 
@@ -162,7 +188,7 @@ class Judge(Tried):
         0 if they cannot."""
         batch = feed.peek()
         whole = feed.steps is None and isinstance(feed.source, ArraySource)
-        if not whole or batch is None or self._python_call:
+        if not whole or batch is None or self._python_call or self._own:
             return 0
         if any(leaf.activity_regularizer for leaf in self.leaves()):
             return 0
@@ -190,7 +216,7 @@ class Judge(Tried):
                 callbacks, add_progbar=verbose not in (0, "auto"), model=self,
                 verbose=check_verbose(verbose), epochs=1, steps=feed.num_batches,
             )  # fmt: skip
-        program = self._program(training=False, observe=False)
+        predict, packed = self._forecaster()
         outputs: list[list[np.ndarray]] = []
         self.stop_predicting = False
         callbacks.on_predict_begin()
@@ -202,16 +228,21 @@ class Judge(Tried):
                 last = number + group - 1
                 made = []
                 callbacks.on_predict_batch_begin(number)
-            made.append([y for y, _ in program(self._adapt_all(batch))])
+            made.append(predict(batch))
             outputs.append(made[-1])
             if number == last:
-                callbacks.on_predict_batch_end(last, {"outputs": self._packed(joined(made))})
+                callbacks.on_predict_batch_end(last, {"outputs": packed(joined(made))})
                 if self.stop_predicting:
                     break
         if len(outputs) <= last:
-            callbacks.on_predict_batch_end(last, {"outputs": self._packed(joined(made))})
+            callbacks.on_predict_batch_end(last, {"outputs": packed(joined(made))})
         callbacks.on_predict_end()
-        return self._packed(joined(outputs))
+        return packed(joined(outputs))
+
+    def _forecaster(self) -> tuple[Callable[[list], list[np.ndarray]], Callable[[list], Any]]:
+        """Return what predicts a batch, and what puts predictions together as they came out."""
+        program = self._program(training=False, observe=False)
+        return lambda batch: [y for y, _ in program(self._adapt_all(batch))], self._packed
 
     def _examiner(self, compiled: Compiled) -> Any:
         """Return a function that counts the loss and the metrics of a batch."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import _kernels, _plan
+from .. import _kernels, _legacy, _plan
 from .._symbolic import leaves
 from ..layers import InputLayer, Layer
 from ..layers.quantizing import is_wanted
@@ -125,6 +125,16 @@ class Model(Predictor):
                 layer.quantize(config.mode, config, type_check=type_check)
             except NotImplementedError as error:
                 warnings.warn(str(error), stacklevel=2)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _legacy.GONE:
+                raise AttributeError(
+                    f"{type(self).__name__} has no `{name}`, which is of Keras 2: "
+                    f"{_legacy.GONE[name]}."
+                )
+            return super().__getattribute__(name)  # which says that there is none
 
     @property
     def layers(self) -> list[Layer]:

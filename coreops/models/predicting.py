@@ -45,7 +45,7 @@ class Predictor(Trainer):
             ValueError: `x` does not fit the model, or an argument is out of range.
             TypeError: `x` cannot be read as numbers.
         """
-        if callbacks or holds_batches(x):
+        if callbacks or holds_batches(x) or "predict_step" in self._own:
             return self._predict_each(x, batch_size, verbose, steps, callbacks)
         check_count("predict", "batch_size", batch_size)
         check_count("predict", "steps", steps)

@@ -98,12 +98,18 @@ class Sequential(Model):
             raise
         self._restructured()
 
+    @property
+    def _loss_keys(self) -> list[str] | None:
+        return [self._layers[-1].name] if self._layers else None
+
     def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer and return it. rebuild: accepted as in Keras.
 
         Raises:
             IndexError: the model has no layers.
         """
+        if not self._layers:
+            raise IndexError(f"Model '{self.name}' has no layers to remove.")
         layer = self._layers.pop()
         del self._symbolic[len(self._layers) :]
         self._restructured()
@@ -166,6 +172,10 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError(f"Model '{self.name}' has no layers to build: add some.")
         if self._input_layer is None:
+            if input_shape is None:
+                raise ValueError(
+                    f"Model '{self.name}': build() needs an `input_shape`: no layer says one."
+                )
             dtype = self._layers[0].compute_dtype
             layer = InputLayer(batch_shape=as_shape(input_shape), dtype=dtype)
             self._input_layer = layer

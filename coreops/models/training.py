@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .._train.arrays import Batch, class_weights, split, unpack
+from .._train.arrays import class_weights, split, unpack
 from .._train.feed import Feed
-from .._train.step import TrainingStep
 from ..callbacks import CallbackList, History
 from ..callbacks.progress import check_verbose
 from ..random import SeedGenerator
-from .judging import Judge, check_count, first_of
-
-if TYPE_CHECKING:
-    from .._train.compiled import Compiled
+from .judging import check_count, first_of
+from .stepping import Stepping
 
 
-class Trainer(Judge):
+class Trainer(Stepping):
     """A layer that can be trained and evaluated: the base of `Model`."""
 
     _feed: Feed | None = None  # of the fit that runs
@@ -29,17 +26,6 @@ class Trainer(Judge):
     def __reduce_ex__(self, protocol: Any) -> tuple[Callable, tuple, dict[str, Any]]:
         make, args, state = super().__reduce_ex__(protocol)
         return make, args, {**state, "_feed": None, "_resume_at": None}  # no copy is in a fit
-
-    def _training_step(self) -> TrainingStep:
-        """Return what trains the model as it is now: its layers, which of their weights learn, and
-        what `compile` said last."""
-        compiled = self._must_be_compiled("fit")
-        step = self._programs.get("step")
-        if step is None or not step.is_current(compiled):
-            if step is not None:
-                step.release()
-            step = self._programs["step"] = TrainingStep(self, compiled)
-        return step
 
     # --- fit --------------------------------------------------------------------------------
 
@@ -114,9 +100,8 @@ class Trainer(Judge):
             )
         validates = _validation_times(validation_freq)
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = split(
-                x, y, sample_weight, validation_split, self._options("fit")
-            )
+            x, validation_data = split(x, y, sample_weight, validation_split, self._options("fit"))
+            y = sample_weight = None
         feed = self._feed_of(
             "fit", x, y, sample_weight, batch_size, steps_per_epoch,
             shuffle=shuffle, class_weight=class_weight,
@@ -146,13 +131,14 @@ class Trainer(Judge):
                 if feed.is_over():
                     break
                 step = self._training_step()
-                compiled.reset()
+                self._begin(compiled)
                 if begun is not None:
                     compiled.count_on(begun[1])
                     begun = None
                 callbacks.on_epoch_begin(epoch)
-                self._run_epoch(step, feed, callbacks, compiled)
-                logs = compiled.results()
+                for batch in self._hooked("train", feed, callbacks, compiled):
+                    self._train_on(step, compiled, batch)
+                logs = self._results()
                 if judged is not None and validates(epoch + 1):
                     result = self._judge(judged, callbacks, compiled)
                     logs.update({f"val_{name}": value for name, value in result.items()})
@@ -169,27 +155,6 @@ class Trainer(Judge):
                 callbacks.on_train_end(logs)
         assert self.history is not None  # a CallbackList has one
         return self.history
-
-    def _run_epoch(
-        self, step: Any, feed: Feed, callbacks: CallbackList, compiled: Compiled
-    ) -> None:
-        for x, y, weight in self._hooked("train", feed, callbacks, compiled):
-            made = step.again(compiled, x, y, weight)
-            if made is None:
-                self._step(step, compiled, (x, y, weight), (x, y))
-            else:
-                (loss, losses, y_pred), _, _ = made
-                compiled.update(loss, losses, y, y_pred, weight, step.masks)
-
-    def _step(
-        self, step: TrainingStep, compiled: Compiled, batch: Batch, given: tuple[Any, Any]
-    ) -> None:
-        """Make a step on a batch, and count it. given: inputs and targets as they were passed."""
-        x, y, weight = batch
-        made = step(self._adapt_all(x), y, weight, given=given)
-        loss, losses, y_pred = made
-        compiled.meet(y, y_pred)
-        compiled.update(loss, losses, y, y_pred, weight, step.masks)
 
     # --- evaluate ---------------------------------------------------------------------------
 
@@ -247,21 +212,30 @@ class Trainer(Judge):
         compiled = self._must_be_compiled("train_on_batch")
         step: Any = self._programs.get("step")
         flat = self._arrange(x) if isinstance(x, dict) and self._arrange is not None else x
-        weight, plain = sample_weight, class_weight is None
+        ends, weight = self._in_order(y), self._in_order(sample_weight)
+        plain = class_weight is None
         if not plain and weight is None and type(y) is np.ndarray:
             weight, plain = class_weights(y, class_weight, "train_on_batch"), True
-        made = step.again(compiled, flat, y, weight) if plain and step is not None else None
-        if made is None:
+        self._begin(compiled)
+        if self._is_free:
+            batch = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
+            self._train_on(None, compiled, batch)
+        elif plain and step is not None and (made := step.again(compiled, flat, ends, weight)):
+            made, targets, weights = made
+            self._count(compiled, made, (flat, targets, weights), step.masks)
+        else:
             batch = self._batch_of("train_on_batch", x, y, sample_weight, class_weight)
             self._must_learn("train_on_batch")
-            compiled.reset()
-            self._step(self._training_step(), compiled, batch, (flat, y))
-        else:
-            compiled.reset()
-            (loss, losses, y_pred), targets, weights = made
-            compiled.update(loss, losses, targets, y_pred, weights, step.masks)
-        logs = compiled.results()
+            self._learn(self._training_step(), compiled, batch, (flat, ends))
+        logs = self._results()
         return logs if return_dict else compiled.in_order(logs)
+
+    def _in_order(self, targets: Any) -> Any:
+        """Return a dict of what is for outputs as a list, if it is that; else what was passed."""
+        keys = self._output_keys or ()
+        if type(targets) is not dict or not targets or not targets.keys() <= set(keys):
+            return targets
+        return [targets.get(key) for key in keys]
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -269,9 +243,9 @@ class Trainer(Judge):
         """Return the loss and the metrics of one batch, as `evaluate` does."""
         compiled = self._must_be_compiled("test_on_batch")
         x, y, weight = self._batch_of("test_on_batch", x, y, sample_weight, None)
-        compiled.reset()
+        self._begin(compiled)
         self._examiner(compiled)(x, y, weight)
-        logs = compiled.results()
+        logs = self._results()
         return logs if return_dict else compiled.in_order(logs)
 
     # --- interruptions ----------------------------------------------------------------------

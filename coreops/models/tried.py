@@ -13,6 +13,15 @@ from ..layers.probe import undone
 from .compiling import Compilable
 
 
+def apart(data: Any) -> tuple[Any, list[Any]]:
+    """Return how arrays that were passed are put together, 0 for one; and the arrays in a list."""
+    data = data if isinstance(data, dict) else only(data)
+    flat = leaves(data) if isinstance(data, (list, tuple, dict)) else []
+    if flat and all(getattr(leaf, "ndim", 0) > 0 for leaf in flat):
+        return map_structure(lambda _: 0, data), flat
+    return 0, [data]
+
+
 class Tried(Compilable):
     """A layer that may take and give lists and dicts of arrays: `_form` is how its inputs are put
     together, `_made` how its outputs are, None before the first of them are there."""
@@ -30,16 +39,21 @@ class Tried(Compilable):
 
     def _take_apart(self, x: Any) -> list[Any]:
         """Return what was passed as data for the inputs in a list, and remember its form."""
-        x = x if isinstance(x, dict) else only(x)
-        flat = leaves(x) if isinstance(x, (list, tuple, dict)) else []
-        several = bool(flat) and all(getattr(leaf, "ndim", 0) > 0 for leaf in flat)
-        form = map_structure(lambda _: 0, x) if several else 0
+        form, flat = apart(x)
         if form != self._form:
-            step = self._programs.pop("step", None)
-            if step is not None:
-                step.release()
+            self._drop_steps()
             self.__dict__["_form"] = form
-        return flat if several else [x]
+        return flat
+
+    def _drop_steps(self) -> None:
+        """Forget what trained the model, and let its weights go."""
+        self._programs.pop("step", None)
+        for step in self._programs.pop("steps", ()):
+            step.release()
+
+    def _put_together(self, x: list[Any]) -> Any:
+        """Return inputs in the form in which they are passed."""
+        return repack(self._form, x)
 
     def _try(self, x: list[np.ndarray]) -> None:
         """Learn from a call on a batch what comes out, if that is not known."""

@@ -250,6 +250,11 @@ def one_hot(
     """1 at the class that `x` numbers, 0 elsewhere; a number out of range gives all 0."""
     if sparse:
         raise ValueError("one_hot: sparse results are not supported.")
+    if not isinstance(num_classes, (int, np.integer)) or num_classes < 0:
+        raise ValueError(
+            "one_hot: expected `num_classes` to be an int of at least 0. "
+            f"Received: num_classes={num_classes!r}"
+        )
     x = array(x)
     y = (x[..., None] == np.arange(num_classes)).astype(numpy_dtype(dtype or "float"))
     return np.moveaxis(y, -1, axis) if axis != -1 else y

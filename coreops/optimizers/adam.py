@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import _kernels
+from .._arguments import check_numbers
 from .._variables import Variable
 from .optimizer import Optimizer
 
@@ -34,6 +35,7 @@ class Adam(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        check_numbers(self.name, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -99,6 +101,7 @@ class Adamax(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        check_numbers(self.name, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -136,6 +139,7 @@ class Nadam(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        check_numbers(self.name, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import check_numbers
 from .._variables import Variable
 from .optimizer import Optimizer
 
@@ -41,6 +42,7 @@ class Ftrl(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        check_numbers(self.name, learning_rate_power=learning_rate_power, beta=beta)
         if learning_rate_power > 0:
             raise ValueError(
                 "`learning_rate_power` needs to be negative or zero. "
@@ -53,6 +55,7 @@ class Ftrl(Optimizer):
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
         for name in ("initial_accumulator_value", *_STRENGTHS):
             value = getattr(self, name)
+            check_numbers(self.name, **{name: value})
             if value < 0:
                 raise ValueError(
                     f"`{name}` needs to be positive or zero. Received: {name}={value}."

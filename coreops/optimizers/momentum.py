@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._arguments import check_numbers
 from .optimizer import Optimizer
 
 
@@ -64,6 +65,7 @@ class Lion(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        check_numbers(self.name, beta_1=beta_1, beta_2=beta_2)
         if not 0 < beta_1 <= 1:
             raise ValueError(
                 "Argument `beta_1` must be in the (0, 1] range. Otherwise, the optimizer "

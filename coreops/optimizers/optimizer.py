@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels, initializers
+from .._arguments import check_numbers
 from .._names import auto_name, to_snake_case
 from .._variables import Variable
 from ..saving import objects
@@ -68,7 +69,8 @@ class Optimizer(OptimizerState):
                 "Argument `decay` is no longer supported and will be ignored.", stacklevel=3
             )
         if kwargs:
-            raise ValueError(f"Argument(s) not recognized: {kwargs}")
+            hint = " It is `learning_rate` now." if "lr" in kwargs else ""
+            raise ValueError(f"Argument(s) not recognized: {kwargs}.{hint}")
         _check_arguments(
             clips={
                 "clipnorm": clipnorm,
@@ -77,6 +79,16 @@ class Optimizer(OptimizerState):
             },
             ema=(ema_momentum, ema_overwrite_frequency) if use_ema else None,
             steps=gradient_accumulation_steps,
+        )
+        numbers = {
+            "clipnorm": clipnorm,
+            "clipvalue": clipvalue,
+            "global_clipnorm": global_clipnorm,
+            "weight_decay": weight_decay,
+            "loss_scale_factor": loss_scale_factor,
+        }
+        check_numbers(
+            self.name, **{key: value for key, value in numbers.items() if value is not None}
         )
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
@@ -287,6 +299,7 @@ def _check_arguments(
     if ema is None:
         return
     momentum, every = ema
+    check_numbers("optimizer", ema_momentum=momentum)
     if not 0 <= momentum <= 1:
         raise ValueError(
             f"`ema_momentum` must be in the range [0, 1]. Received: ema_momentum={momentum}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._arguments import check_numbers
 from .optimizer import Optimizer
 
 
@@ -31,6 +32,7 @@ class RMSprop(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        check_numbers(self.name, rho=rho, momentum=momentum, epsilon=epsilon)
         self.rho = rho
         self.momentum = momentum
         self.epsilon = epsilon
@@ -74,6 +76,8 @@ class Adagrad(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        start = initial_accumulator_value
+        check_numbers(self.name, initial_accumulator_value=start, epsilon=epsilon)
         self.initial_accumulator_value = initial_accumulator_value
         self.epsilon = epsilon
 
@@ -111,6 +115,7 @@ class Adadelta(Optimizer):
         **common: Any,
     ) -> None:
         super().__init__(learning_rate, **common)
+        check_numbers(self.name, rho=rho, epsilon=epsilon)
         self.rho = rho
         self.epsilon = epsilon
 

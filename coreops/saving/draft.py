@@ -10,17 +10,27 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from .. import _dtypes
 from ..layers import Layer, Operation
 from ..models import Functional, Model, Sequential
-from ..models.graph_config import MAX_CALLS, Described, describe, is_graph, is_operation
+from ..models.described import MAX_CALLS, Described, describe, is_operation
+from ..models.graph_config import is_graph
 from . import objects, registry
+from .entries import (
+    check_counts,
+    function_name,
+    holds_model,
+    is_functional,
+    is_read_like,
+    is_sequential,
+    layer_class,
+    malformed,
+    plain,
+    reference_to,
+    title_of,
+    unavailable_mode,
+)
 from .errors import ModelFileError, shorten, shorten_text
 from .paths import ClassCounter
-
-MAX_LAYERS = 10_000
-MAX_NESTING = 20
-MAX_LAYER_NAME = 500
 
 # Every layer takes these; other keywords have to stand in the signature of its __init__.
 _BASE_OPTIONS = {"name", "trainable", "dtype", "activity_regularizer"}
@@ -69,13 +79,13 @@ class Drafter:
             ModelFileError: it is none of these, or one message that lists every layer and option
                 that cannot be rebuilt.
         """
-        _check_counts(entry)
+        check_counts(entry)
         draft = self.part(entry, "")
         if isinstance(draft, Draft) and not self.problems and draft.calls() > MAX_CALLS:
             raise ModelFileError(f"a call of the model is made of more than {MAX_CALLS:,} calls.")
         if not self.problems and not isinstance(draft, (Draft, Model)):
             self.problems.append(
-                f"{_title(entry)} is not a model that is loaded here: a Sequential, a functional "
+                f"{title_of(entry)} is not a model that is loaded here: a Sequential, a functional "
                 "model, or a class in custom_objects"
             )
         if self.problems:
@@ -86,21 +96,21 @@ class Drafter:
 
     def part(self, entry: Any, path: str) -> Any:
         """Return a layer or a draft, or None after noting why there is none."""
-        fault = _malformed(entry)
+        fault = malformed(entry)
         if fault:
             self.problems.append(f"{shorten(entry, 80)}: {fault}")
             return None
         cls: Any = Sequential
         described = None
-        if _is_functional(entry):
+        if is_functional(entry):
             cls = Functional
-        elif not _is_sequential(entry):
-            cls = _layer_class(entry, self.custom)
-            if not _is_read_like(cls, Model if is_graph(cls, entry["config"]) else Sequential):
+        elif not is_sequential(entry):
+            cls = layer_class(entry, self.custom)
+            if not is_read_like(cls, Model if is_graph(cls, entry["config"]) else Sequential):
                 return self.leaf(entry, path)
         layers = entry["config"].get("layers")
         if not isinstance(layers, list):
-            self.problems.append(f"{_title(entry)}: `layers` is not a list")
+            self.problems.append(f"{title_of(entry)}: `layers` is not a list")
             return None
         if not issubclass(cls, Sequential):
             described = self.graph(entry, layers)
@@ -118,7 +128,7 @@ class Drafter:
                 if own_name in described.dropped:
                     continue
                 draft.names.append(own_name)
-                name = "Functional" if _is_functional(inner) else name
+                name = "Functional" if is_functional(inner) else name
                 uncounted = uncounted or is_operation(inner)
                 inner = {key: inner[key] for key in inner.keys() - {"inbound_nodes", "name"}}
             inner_path = prefix if uncounted else f"{prefix}/{counter.next(name)}"
@@ -127,27 +137,27 @@ class Drafter:
 
     def graph(self, entry: dict[str, Any], layers: list[Any]) -> Described | None:
         """Return the graph of a functional model, or None after noting what is wrong with it."""
-        faults = [f"{shorten(x, 80)}: {fault}" for x in layers if (fault := _malformed(x))]
+        faults = [f"{shorten(x, 80)}: {fault}" for x in layers if (fault := malformed(x))]
         self.problems += faults
         if faults:
             return None
         try:
             return describe(entry["config"])
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            self.problems.append(f"{_title(entry)}: no graph: {shorten_text(error)}")
+            self.problems.append(f"{title_of(entry)}: no graph: {shorten_text(error)}")
             return None
 
     def leaf(self, entry: dict[str, Any], path: str) -> Any:
         """Return one layer, or None after noting everything that is wrong with it."""
-        title = _title(entry)
+        title = title_of(entry)
         config = plain(entry["config"])
         if entry["class_name"] == "Lambda":
             config = self.bind_functions(title, config)
-        cls = _layer_class(entry, self.custom)
+        cls = layer_class(entry, self.custom)
         if cls is None or (issubclass(cls, Operation) and not cls.is_bounded()):
             self.problems.append(f"{title}: coreops has no such layer, nor has custom_objects")
             return None
-        fault = _unavailable_mode(config.get("dtype"))
+        fault = unavailable_mode(config.get("dtype"))
         if fault:
             self.problems.append(f"{title}: {fault}")
             return None
@@ -212,12 +222,12 @@ class Drafter:
                 own_name = f"{config.get('name')}_{key}"
             else:
                 continue
-            candidates = [_function_name(value), own_name]
+            candidates = [function_name(value), own_name]
             for name in filter(None, candidates):
                 found = registry.get_registered_object(name, self.custom)
                 found = found or self.custom.get(name.rpartition(">")[2])
                 if found is not None:
-                    bound[key] = _reference(name)
+                    bound[key] = reference_to(name)
                     self.custom.setdefault(name, found)
                     break
             else:
@@ -227,124 +237,5 @@ class Drafter:
                     f"{title}: option {key} is Python code, which is never run from a file; pass "
                     f"custom_objects={{{own_name!r}: function}}"
                 )
-                bound[key] = None if key != "function" else _reference("linear")
+                bound[key] = None if key != "function" else reference_to("linear")
         return bound
-
-
-# --- reading entries ----------------------------------------------------------------------------
-
-
-def _check_counts(entry: Any) -> None:
-    """Refuse too many layers, or models too deep in each other, before any layer is made."""
-    level, count = [entry], 0
-    for _ in range(MAX_NESTING):
-        configs = [part.get("config") for part in level if isinstance(part, dict)]
-        lists = [config.get("layers") for config in configs if isinstance(config, dict)]
-        level = [part for parts in lists if isinstance(parts, list) for part in parts]
-        count += len(level)
-    if count > MAX_LAYERS or level:
-        raise ModelFileError(
-            f"more than {MAX_LAYERS:,} layers, or models nested more than {MAX_NESTING} deep."
-        )
-
-
-def _malformed(entry: Any) -> str | None:
-    """Say what keeps an entry from being a serialised layer, None if nothing does."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
-        return "not a serialised layer"
-    config = entry.get("config")
-    if not isinstance(config, dict):
-        return "its `config` is not an object"
-    name = config.get("name")
-    if name is not None and (
-        not isinstance(name, str) or not 0 < len(name) <= MAX_LAYER_NAME or {"/", "\0"} & set(name)
-    ):
-        return f"not a layer name: {shorten(name, 60)}"
-    return None
-
-
-def _is_sequential(entry: dict[str, Any]) -> bool:
-    return entry["class_name"] == "Sequential" and str(entry.get("module", "keras")).startswith(
-        "keras"
-    )
-
-
-def _is_functional(entry: dict[str, Any]) -> bool:
-    """Whether a serialised layer is a functional model of Keras."""
-    return (
-        entry["class_name"] in ("Functional", "Model")
-        and str(entry.get("module", "keras")).startswith("keras")
-        and "input_layers" in entry["config"]
-    )
-
-
-def _is_read_like(cls: Any, base: Any) -> bool:
-    """Whether a class is a model of the caller's that leaves reading to that base class of ours."""
-    return (
-        cls is not None
-        and issubclass(cls, base)
-        and cls.from_config.__func__ is base.from_config.__func__
-    )
-
-
-def _layer_class(entry: dict[str, Any], custom: Mapping[str, Any]) -> type | None:
-    """Return the class of a layer: one of ours, or one that the caller brought."""
-    try:
-        cls = objects.find_class(entry, dict(custom), "layers")
-    except (TypeError, ValueError):
-        return None
-    return cls if isinstance(cls, type) and issubclass(cls, Layer) else None
-
-
-def _unavailable_mode(policy: Any) -> str | None:
-    """Say what is wrong with a dtype policy's quantization mode, None if nothing is."""
-    inner = policy.get("config") if isinstance(policy, dict) else None
-    if isinstance(inner, dict) and "mode" in inner:
-        try:
-            _dtypes.check_mode(inner["mode"])
-        except ValueError as error:
-            return shorten_text(error)
-    return None
-
-
-def _title(entry: dict[str, Any]) -> str:
-    """Name a layer in messages: its own name and its class."""
-    module = entry.get("module")
-    path = f"{module}.{entry['class_name']}" if module else entry["class_name"]
-    name = entry["config"].get("name")
-    label = "an unnamed layer" if name is None else f"layer {shorten(name, 80)}"
-    return f"{label} ({shorten(path)[1:-1]})"
-
-
-def holds_model(value: Any, custom: Mapping[str, Any]) -> bool:
-    """Whether there is a model anywhere in a config."""
-    if isinstance(value, list):
-        return any(holds_model(item, custom) for item in value)
-    if not isinstance(value, dict):
-        return False
-    if isinstance(value.get("class_name"), str):
-        cls = _layer_class(value, custom)
-        if cls is not None and issubclass(cls, Model):
-            return True
-    return any(holds_model(item, custom) for item in value.values())
-
-
-def plain(value: Any) -> Any:
-    """Return a config without the build and compile information of nested objects."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        dropped = ("build_config", "compile_config") if "class_name" in value else ()
-        return {key: plain(item) for key, item in value.items() if key not in dropped}
-    return value
-
-
-def _function_name(value: Any) -> str | None:
-    """Return the name in a function's config, None when it holds code or anything else."""
-    if isinstance(value, dict) and value.get("class_name") == "function":
-        value = value.get("config")
-    return value if isinstance(value, str) else None
-
-
-def _reference(name: str) -> dict[str, Any]:
-    return {"module": "builtins", "class_name": "function", "config": name}

@@ -139,12 +139,23 @@ def find_class(config: dict, custom: dict, family: str | None) -> Any:
 
     A `registered_name` cannot redirect one of our own names; an explicit custom class of the
     same name wins only in the Keras 2 form, which has no module.
+
+    Raises:
+        UnknownName: there is no such class.
+        ValueError: a class of ours with the registered name of another.
     """
     class_name, module = config["class_name"], config.get("module")
     families = (family, *registry.families())
     found = None if module is None else _own(class_name, module, families)
+    registered = config.get("registered_name")
+    # Keras 2 wrote "Custom>Adam" for its own Adam.
+    if found is not None and registered not in (None, "", class_name, f"Custom>{class_name}"):
+        raise ValueError(
+            f"{module}.{class_name} is one of Keras' own and has no registered name. "
+            f"Received: registered_name={short(registered)}"
+        )
     if found is None:
-        found = _custom((config.get("registered_name"), class_name), custom)
+        found = _custom((registered, class_name), custom)
     if found is None and module is None:
         found = _own(class_name, None, families)
     if found is None:

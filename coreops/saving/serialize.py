@@ -21,6 +21,7 @@ def serialize_keras_object(obj: Any) -> Any:
 
     Raises:
         TypeError: for an object without `get_config` and without a name.
+        ValueError: for a config that holds itself.
     """
     if obj is None or isinstance(obj, PLAIN_TYPES):
         return obj
@@ -58,10 +59,16 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     if not isinstance(inner, dict):
         raise TypeError(f"{cls.__name__}.get_config() must return a dict. It returned: {inner!r}")
     module = registry.keras_module(cls)
+    try:
+        inner = serialize_keras_object(inner)
+    except RecursionError:
+        raise ValueError(
+            f"{cls.__name__}.get_config() gives what holds itself, or is nested too deeply."
+        ) from None
     config = {
         "module": module or _user_module(cls),
         "class_name": cls.__name__,
-        "config": serialize_keras_object(inner),
+        "config": inner,
         "registered_name": registry.written_name(cls),
     }
     for key in ("build_config", "compile_config"):

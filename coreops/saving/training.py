@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import registry
-from .draft import holds_model, plain
+from .entries import holds_model, plain
 from .errors import shorten_text
 from .hdf5 import Stored
 from .legacy_weights import NameLists

@@ -61,6 +61,7 @@ ACT(threshold, v_select(v_le(x, p), q, x))
 ACT(absolute, v_abs(x))
 ACT(sqrt, v_sqrt(x))
 ACT(log, v_log(x))
+ACT(over, v_div(p, x))
 
 /* x - tanh x = (x - 1) + 2 / (exp(2 x) + 1); a series where that would cancel. */
 CO_INLINE vreal act_tanh_shrink(vreal x, vreal p, vreal q, vreal r) {

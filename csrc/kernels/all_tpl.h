@@ -3,7 +3,7 @@
 #include "activation_tpl.h"
 #include "cell_grad_tpl.h"
 #include "cell_tpl.h"
-#include "depthwise_tpl.h"
+#include "depthwise_sums_tpl.h"
 #include "dots_tpl.h"
 #include "dropout_tpl.h"
 #include "gauss_tpl.h"

@@ -55,6 +55,7 @@ SLOPE_OF_PIECES(hard_shrink, v_select(v_le(v_abs(v), p), V(0), V(1)))
 SLOPE_OF_PIECES(threshold, v_select(v_le(v, p), V(0), V(1)))
 SLOPE_OF_PIECES(absolute, v_select(v_lt(V(0), v), V(1), v_select(v_lt(v, V(0)), V(-1), V(0))))
 SLOPE(log, v_div(V(1), v))
+SLOPE(over, v_neg(v_div(v_div(p, v), v)))
 SLOPE(sparse_plus, v_min(V(1), v_max(V(0), v_mul(V(0.5), v_add(v, V(1))))))
 
 CO_INLINE vreal slope_tanh_shrink(vreal v, vreal p, vreal q, vreal r) {

@@ -293,6 +293,12 @@ static double cost(const co_plan *plan, const co_step *step) {
     return out * k / ((c->way == TILES ? 9 : 3) * plan->kernels->gemm_nr);
 }
 
+static ptrdiff_t rows(const co_step *step) {
+    const co_conv *c = step->u.own;
+    const ptrdiff_t side = c->way == TILES ? CO_WINOGRAD_TILE : 1;
+    return step->positions * co_ceiling(c->s.oh, side) * co_ceiling(c->s.ow, side);
+}
+
 static const co_kind kind = {.name = "conv",
                              .run = run,
                              .back = co_conv_back,
@@ -301,5 +307,6 @@ static const co_kind kind = {.name = "conv",
                              .prepare = co_conv_prepare,
                              .scratch = scratch,
                              .parts = parts,
+                             .rows = rows,
                              .row = row,
                              .release = release};

@@ -180,7 +180,61 @@ static void sum_tiles(const co_kernels *kernels, const co_chunked *how, ptrdiff_
         sum_images(kernels, how, images, x, dy, g, scratch);
 }
 
-/* A chunk's gradient takes at most half as much memory as what its images have kept. */
+/* Of so few samples at most a run sums a chunk while it has them at hand: more would not stay in
+ * the caches. */
+enum { CO_AT_HAND = 4 };
+
+static co_use *use_of(const co_plan *plan, const co_step *step) {
+    return &plan->trainer->uses[step->u.kept.number];
+}
+
+static co_status prepare(const co_job *job, const co_step *step) {
+    return co_trainer_chunks(job->plan->trainer, use_of(job->plan, step));
+}
+
+static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                ptrdiff_t units) {
+    const co_use *use = use_of(job->plan, step);
+    const co_window *s = &use->chunks->s;
+    const ptrdiff_t one = s->oh * s->ow * use->chunks->n, item = job->plan->item_bytes;
+    const ptrdiff_t images = co_elements(job, step->in[0], units) / one;
+    const ptrdiff_t at_once = use->chunks->images;
+    const ptrdiff_t before = co_elements(job, step->in[0], first) / one / at_once;
+    const char *dy = co_locate(job, arena, step->in[0], first);
+    const char *x = co_locate(job, arena, step->in[1], first);
+    for (ptrdiff_t i = 0; i < images; i += at_once)
+        co_trainer_sum_chunk(job->plan->trainer, use, before + i / at_once,
+                             x + i * s->h * s->w * s->c * item, dy + i * one * item,
+                             arena + job->scratch);
+}
+
+static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
+    (void)units;
+    return use_of(job->plan, step)->chunks->scratch;
+}
+
+/* 4 NR GFLOP/s, as learn.c has it. */
+static double cost(const co_plan *plan, const co_step *step) {
+    const co_chunked *how = use_of(plan, step)->chunks;
+    const double results = (double)(plan->values[step->in[0]].size / plan->units / how->groups);
+    const double taps = (double)(how->s.kh * how->s.kw * how->s.c);
+    return results * taps / (2 * plan->kernels->gemm_nr);
+}
+
+static ptrdiff_t grain(const co_plan *plan, const co_step *step) {
+    const co_chunked *how = use_of(plan, step)->chunks;
+    const ptrdiff_t one = how->s.oh * how->s.ow * how->n;
+    return how->images / (plan->values[step->in[0]].size / one);
+}
+
+static const co_kind sums = {.name = "weights' gradient",
+                             .run = run,
+                             .cost = cost,
+                             .prepare = prepare,
+                             .scratch = scratch,
+                             .grain = grain};
+
+/* A chunk's gradient takes at most half as much memory as its images and gradients. */
 void co_back_sum_windows(co_backward *back, int w, int x, int dy, const co_window *s, ptrdiff_t n,
                          ptrdiff_t groups, ptrdiff_t images) {
     const ptrdiff_t item = back->plan->item_bytes, pixels = s->h * s->w, results = s->oh * s->ow;
@@ -188,31 +242,39 @@ void co_back_sum_windows(co_backward *back, int w, int x, int dy, const co_windo
     const int tiles = groups == 1 && co_winograd_pays(s, n);
     co_chunked how = {.sum = tiles ? sum_tiles : sum_images, .s = *s, .n = n, .groups = groups};
     how.images = one && g ? co_ceiling(2 * g, one) : 1;
-    how.scratch = co_window_high(s, s->oh) * co_window_wide(s) * s->c * item;
     if (tiles) {
         const ptrdiff_t of_one =
             co_ceiling(s->oh, CO_WINOGRAD_TILE) * co_ceiling(s->ow, CO_WINOGRAD_TILE);
         const ptrdiff_t least = co_ceiling(CO_TILES_AT_ONCE, of_one);
         if (how.images < least) how.images = least;
+    }
+    ptrdiff_t samples = 1; /* powers of two fit into each other */
+    while (samples * images < how.images) samples *= 2;
+    how.at_hand = samples <= CO_AT_HAND && results * n > 0;
+    if (how.at_hand) how.images = samples * images;
+    how.scratch = co_window_high(s, s->oh) * co_window_wide(s) * s->c * item;
+    if (tiles) {
         const tiling t = tiling_of(&how, item);
         how.scratch = tiling_bytes(&t);
     }
-    const int kept = co_back_keep(back, x, s->c, images * pixels, CO_KEEP_ROWS);
-    co_back_use_chunks(back, w, kept, dy, &how);
+    if (how.at_hand) {
+        const int count = co_back_keep(back, dy, n, images * results, CO_KEEP_COUNT);
+        co_step step = co_step_of(&sums, dy, 1);
+        step.in[1] = x;
+        step.u.kept.number = co_back_use_chunks(back, w, -1, count, &how);
+        co_back_append(back, step, -1);
+    } else {
+        const int kept_x = co_back_keep(back, x, s->c, images * pixels, CO_KEEP_ROWS);
+        const int kept_dy = co_back_keep(back, dy, n, images * results, CO_KEEP_ROWS);
+        co_back_use_chunks(back, w, kept_x, kept_dy, &how);
+    }
 }
 
 void co_conv_back(co_backward *back, const co_step *step) {
     const co_conv *c = step->u.own;
     const int w = step->w[0], bias = step->w[1], dy = back->gradient[step->out[0]];
-    const int learns_w = co_weight_learns(back->plan, w);
-    const int learns_bias = co_weight_learns(back->plan, bias);
-    if (learns_w || learns_bias) {
-        const int kept =
-            co_back_keep(back, dy, c->n, step->positions * c->s.oh * c->s.ow, CO_KEEP_ROWS);
-        if (learns_w)
-            co_back_sum_windows(back, w, step->in[0], kept, &c->s, c->n, c->groups,
-                                step->positions);
-        if (learns_bias) co_back_use(back, bias, -1, kept);
-    }
+    if (co_weight_learns(back->plan, w))
+        co_back_sum_windows(back, w, step->in[0], dy, &c->s, c->n, c->groups, step->positions);
+    if (co_weight_learns(back->plan, bias)) co_back_sum_rows(back, bias, dy, c->n, step->positions);
     if (back->moves[step->in[0]]) take_back(back, step);
 }

@@ -259,10 +259,7 @@ static void back(co_backward *back, const co_step *step) {
     const int dy = back->gradient[step->out[0]], w = step->w[0], bias = step->w[1];
     const int learns_w = co_weight_learns(back->plan, w);
     const int learns_bias = co_weight_learns(back->plan, bias);
-    if (learns_w || learns_bias) {
-        const int many = step->positions >= CO_MANY_POSITIONS && k && n;
-        const int kept =
-            co_back_keep(back, dy, n, step->positions, many ? CO_KEEP_ROWS : CO_KEEP_PANELS);
+    if (step->positions >= CO_MANY_POSITIONS && k && n) {
         const co_window pixels = {.h = 1,
                                   .w = step->positions,
                                   .c = k,
@@ -274,9 +271,11 @@ static void back(co_backward *back, const co_step *step) {
                                   .dw = 1,
                                   .oh = 1,
                                   .ow = step->positions};
-        if (learns_w && many)
-            co_back_sum_windows(back, w, step->in[0], kept, &pixels, n, 1, 1);
-        else if (learns_w)
+        if (learns_w) co_back_sum_windows(back, w, step->in[0], dy, &pixels, n, 1, 1);
+        if (learns_bias) co_back_sum_rows(back, bias, dy, n, 1);
+    } else if (learns_w || learns_bias) {
+        const int kept = co_back_keep(back, dy, n, step->positions, CO_KEEP_PANELS);
+        if (learns_w)
             co_back_use(back, w,
                         co_back_keep(back, step->in[0], k, step->positions, CO_KEEP_TURNED), kept);
         if (learns_bias) co_back_use(back, bias, -1, kept);

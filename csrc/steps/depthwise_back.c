@@ -95,33 +95,13 @@ static ptrdiff_t grad_scratch(const co_job *job, const co_step *step, ptrdiff_t 
     return all.kh * all.kw * all.c * item + band_bytes(&all, item);
 }
 
-/* The sums of each image, in bands as the convolution takes them. */
 static void run_sums(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                      ptrdiff_t units) {
-    const co_window *s = window_of(step);
-    const ptrdiff_t item = job->plan->item_bytes, most = band_rows(s, item);
-    const char *dy = co_locate(job, arena, step->in[0], first);
-    const char *x = co_locate(job, arena, step->in[1], first);
-    char *made = co_locate(job, arena, step->out[0], first), *band = arena + job->scratch;
-    co_window some = *s;
-    some.w = co_window_wide(s);
-    some.top = some.left = 0;
-    for (ptrdiff_t i = 0, n = co_positions(job, step, units); i < n; i++) {
-        for (ptrdiff_t from = 0; from < s->oh; from += most) {
-            some.oh = s->oh - from < most ? s->oh - from : most;
-            some.h = co_window_high(s, some.oh);
-            co_copy_band(job->plan->kernels, s, x, from * s->sh - s->top, some.h, some.w, band);
-            job->plan->kernels->depthwise_sums(&some, band, dy, made, from > 0);
-            dy += some.oh * s->ow * s->c * item;
-        }
-        x += s->h * s->w * s->c * item;
-        made += s->kh * s->kw * s->c * item;
-    }
-}
-
-static ptrdiff_t sums_scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
-    (void)units;
-    return band_bytes(window_of(step), job->plan->item_bytes);
+    CO_EACH_IMAGE(job, step, units, images)
+    job->plan->kernels->depthwise_sums(window_of(step),
+                                       co_image(job, step, arena, first, step->in[1], image),
+                                       co_image(job, step, arena, first, step->in[0], image),
+                                       co_image(job, step, arena, first, step->out[0], image));
 }
 
 static co_status pack(co_plan *plan, co_step *step) {
@@ -147,9 +127,7 @@ void co_depthwise_back(co_backward *back, const co_step *step, int w, int bias) 
         const int part = co_back_append(back, to, step->positions * n);
         co_back_use(back, w, -1, co_back_keep(back, part, n, step->positions, CO_KEEP_ROWS));
     }
-    if (co_weight_learns(back->plan, bias))
-        co_back_use(back, bias, -1,
-                    co_back_keep(back, dy, s->c, step->positions * s->oh * s->ow, CO_KEEP_ROWS));
+    if (co_weight_learns(back->plan, bias)) co_back_sum_rows(back, bias, dy, s->c, step->positions);
     if (!back->moves[x]) return;
     to.kind = &grad;
     to.in[1] = -1;
@@ -162,5 +140,4 @@ static const co_kind grad = {.name = "depthwise gradient",
                              .pack = pack,
                              .cost = cost,
                              .scratch = grad_scratch};
-static const co_kind sums = {
-    .name = "depthwise weights' gradient", .run = run_sums, .cost = cost, .scratch = sums_scratch};
+static const co_kind sums = {.name = "depthwise weights' gradient", .run = run_sums, .cost = cost};

@@ -6,7 +6,7 @@
 #include "../backward.h"
 #include "../execute.h"
 
-static const co_kind penalty, penalty_grad, loss, keep;
+static const co_kind penalty, penalty_grad, loss, keep, sum;
 
 /* ----------------------------------------------------------------------------- penalties */
 
@@ -118,19 +118,55 @@ int co_back_keep(co_backward *back, int v, ptrdiff_t n, ptrdiff_t positions, int
     const int kept = co_trainer_keep(back->plan->trainer, n, positions, layout);
     if (kept < 0 && back->status == CO_OK) back->status = (co_status)kept;
     co_step step = co_step_of(&keep, v, positions);
-    step.u.kept = kept;
+    step.u.kept.number = kept;
+    step.u.kept.layout = layout;
     co_back_append(back, step, -1);
     return kept;
 }
 
 static co_status make_room(const co_job *job, const co_step *step) {
-    return co_trainer_room(job->plan->trainer, step->u.kept, job->batch);
+    return co_trainer_room(job->plan->trainer, step->u.kept.number, job->batch);
+}
+
+/* A value that nobody else has a place for is made where it is kept. */
+static co_status find_place(co_plan *plan, co_step *step) {
+    co_value *value = &plan->values[step->in[0]];
+    if (step->u.kept.layout == CO_KEEP_ROWS && value->buffer < 0 && value->within < 0 &&
+        value->kept < 0)
+        value->kept = step->u.kept.number;
+    return CO_OK;
 }
 
 static void run_keep(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                      ptrdiff_t units) {
-    co_trainer_kept(job->plan->trainer, step->u.kept, co_positions(job, step, first),
+    const int number = step->u.kept.number;
+    if (step->u.kept.layout == CO_KEEP_COUNT || job->plan->values[step->in[0]].kept == number)
+        return;
+    co_trainer_kept(job->plan->trainer, number, co_positions(job, step, first),
                     co_positions(job, step, units), co_locate(job, arena, step->in[0], first));
 }
 
-static const co_kind keep = {.name = "keep", .run = run_keep, .prepare = make_room};
+static const co_kind keep = {
+    .name = "keep", .run = run_keep, .pack = find_place, .prepare = make_room};
+
+static void run_sum(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
+                    ptrdiff_t units) {
+    const ptrdiff_t parts = co_positions(job, step, units), item = job->plan->item_bytes;
+    const ptrdiff_t n = job->plan->values[step->out[0]].size / step->positions;
+    const ptrdiff_t part = job->plan->values[step->in[0]].size / step->positions;
+    const char *x = co_locate(job, arena, step->in[0], first);
+    char *y = co_locate(job, arena, step->out[0], first);
+    for (ptrdiff_t i = 0; i < parts && n > 0; i++)
+        job->plan->kernels->colsum(part / n, n, x + i * part * item, n, y + i * n * item);
+}
+
+static double sum_cost(const co_plan *plan, const co_step *step) {
+    return (double)(plan->values[step->in[0]].size / plan->units) / plan->kernels->gemm_nr;
+}
+
+static const co_kind sum = {.name = "sum", .run = run_sum, .cost = sum_cost};
+
+void co_back_sum_rows(co_backward *back, int w, int v, ptrdiff_t n, ptrdiff_t parts) {
+    const int sums = co_back_append(back, co_step_of(&sum, v, parts), parts * n);
+    co_back_use(back, w, -1, co_back_keep(back, sums, n, parts, CO_KEEP_ROWS));
+}

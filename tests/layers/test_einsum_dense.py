@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from layer_checks import plain, run_layer_test
 
-from coreops import initializers, layers
+from coreops import Sequential, initializers, layers
 from coreops.layers import EinsumDense
 
 CASES = [  # the equation, the input, the output, the letters of the bias
@@ -115,3 +115,13 @@ def test_refuses(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert layer(x.astype("int32")).dtype == np.float32
+
+
+def test_a_kernel_of_one_axis_learns(rng):
+    model = Sequential([EinsumDense("ab,b->a", ())])
+    x = rng.normal(size=(8, 3)).astype("float32")
+    y = x @ np.array([1, -2, 3], "float32")
+    model.compile("sgd", "mse")
+    losses = model.fit(x, y, epochs=90, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 2
+    np.testing.assert_allclose(model.predict(x), x @ model.get_weights()[0], rtol=1e-5)

@@ -43,8 +43,10 @@ def test_masked_steps_do_not_count(keras, rng, keepdims, data_format, inside):
     else:
         x[~mask if data_format == "channels_last" else ~np.ones_like(mask)] = np.nan
         y = ours(with_mask(x, mask)[0])
+        np.testing.assert_array_equal(ours(x, mask), y)
     expected = np.asarray(theirs(x, mask=mask))
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(ours(x, mask=mask[..., None]), y)  # one for all of a step
     assert getattr(y, "_keras_mask", None) is None
 
 

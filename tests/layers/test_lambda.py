@@ -119,6 +119,8 @@ def test_other_results():
 def test_the_function_must_be_callable(function):
     with pytest.raises(TypeError, match="callable"):
         Lambda(function)
+    with pytest.raises(TypeError, match=r"'own'.*`arguments` must be a dict.*arguments=5"):
+        Lambda(scaled, arguments=5, name="own")
 
 
 def test_errors_of_the_function_come_out():

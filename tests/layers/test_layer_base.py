@@ -284,6 +284,8 @@ def test_add_weight_errors():
     layer = Scale(name="scale")
     with pytest.raises(ValueError, match="keyword"):
         layer.add_weight("kernel")
+    with pytest.raises(ValueError, match="`name` must be passed as a keyword"):
+        layer.add_weight("kernel", shape=(2, 3))
     with pytest.raises(ValueError, match=r"scale.*\(None, 2\)"):
         layer.add_weight(shape=(None, 2), name="w")
     with pytest.raises(ValueError, match="a weight needs"):
@@ -587,11 +589,35 @@ def test_a_model_of_ones_own():
     assert net.get_layer("dense_1") is net.head
 
 
-def test_building_adds_no_attributes():
-    layer = Dense(2)
-    before = set(dir(layer))
-    layer(X)
-    assert set(dir(layer)) == before
+@pytest.mark.parametrize(
+    ("layer", "names"),
+    [
+        (Dense(2, name="mine"), ["kernel", "bias"]),
+        (layers.EinsumDense("abc,cd->abd", (4, 2), bias_axes="d", name="mine"), ["kernel", "bias"]),
+        (layers.Conv1D(2, 1, name="mine"), ["kernel", "bias"]),
+        (layers.SeparableConv1D(2, 1, name="mine"), ["depthwise_kernel", "pointwise_kernel"]),
+        (layers.Embedding(2, 3, name="mine"), ["embeddings"]),
+        (layers.LayerNormalization(name="mine"), ["gamma", "beta"]),
+        (layers.PReLU(name="mine"), ["alpha"]),
+    ],
+)
+def test_weights_are_there_once_a_layer_is_built(layer, names):
+    for name in names:
+        with pytest.raises(AttributeError, match=rf"'{name}'. Layer 'mine' is not built.*build\("):
+            getattr(layer, name)
+    layer.build((None, 4, 3))
+    assert all(any(getattr(layer, name) is w for w in layer.weights) for name in names)
+    with pytest.raises(AttributeError, match=r"'nothing'$"):
+        _ = layer.nothing
+    assert not Dense(2, use_bias=False).__dict__.keys() & {"kernel", "bias"}
+
+
+@pytest.mark.parametrize("shape", [None, (), 5, "a", (None, -1)])
+def test_what_is_no_shape_to_build_for(shape):
+    model = Sequential([Dense(2, name="mine")], name="mine")
+    for layer in (Dense(2, name="mine"), layers.LSTM(2, name="mine"), model):
+        with pytest.raises(ValueError, match=r"'mine'.*shape"):
+            layer.build(shape)
 
 
 def test_build_config():
@@ -661,3 +687,21 @@ def test_masks_that_are_none(layer, mask):
     several = isinstance(layer, layers.Add)
     with pytest.raises(TypeError, match=r"'d': `mask` should be an array of bools .* Received: "):
         layer([X, X], mask=[mask, None]) if several else layer(X, mask=mask)
+
+
+def test_metrics_of_layers():
+    class Counting(Layer):
+        def __init__(self):
+            super().__init__()
+            self.seen = [coreops.metrics.Mean(name="mean")]
+            self.inner = Dense(1)
+            self.inner.tracker = coreops.metrics.Sum(name="sum")
+
+        def call(self, x):
+            return self.inner(x)
+
+    layer = Counting()
+    assert [metric.name for metric in layer.metrics] == ["mean", "sum"]
+    assert len(layer.metrics_variables) == 3
+    assert Dense(2).metrics == Sequential([Dense(2)]).metrics == []
+    assert Sequential([layer]).metrics == layer.metrics

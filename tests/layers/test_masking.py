@@ -144,6 +144,22 @@ def test_a_python_layer_receives_and_makes_masks():
         np.testing.assert_array_equal(seen[-1], [[False, True]])
 
 
+def test_a_python_layer_may_insist_on_a_mask():
+    class Mean(Layer):
+        supports_masking = True
+
+        def call(self, inputs, mask=None):
+            kept = inputs * coreops.ops.cast(mask, "float32")[..., None]
+            return coreops.ops.sum(kept, axis=1)
+
+    inputs = Input((None, 2))
+    y = Mean()(Masking()(inputs))
+    assert y.shape == (None, 2)
+    x = np.ones((1, 3, 2), "float32")
+    x[0, 2] = 0
+    np.testing.assert_array_equal(coreops.Model(inputs, y)(x), [[2, 2]])
+
+
 def test_a_subclass_of_a_built_in_layer_may_change_the_mask():
     class Stop(Dense):
         def compute_mask(self, inputs, mask=None):

@@ -1,4 +1,4 @@
-"""BatchNormalization, LayerNormalization, Normalization and Rescaling."""
+"""BatchNormalization, LayerNormalization, Normalization, Rescaling and UnitNormalization."""
 
 import numpy as np
 import pytest
@@ -85,8 +85,12 @@ def test_batch_moments_of_masked_positions(keras, rng, axis):
     assert np.array_equal(y._keras_mask, mask)
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match="one axis less"):
-        ours(x, training=True, mask=mask[:, 0])
+    few = mask[:, :1] if axis == -1 else mask[:1]  # for all positions, or all samples
+    y, expected = (layer(x, training=True, mask=few) for layer in (ours, theirs))
+    np.testing.assert_allclose(y, np.asarray(expected), rtol=1e-5, atol=1e-4)
+    for wrong in (mask[:, 0], mask[:, :2]):
+        with pytest.raises(ValueError, match="one axis less"):
+            ours(x, training=True, mask=wrong)
 
 
 def test_batch_normalization_of_types(rng):
@@ -411,3 +415,28 @@ def test_masks_pass(rng):
     x, mask = with_mask(rng.normal(size=(2, 3, 4)).astype("float32"))
     for layer in (BatchNormalization(), LayerNormalization(), Rescaling(2), Normalization()):
         assert np.array_equal(layer(x)._keras_mask, mask)
+
+
+# ------------------------------------------------------------------------------- UnitNormalization
+
+
+@pytest.mark.parametrize("axis", [-1, 2, 1, [1, 2], (-1, -2), 0])
+def test_unit_normalization_is_that_of_keras(keras, rng, axis):
+    x = rng.normal(size=(4, 3, 5)).astype("float32")
+    x[1] = 0
+    x[2, 1] *= 1e-20
+    ours, _ = assert_like_keras(keras, "UnitNormalization", {"axis": axis}, x)
+    kwargs = {"output_shape": x.shape, "supports_masking": True}
+    if axis != 0:  # whose result depends on the batch
+        run_layer_test(layers.UnitNormalization, {"axis": axis}, x, **kwargs)
+    model = Sequential([layers.Input((3, 5)), layers.Dense(5), ours, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.layers[0].get_weights()[0]
+    model.train_on_batch(x, np.ones((4, 3, 1)))
+    assert np.isfinite(model.get_weights()[0]).all()
+    assert np.any(model.get_weights()[0] != before)
+
+
+def test_unit_normalization_by_axes_that_are_not_there():
+    with pytest.raises(ValueError, match="'unit'"):
+        layers.UnitNormalization(axis=3, name="unit")(np.ones((2, 3), "float32"))

@@ -1,4 +1,4 @@
-"""Pooling, ZeroPadding and UpSampling: against their twins, and against real Keras."""
+"""Pooling, ZeroPadding, Cropping and UpSampling: against their twins, and against real Keras."""
 
 import numpy as np
 import pytest
@@ -93,6 +93,24 @@ def test_zero_padding_like_keras(keras, rng, fmt):
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
+def test_cropping_like_keras(keras, rng, fmt):
+    for cropping in (1, (1, 2), ((1, 0), (0, 2)), 0):
+        kwargs = {"cropping": cropping, "data_format": fmt}
+        assert_like_keras(keras, "Cropping2D", kwargs, rng.normal(size=(2, 5, 6, 7)).astype("f4"))
+    for cropping in (1, (0, 2)):
+        assert_like_keras(keras, "Cropping1D", {"cropping": cropping}, draw(rng, 1))
+
+
+def test_cropping_leaves_something():
+    assert layers.Cropping2D(2).compute_output_shape((None, None, 5, 3)) == (None, None, 1, 3)
+    short = layers.Cropping1D(2, name="cut"), (2, 4, 3)
+    narrow = layers.Cropping2D(((0, 0), (3, 1)), name="cut"), (2, 4, 4, 3)
+    for layer, shape in (short, narrow):
+        with pytest.raises(ValueError, match=r"'cut': `cropping`.*cropping=.*input_shape="):
+            layer(np.ones(shape, "float32"))
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_up_sampling_like_keras(keras, rng, fmt, interpolation):
     kwargs = {"size": (2, 3), "data_format": fmt, "interpolation": interpolation}
@@ -108,6 +126,7 @@ def test_integers_are_moved(rng):
     padded = layers.ZeroPadding2D(((1, 0), (0, 2)))(x)
     assert padded.dtype == np.uint8
     assert np.array_equal(padded, np.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0))))
+    assert np.array_equal(layers.Cropping2D(((1, 0), (0, 2)))(padded), x)
     large = layers.UpSampling2D((2, 1))(x)
     assert large.dtype == np.uint8
     assert np.array_equal(large, np.repeat(x, 2, axis=1))
@@ -117,12 +136,13 @@ def test_integers_are_moved(rng):
     "layer",
     [
         lambda: layers.ZeroPadding2D(((1, 0), (2, 1))),
+        lambda: layers.Cropping2D(((1, 0), (1, 1))),
         lambda: layers.UpSampling2D((2, 3)),
         lambda: layers.UpSampling2D(2, interpolation="bilinear"),
         lambda: layers.UpSampling2D(2, "channels_first"),
     ],
 )
-def test_gradients_of_larger_images(float64, rng, layer):  # noqa: F811
+def test_gradients_of_images_of_other_sizes(float64, rng, layer):  # noqa: F811
     stack = [layers.PReLU(alpha_initializer="normal"), layer(), layers.Flatten(), layers.Dense(2)]
     x, y = rng.normal(size=(3, 3, 4, 2)), rng.normal(size=(3, 2))
     model = prepare(lambda: Sequential([layers.Input((3, 4, 2)), *stack]), "mse", x, rng)
@@ -140,6 +160,8 @@ def test_gradients_of_larger_images(float64, rng, layer):  # noqa: F811
         ("ZeroPadding2D", {"padding": (1, 2, 3)}, "padding"),
         ("ZeroPadding2D", {"padding": -1}, "padding"),
         ("ZeroPadding1D", {"padding": "1"}, "padding"),
+        ("Cropping2D", {"cropping": (1, 2, 3)}, "cropping"),
+        ("Cropping1D", {"cropping": -1}, "cropping"),
         ("UpSampling2D", {"size": 0}, "size"),
         ("UpSampling2D", {"interpolation": "area"}, "interpolation"),
         ("UpSampling1D", {"size": 0}, "size"),

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from layer_checks import plain, run_layer_test, with_mask
+from layer_checks import built_alike, plain, run_layer_test, with_mask
 from test_recurrent_kernels import PATTERNS, mask_of
 
 import coreops
@@ -33,19 +33,10 @@ def close(actual, expected, steps=8):
 
 def pair(keras, name, shape, **kwargs):
     """Our layer and Keras', built for samples of this shape, with the same weights."""
-    ours = getattr(layers, name)(name="layer", **kwargs)
-    theirs = getattr(keras.layers, name)(name="layer", **kwargs)
-    for layer in (ours, theirs):
-        layer.build(shape)
-    assert [(w.path, tuple(w.shape)) for w in theirs.weights] == [
-        (w.path, w.shape) for w in ours.weights
-    ]
-    rng = np.random.default_rng(4)
-    arrays = [0.5 * rng.normal(size=w.shape).astype(w.dtype) for w in ours.weights]
-    ours.set_weights(arrays)
-    theirs.set_weights(arrays)
+    ours, theirs = built_alike(
+        keras, lambda library: getattr(library, name)(name="layer", **kwargs), shape
+    )
     assert plain(ours.get_config()) == plain(theirs.get_config())
-    assert ours.compute_output_shape(shape) == theirs.compute_output_shape(shape)
     return ours, theirs
 
 

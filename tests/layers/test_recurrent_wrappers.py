@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from layer_checks import plain, run_layer_test
+from layer_checks import built_alike, plain, run_layer_test
 from test_recurrent import close
 from test_recurrent_kernels import PATTERNS, mask_of
 
@@ -12,22 +12,6 @@ import coreops
 from coreops import Sequential, layers
 
 MODES = ["concat", "sum", "mul", "ave", None]
-
-
-def both(keras, make, shape):
-    """What make(library's layers) makes, ours and Keras', with the same weights."""
-    ours, theirs = make(layers), make(keras.layers)
-    for layer in (ours, theirs):
-        layer.build(shape)
-    assert [(w.path, tuple(w.shape)) for w in theirs.weights] == [
-        (w.path, w.shape) for w in ours.weights
-    ]
-    rng = np.random.default_rng(4)
-    arrays = [0.5 * rng.normal(size=w.shape).astype(w.dtype) for w in ours.weights]
-    ours.set_weights(arrays)
-    theirs.set_weights(arrays)
-    assert ours.compute_output_shape(shape) == theirs.compute_output_shape(shape)
-    return ours, theirs
 
 
 def without_build(config):
@@ -46,7 +30,7 @@ def test_bidirectional_like_keras(keras, rng, name, mode, sequences):
         inner = getattr(library, name)(4, return_sequences=sequences, name="inner")
         return library.Bidirectional(inner, merge_mode=mode, name="layer")
 
-    ours, theirs = both(keras, make, (3, 6, 2))
+    ours, theirs = built_alike(keras, make, (3, 6, 2))
     assert without_build(plain(ours.get_config())) == without_build(plain(theirs.get_config()))
     x = rng.normal(size=(3, 6, 2)).astype("float32")
     for pattern in PATTERNS:
@@ -72,7 +56,7 @@ def test_bidirectional_states_like_keras(keras, rng, mode):
         inner = library.LSTM(4, return_sequences=True, return_state=True, name="inner")
         return library.Bidirectional(inner, merge_mode=mode, name="layer")
 
-    ours, theirs = both(keras, make, (3, 5, 2))
+    ours, theirs = built_alike(keras, make, (3, 5, 2))
     x = rng.normal(size=(3, 5, 2)).astype("float32")
     states = [rng.normal(size=(3, 4)).astype("float32") for _ in range(4)]
     for options in ({}, {"initial_state": states}):
@@ -91,7 +75,7 @@ def test_bidirectional_of_two_layers(keras, rng):
             name="layer",
         )
 
-    ours, theirs = both(keras, make, (3, 5, 2))
+    ours, theirs = built_alike(keras, make, (3, 5, 2))
     x = rng.normal(size=(3, 5, 2)).astype("float32")
     close(ours(x), theirs(x))
 
@@ -110,7 +94,7 @@ def test_bidirectional_whose_first_layer_goes_backwards(keras, rng, mode):
             name="layer",
         )
 
-    ours, theirs = both(keras, make, (3, 5, 2))
+    ours, theirs = built_alike(keras, make, (3, 5, 2))
     x = rng.normal(size=(3, 5, 2)).astype("float32")
     for mask in (None, rng.random((3, 5)) < 0.6):
         y, expected = ours(x, mask=mask), theirs(x, mask=mask)
@@ -177,6 +161,8 @@ CHILDREN = {
         data_format="channels_first", name="inner"
     ),
     "pad": lambda library: library.ZeroPadding1D((1, 2), name="inner"),
+    "crop": lambda library: library.Cropping1D((0, 1), name="inner"),
+    "unit": lambda library: library.UnitNormalization(name="inner"),
     "enlarge": lambda library: library.UpSampling1D(2, name="inner"),
     "layer norm": lambda library: library.LayerNormalization(axis=1, name="inner"),
     "batch norm": lambda library: library.BatchNormalization(axis=1, name="inner"),
@@ -192,7 +178,7 @@ CHILDREN = {
 @pytest.mark.parametrize("child", CHILDREN)
 def test_time_distributed_like_keras(keras, rng, child):
     shape = (2, 4, 3, 5)
-    ours, theirs = both(
+    ours, theirs = built_alike(
         keras, lambda library: library.TimeDistributed(CHILDREN[child](library), name="t"), shape
     )
     assert without_build(plain(ours.get_config())) == without_build(plain(theirs.get_config()))
@@ -204,10 +190,53 @@ def test_time_distributed_like_keras(keras, rng, child):
     assert is_one_plan(model)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("activation", ["linear", "own"])
+def test_penalties_on_outputs_under_time_distributed(keras, activation):
+    """One of the layer does not count, one of the wrapper does, and so do those within a model."""
+
+    def penalties(library):
+        layers = library.layers
+        make = lambda: layers.Dense(  # noqa: E731
+            2, activation={"own": lambda x: x * 2}.get(activation), activity_regularizer="l2"
+        )
+        x = np.ones((2, 3, 4), "float32")
+        found = []
+        for layer in (
+            layers.TimeDistributed(make()),
+            layers.TimeDistributed(make(), activity_regularizer="l1"),
+            layers.TimeDistributed(library.Sequential([layers.Input((4,)), make()])),
+        ):
+            layer.build(x.shape)
+            for weight in layer.weights:
+                weight.assign(np.full(weight.shape, 0.5))
+            y = layer(x)
+            found.append([float(loss) for loss in layer.losses])
+            if library is coreops:  # a step of a model counts the same
+                model = Sequential([layers.Input((3, 4)), layer])
+                model.compile("sgd", "mse")
+                loss = model.evaluate(x, y, verbose=0)
+                assert loss == pytest.approx(sum(found[-1]), rel=1e-6)
+        return found
+
+    ours, theirs = penalties(coreops), penalties(keras)
+    assert list(map(len, ours)) == [0, 1, 3]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one == pytest.approx(other, rel=1e-6)
+
+
 def is_one_plan(model):
     """Whether what was called has no seam."""
     segments = model._program(training=False).segments()
     return len(segments) == 1 and segments[0].seam is None
+
+
+@pytest.mark.parametrize("child", [layers.Dense(2), layers.Lambda(lambda x: x)])
+def test_a_mask_has_all_steps(child):
+    layer = layers.TimeDistributed(child)
+    for shape in ((4, 6), (4, 1), (4, 6, 2)):
+        with pytest.raises(ValueError, match="a mask of 5 steps"):
+            layer(np.zeros((4, 5, 3), "f4"), mask=np.ones(shape, bool))
 
 
 @pytest.mark.filterwarnings("ignore")  # masks that a reshape drops

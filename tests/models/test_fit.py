@@ -105,7 +105,7 @@ def test_names_that_repeat_are_told_apart():
     assert list(logs) == ["loss", "mse", "mse_1", "weighted_mse", "weighted_mse_1"]
 
 
-@pytest.mark.parametrize("loss", ["mse", ["mse"], [["mse"]], {"output": "mse"}])
+@pytest.mark.parametrize("loss", ["mse", ["mse"], [["mse"]], {"dense": "mse"}])
 def test_one_loss_in_a_container(loss):
     model = linear(coreops, loss=loss, loss_weights=[2.0], metrics={"output": ["mse"]})
     loss, mse = model.evaluate(X, Y, verbose=0)
@@ -121,11 +121,15 @@ def test_one_loss_in_a_container(loss):
         ({"metrics": "mae"}, "`metrics`"),
         ({"weighted_metrics": 3}, "weighted_metrics"),
         ({"steps_per_execution": 0}, "steps_per_execution"),
+        ({"loss": {"nope": "mse"}}, r"keys \['output'\] in `loss`.*\['nope'\]"),
+        ({"loss": {}}, r"keys \['output'\] in `loss`"),
     ],
 )
 def test_malformed_compile(kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        Sequential([Input((3,)), Dense(1)]).compile(**kwargs)
+    model = Sequential([Input((3,)), Dense(1, name="output")])
+    for one in (model, coreops.Model(model.inputs, model.outputs)):
+        with pytest.raises(ValueError, match=message):
+            one.compile(**kwargs)
 
 
 @pytest.mark.parametrize("kwargs", [{"loss": "nonsense"}, {"loss": "mse", "metrics": ["nonsense"]}])
@@ -149,15 +153,6 @@ def test_without_a_loss_something_else_must_be_there():
     with pytest.raises(ValueError, match="without an optimizer"):
         model.fit(X, Y)
     assert model.evaluate(X, Y, verbose=0) > 0
-
-
-def test_steps_of_ones_own_are_refused():
-    class Own(Sequential):
-        def train_step(self, data):
-            return {}
-
-    with pytest.raises(NotImplementedError, match="train_step"):
-        Own([Input((3,)), Dense(1)]).compile("sgd", "mse")
 
 
 def test_compile_config_round_trip():
@@ -306,6 +301,14 @@ def test_what_holds_no_numbers(model):
 def test_before_compile(method):
     with pytest.raises(ValueError, match=rf"compile.*{method}"):
         getattr(Sequential([Input((3,)), Dense(1)]), method)(X, Y)
+
+
+def test_what_is_gone_says_what_stands_for_it(model):
+    with pytest.raises(AttributeError, match=r"fit_generator.*`fit` takes generators"):
+        model.fit_generator(iter([]))
+    assert not hasattr(model, "predict_classes")
+    with pytest.raises(ValueError, match=r"'lr'.*`learning_rate`"):
+        coreops.optimizers.SGD(lr=0.1)
 
 
 def test_the_old_name_of_epochs(model):

@@ -1,11 +1,13 @@
 """Functional models: graphs of layers, against Keras."""
 
+import collections
 import copy
 import pickle
 import warnings
 
 import numpy as np
 import pytest
+from layer_checks import share_weights
 
 import coreops
 from coreops import Model, layers
@@ -112,10 +114,7 @@ def flat(outputs):
 
 def pair(keras, build):
     ours, theirs = build(*OURS), build(*keras_of(keras))
-    rng = np.random.default_rng(1)
-    weights = [rng.normal(size=w.shape).astype("float32") for w in ours.weights]
-    ours.set_weights(weights)
-    theirs.set_weights(weights)
+    share_weights(ours, theirs, seed=1)
     return ours, theirs
 
 
@@ -315,7 +314,7 @@ def test_wrong_data():
         ([u, v, u], "2 input"),
         ({"a": u}, "names"),
         ([u, v[:, :3]], "incompatible shape"),
-        ([u, v[:2]], "batch sizes|as many samples"),
+        ([u, v[:2]], r"batch sizes meet in 'dense.*\(2, 4\)|as many samples"),
     ):
         with pytest.raises(ValueError, match=match):
             model(wrong)
@@ -420,6 +419,28 @@ def test_training_like_keras(keras, compiled):
     assert set(found) == set(expected)
     for key in expected:
         assert found[key] == pytest.approx(expected[key], rel=1e-4), key
+
+
+def test_a_loss_that_weighs_nothing_is_still_told():
+    """With its sample weights, in evaluation and in training, where nothing learns from it."""
+    x, (p, q) = targets()
+    model = heads(*OURS)
+    model.compile("sgd", ["mse", LOSSES[1]], loss_weights=[0, 2])
+    weights = [np.linspace(0, 3, len(p)), np.linspace(1, 2, len(q))]
+    losses = coreops.losses
+    found = zip((losses.mean_squared_error, losses.sparse_categorical_crossentropy),
+                (p, q), model(x), weights, strict=True)  # fmt: skip
+    expected = [np.mean(loss(true, pred) * weight) for loss, true, pred, weight in found]
+    before = [w.numpy().copy() for w in model.get_layer("p").weights]
+    keywords = {"sample_weight": weights, "batch_size": 24, "verbose": 0}
+    for logs in (
+        model.evaluate(x, [p, q], return_dict=True, **keywords),
+        {key: value[0] for key, value in model.fit(x, [p, q], **keywords).history.items()},
+    ):
+        assert [logs["p_loss"], logs["q_loss"]] == pytest.approx(expected, rel=1e-5)
+        assert logs["loss"] == pytest.approx(2 * logs["q_loss"], rel=1e-6)
+    for weight, value in zip(model.get_layer("p").weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
 
 
 def loss_of(model, x, y):
@@ -653,3 +674,13 @@ def test_nothing_in_a_structure_of_inputs(rng):
 
     (u,) = data((2, 3))
     np.testing.assert_array_equal(Either()({"a": u, "b": None}), u)
+
+
+def test_outputs_in_a_named_tuple():
+    pair = collections.namedtuple("Pair", "first second")
+    inputs = coreops.Input((3,))
+    model = Model(inputs, pair(layers.Dense(1)(inputs), layers.Dense(2)(inputs)))
+    x = np.ones((4, 3), "float32")
+    for made in (model(x), model.predict(x), model(coreops.Input((3,)))):
+        assert type(made) is pair
+        assert made.second.shape[1] == 2

@@ -145,7 +145,7 @@ def test_pop():
     for _ in range(3):
         model.pop()
     assert not model.built
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="'net' has no layers"):
         model.pop()
     model.add(Dense(2))
     assert model(X).shape == (2, 2)

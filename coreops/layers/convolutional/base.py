@@ -56,7 +56,6 @@ class Convolution(Layer):
             ):
                 key = f"{kernel}_{part}"
                 setattr(self, key, family.get(weights[key]))
-        self.bias: Any = None
         self.input_spec = InputSpec(ndim=axes + 2)
 
     @property
@@ -89,6 +88,9 @@ class Convolution(Layer):
             regularizer=getattr(self, f"{kernel}_regularizer"),
             constraint=getattr(self, f"{kernel}_constraint"),
         )
+
+    def _add_bias(self, filters: int) -> None:
+        self.bias = self._add("bias", "bias", (filters,)) if self.use_bias else None
 
     def _filters(self, channels: int | None) -> int | None:
         """Return the number of channels of the result."""

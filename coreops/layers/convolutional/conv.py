@@ -61,7 +61,6 @@ class _Conv(Convolution):
                 f"Layer '{self.name}': `strides` above 1 do not go with a `dilation_rate` above 1. "
                 f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
             )
-        self.kernel: Any = None
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
@@ -72,8 +71,7 @@ class _Conv(Convolution):
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         self.kernel = self._add("kernel", "kernel", shape)
-        if self.use_bias:
-            self.bias = self._add("bias", "bias", (self.filters,))
+        self._add_bias(self.filters)
         self._expect(channels)
 
     def _filters(self, channels: int | None) -> int | None:

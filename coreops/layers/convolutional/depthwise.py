@@ -46,14 +46,12 @@ class _Depthwise(Convolution):
             **kwargs,
         )
         self.depth_multiplier = arguments.positive(self.name, "depth_multiplier", depth_multiplier)
-        self.kernel: Any = None
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
         shape = (*self.kernel_size, channels, self.depth_multiplier)
         self.kernel = self._add("kernel", "depthwise", shape)
-        if self.use_bias:
-            self.bias = self._add("bias", "bias", (channels * self.depth_multiplier,))
+        self._add_bias(channels * self.depth_multiplier)
         self._expect(channels)
 
     def _filters(self, channels: int | None) -> int | None:

@@ -56,8 +56,6 @@ class _Separable(Convolution):
         )
         self.filters = arguments.positive(self.name, "filters", filters)
         self.depth_multiplier = arguments.positive(self.name, "depth_multiplier", depth_multiplier)
-        self.depthwise_kernel: Any = None
-        self.pointwise_kernel: Any = None
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
@@ -65,8 +63,7 @@ class _Separable(Convolution):
         point = (*(1,) * self._axes, channels * self.depth_multiplier, self.filters)
         self.depthwise_kernel = self._add("depthwise_kernel", "depthwise", deep)
         self.pointwise_kernel = self._add("pointwise_kernel", "pointwise", point)
-        if self.use_bias:
-            self.bias = self._add("bias", "bias", (self.filters,))
+        self._add_bias(self.filters)
         self._expect(channels)
 
     def _filters(self, channels: int | None) -> int | None:

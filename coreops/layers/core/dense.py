@@ -46,6 +46,8 @@ class Dense(Layer):
             constraint, or an input of rank 1 or of another last axis than at the first call.
     """
 
+    kernel: Any
+    bias: Any
     integer_input = "cast"
 
     @_legacy.accepts_old_names
@@ -75,9 +77,7 @@ class Dense(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.quantization_config = quantizers.get_config(quantization_config)
-        self.kernel: Any = None
         self.kernel_scale: Any = None
-        self.bias: Any = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -98,6 +98,7 @@ class Dense(Layer):
                 regularizer=self.kernel_regularizer,
                 constraint=self.kernel_constraint,
             )
+        self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -116,7 +117,7 @@ class Dense(Layer):
 
     @property
     def _is_quantized(self) -> bool:  # type: ignore[override]  # a constant in other layers
-        return self.kernel is not None and self.kernel.dtype == "int8"
+        return self.built and self.kernel.dtype == "int8"
 
     def _quantize(self, config: Any, type_check: bool) -> None:
         if type_check and type(self) is not Dense:

@@ -49,6 +49,9 @@ class EinsumDense(Layer):
 
     integer_input = "cast"
 
+    kernel: Any
+    bias: Any
+
     def __init__(
         self,
         equation: str,
@@ -76,8 +79,6 @@ class EinsumDense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Any = None
-        self.bias: Any = None
         self._equation = Equation(equation, bias_axes, self.name)
 
     def build(self, input_shape: Shape) -> None:
@@ -101,6 +102,7 @@ class EinsumDense(Layer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
+        self.bias = None
         if sizes.bias is not None:
             self.bias = self.add_weight(
                 name="bias",
@@ -120,7 +122,7 @@ class EinsumDense(Layer):
         shape = x.shape
         columns = [self.kernel.shape[axis] for axis in way.kernel[len(way.contracted) :]]
         as_it_is = way.kernel == sorted(way.kernel)
-        if flow.trains and not as_it_is:
+        if flow.trains and not (as_it_is and columns):
             return _plan.Seam(x, self._by_ops)
         k = prod(shape[axis - 1] for axis in way.contracted)
         moved = flow._permute(x, [axis - 1 for axis in (*way.free, *way.contracted)])

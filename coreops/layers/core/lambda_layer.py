@@ -37,7 +37,7 @@ class Lambda(Layer):
         What `output_shape` says, or the function gives.
 
     Raises:
-        TypeError: `function` is not callable.
+        TypeError: `function` is not callable, or `arguments` is no dictionary.
     """
 
     def __init__(
@@ -52,6 +52,11 @@ class Lambda(Layer):
         if not callable(function):
             raise TypeError(
                 f"Layer '{self.name}': `function` must be callable. Received: {function!r}"
+            )
+        if arguments is not None and not isinstance(arguments, Mapping):
+            raise TypeError(
+                f"Layer '{self.name}': `arguments` must be a dict of keyword arguments. "
+                f"Received: arguments={arguments!r}"
             )
         self.function = function
         self._output_shape = output_shape

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ... import _plan
+from ..._arguments import check_numbers
 from ..._symbolic import Shape
-from ..arguments import number
 from ..layer import Layer
 
 
@@ -36,7 +36,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        number(self.name, "mask_value", mask_value)
+        check_numbers(f"Layer '{self.name}'", mask_value=mask_value)
         self.mask_value = mask_value
         self.supports_masking = True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ... import _plan, ops
 from ..._plan import merging
 from ..._symbolic import Shape
@@ -22,11 +24,14 @@ class Concatenate(Merge):
         **kwargs: base layer keywords: `name`, `dtype`.
 
     Raises:
+        TypeError: `axis` is no int.
         ValueError: arrays of other shapes.
     """
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(axis, (int, np.integer)):
+            raise TypeError(f"Layer '{self.name}': `axis` must be an int. Received: axis={axis!r}")
         self.axis = axis
 
     def compute_output_shape(self, input_shape: Any) -> Shape:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import _legacy, _plan, _tape, backend, constraints, initializers, ops, regularizers
+from ..._arguments import check_numbers
 from ..._symbolic import Shape
 from ..input_spec import InputSpec
 from ..layer import Layer
@@ -89,6 +90,7 @@ class BatchNormalization(Layer):
                 f"Layer '{self.name}': `synchronized` must be False, there is one device."
             )
         self.synchronized = synchronized
+        check_numbers(f"Layer '{self.name}'", momentum=momentum, epsilon=epsilon)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
         self.center = center
@@ -199,10 +201,14 @@ class BatchNormalization(Layer):
         return y + ops.reshape(self.beta.value, shape) if self.center else y
 
     def _train(self, x: Any, mask: np.ndarray | None) -> Any:
-        if mask is not None and mask.ndim != x.ndim - 1:
+        if mask is not None and not (
+            mask.ndim == x.ndim - 1
+            and all(m in (1, n) for m, n in zip(mask.shape, x.shape, strict=False))
+        ):
             raise ValueError(
-                f"Layer '{self.name}': the mask must have one axis less than the inputs. Received: "
-                f"mask of shape {mask.shape}, inputs of shape {x.shape}"
+                f"Layer '{self.name}': the mask must have one axis less than the inputs, and "
+                f"broadcast to them. Received: mask of shape {mask.shape}, inputs of shape "
+                f"{x.shape}"
             )
         last = self.axis % x.ndim == x.ndim - 1
         if len(x) == 0:
@@ -212,7 +218,9 @@ class BatchNormalization(Layer):
         array = _tape.value_of(x)
         moved = array if last else _plan.apply_permute(array, self._to_last(x.ndim))
         moved = np.ascontiguousarray(moved)
-        keep = None if mask is None else np.ascontiguousarray(mask, np.bool_)
+        keep = mask
+        if mask is not None:
+            keep = np.ascontiguousarray(np.broadcast_to(mask, moved.shape[:-1]), np.bool_)
         gamma, beta = (None if w is None else w.numpy() for w in (self.gamma, self.beta))
         y, mean, variance, back = _plan.batch_normalize(
             moved, keep, gamma, beta, self.epsilon, backend.epsilon()

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ... import _plan, constraints, initializers, ops, regularizers
+from ..._arguments import check_axes, check_numbers
 from ..._plan.flow import normalize_axes
 from ..._symbolic import Shape
 from ..input_spec import InputSpec
@@ -41,7 +40,7 @@ class LayerNormalization(Layer):
         The input's.
 
     Raises:
-        TypeError: `axis` is neither an int nor a list of ints.
+        TypeError: `axis` is neither an int nor a list of ints, or `epsilon` is no number.
         ValueError: an axis that the input does not have, or twice.
     """
 
@@ -70,12 +69,9 @@ class LayerNormalization(Layer):
                 UserWarning,
                 stacklevel=2,
             )
-        axes = axis if isinstance(axis, (list, tuple)) else [axis]
-        if not all(isinstance(one, (int, np.integer)) for one in axes):
-            raise TypeError(
-                f"Layer '{self.name}': `axis` must be an int or a list of ints. Received: {axis!r}"
-            )
+        check_axes(f"Layer '{self.name}'", axis=axis)
         self.axis: Any = list(axis) if isinstance(axis, (list, tuple)) else axis
+        check_numbers(f"Layer '{self.name}'", epsilon=epsilon)
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
@@ -85,13 +81,12 @@ class LayerNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma: Any = None
-        self.beta: Any = None
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
         self.axis = self._axes(input_shape)
         shape = tuple(input_shape[axis] for axis in self.axis)
+        self.gamma = self.beta = None
         if self.scale or self.rms_scaling:
             self.gamma = self.add_weight(
                 name="gamma",

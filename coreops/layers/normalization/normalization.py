@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, backend
+from ..._arguments import check_axes
 from ..._symbolic import Shape, as_shape
 from ..layer import Layer
 from .broadcasting import check_broadcast
@@ -31,6 +32,7 @@ class Normalization(Layer):
         The input's.
 
     Raises:
+        TypeError: `axis` is neither an int nor a list of ints.
         ValueError: one of `mean` and `variance` without the other, of another shape, or of more
             axes than `axis` names, or of a shape that does not broadcast with the input; an axis
             that the input does not have, or that is to be adapted and is of unknown size.
@@ -49,6 +51,7 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         if axis is None:
             axis = ()
+        check_axes(f"Layer '{self.name}'", axis=axis)
         self.axis = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
         self.input_mean, self.input_variance = mean, variance
         self.invert = invert

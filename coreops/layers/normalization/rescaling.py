@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import _plan, config
+from ..._arguments import check_numeric
 from ..._symbolic import Shape
 from ...saving import objects
 from ..layer import Layer
@@ -28,6 +29,7 @@ class Rescaling(Layer):
         The input's.
 
     Raises:
+        TypeError: a `scale` or an `offset` that is neither a number nor an array of them.
         ValueError: a `scale` or an `offset` that does not broadcast with the input.
     """
 
@@ -36,6 +38,7 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_numeric(f"Layer '{self.name}'", scale=scale, offset=offset)
         self.scale = scale
         self.offset = offset
         self.supports_masking = True

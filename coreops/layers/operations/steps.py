@@ -80,6 +80,8 @@ def _multiply(flow: Flow, x1: Any, x2: Any) -> Value | None:
 def _divide(flow: Flow, x1: Any, x2: Any) -> Value | None:
     if _is_one_shape(x1, x2):
         return merging.merge(flow, "divide", [x1, x2])
+    if isinstance(x1, _SCALARS) and isinstance(x2, Value):
+        return flow.act(x2, "over", float(x1))
     divisor = _constant(flow, x2, x1)
     if divisor is None or not divisor.all():
         return None
@@ -299,6 +301,8 @@ STEPS: dict[str, Callable[..., Any]] = {
     "absolute": _fixed("absolute"),
     "sqrt": _fixed("sqrt"),
     "log": _fixed("log"),
+    "reciprocal": _fixed("over", 1.0),
+    "rsqrt": lambda flow, x: flow.act(flow.act(x, "sqrt"), "over", 1.0),
     "relu": _fixed("relu"),
     "relu6": _fixed("clip", 0.0, 6.0),
     "hard_tanh": _fixed("clip", -1.0, 1.0),

@@ -73,6 +73,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     """
 
     _kind, _axes = "mean", 1
+    _mask_comes_second = True
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any

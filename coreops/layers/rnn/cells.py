@@ -61,9 +61,6 @@ class RecurrentCell(Layer):
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
-        self.kernel: Any = None
-        self.recurrent_kernel: Any = None
-        self.bias: Any = None
 
     def build(self, input_shape: Shape) -> None:
         width = self.gates * self.units
@@ -86,6 +83,7 @@ class RecurrentCell(Layer):
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
         )
+        self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",

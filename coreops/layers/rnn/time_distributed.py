@@ -18,7 +18,8 @@ from .wrapper import checked_layer
 
 class TimeDistributed(Layer):
     """Applies a layer to every step of time, with the same weights: to one after the other where it
-    is Python's, or depends on the batch.
+    is Python's, or depends on the batch. An `activity_regularizer` of the layer itself does not
+    count, as in Keras; one of the wrapper does, and those inside of a model.
 
     Args:
         layer: the layer, or model.
@@ -65,6 +66,11 @@ class TimeDistributed(Layer):
         layer = self.layer
         check_inputs(layer.input_spec, [(None, *x.shape[1:])], [x.dtype], layer.name)
         mask = x.mask
+        if mask is not None and mask.shape[:1] != x.shape[:1]:
+            raise ValueError(
+                f"Layer '{self.name}': expected a mask of {x.shape[0]} steps. Received one of "
+                f"shape {(None, *mask.shape)}"
+            )
         if mask is not None and len(mask.shape) == 1:
             # Of a whole step: what is in the plan takes no notice of it, but for these.
             minds = any(isinstance(one, Merge) and one.minds_masks for one in layer.leaves())
@@ -86,8 +92,11 @@ class TimeDistributed(Layer):
             )
         made = []
         for i in range(array.shape[1]):
-            options = {"mask": mask[:, i]} if takes else {}
-            made.append(layer(array[:, i], training=training, **options))
+            step, part = array[:, i], mask[:, i] if takes else None
+            if layer.activity_regularizer is not None:
+                made.append(layer._run((step,), part, training, {})[0])
+            else:
+                made.append(layer(step, training=training, mask=part))
         if not made:
             return np.zeros(self.compute_output_shape(array.shape), array.dtype)
         return ops.stack(made, axis=1)

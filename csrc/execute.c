@@ -25,7 +25,7 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     for (int i = 0; i < job->plan->n_steps; i++)
         job->plan->steps[i].kind->run(job, &job->plan->steps[i], arena, first,
                                       left < job->block ? left : job->block);
-    if (job->result >= job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
+    if (job->result >= job->plan->cache / CO_APART) job->plan->kernels->settle();
 }
 
 /* The bytes of scratch that a block of so many units takes. */

@@ -55,11 +55,9 @@ struct co_trainer {
     co_kept *kept;
     co_use *uses;
     co_piece *pieces;
-    ptrdiff_t largest; /* elements of a piece; the pieces begin with `alike` of that size */
-    ptrdiff_t alike;
-    double whole;     /* all pieces, in pieces of that size */
-    uint64_t version; /* of the weights: it grows when any of them changes */
-    char *scratch;    /* of all workers */
+    ptrdiff_t largest; /* elements of a piece; the first pieces have so many */
+    uint64_t version;  /* of the weights: it grows when any of them changes */
+    char *scratch;     /* of all workers */
     size_t scratch_bytes;
 };
 

@@ -607,8 +607,6 @@ def test_weights_are_there_once_a_layer_is_built(layer, names):
             getattr(layer, name)
     layer.build((None, 4, 3))
     assert all(any(getattr(layer, name) is w for w in layer.weights) for name in names)
-    with pytest.raises(AttributeError, match=r"'nothing'$"):
-        _ = layer.nothing
     assert not Dense(2, use_bias=False).__dict__.keys() & {"kernel", "bias"}
 
 

@@ -1,5 +1,5 @@
-/* blocks.h - memory on cache lines, and blocks for large results: what is given back is kept for the
- * next one of its size. */
+/* blocks.h - memory on cache lines, and blocks for large results: what is given back is kept for
+ * the next one of its size. */
 #ifndef COREOPS_BLOCKS_H
 #define COREOPS_BLOCKS_H
 

@@ -377,6 +377,7 @@ def test_activity_regularizer_of_python_layers():
 
 
 def test_training_reaches_the_layers_inside():
+    coreops.utils.set_random_seed(1)  # with other weights no unit might be above 0
     block = Block()
     x = np.ones((50, 3), "float32")
     np.testing.assert_array_equal(block(x), block(x))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from . import config
+from . import _kernels, config
 from ._names import auto_name
 from .saving import registry
 
@@ -22,7 +21,7 @@ def make_default_seed() -> int:
     return randint(1, 10**9)
 
 
-class SeedGenerator:
+class SeedGenerator(_kernels.Stream):
     """A stream of draws: a seed and the number of draws made from it.
 
     Args:
@@ -39,8 +38,6 @@ class SeedGenerator:
         self.name = auto_name("seed_generator") if name is None else name
         self._initial_seed = seed
         self.seed = (make_default_seed() if seed is None else seed) & _WORD
-        self.call = 0
-        self._lock = threading.Lock()
 
     @property
     def state(self) -> np.ndarray:
@@ -50,14 +47,7 @@ class SeedGenerator:
     @state.setter
     def state(self, value: Any) -> None:
         seed, call = (int(part) for part in value)
-        with self._lock:
-            self.seed, self.call = seed & _WORD, call
-
-    def next(self, ordered: bool = True) -> int:
-        """Take the number of the stream's next draw: 1, 2, ..."""
-        with self._lock:
-            self.call += 1
-            return self.call
+        self.seed, self.call = seed & _WORD, call
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self._initial_seed, "name": self.name}
@@ -67,11 +57,11 @@ class SeedGenerator:
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+        return {**self.__dict__, "seed": self.seed, "call": self.call}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.Lock()
+        for name, value in state.items():
+            setattr(self, name, value)
 
 
 registry.add("random", SeedGenerator)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "blocks.h"
 #include "parallel.h"
 
 /* A block smaller than this has its arena on the stack: no allocation for small calls. */
@@ -25,7 +26,7 @@ static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     for (int i = 0; i < job->plan->n_steps; i++)
         job->plan->steps[i].kind->run(job, &job->plan->steps[i], arena, first,
                                       left < job->block ? left : job->block);
-    if (job->result >= job->plan->cache / CO_SCATTERED) job->plan->kernels->settle();
+    if (job->result >= job->plan->cache / CO_APART) job->plan->kernels->settle();
 }
 
 /* The bytes of scratch that a block of so many units takes. */
@@ -154,7 +155,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     ptrdiff_t *header = atomic_exchange(&shared->spare, NULL);
     if (!header || header[0] < need) {
         free(header);
-        header = aligned_alloc(CO_LINE, (size_t)(need + CO_LINE));
+        header = co_lines((size_t)(need + CO_LINE));
         if (!header) return CO_NO_MEMORY;
         header[0] = need;
     }

@@ -41,9 +41,9 @@ static inline ptrdiff_t co_positions(const co_job *job, const co_step *step, ptr
     return units * (step->positions / job->plan->units);
 }
 
-/* A result of at least one in so many parts of the last cache goes past it. Scattered stores gain
- * by that far sooner than those that go in order, even while the cache would have room. */
-enum { CO_SCATTERED = 8, CO_IN_ORDER = 2 };
+/* A result of at least one in so many parts of the last cache goes past it. Stores that are apart,
+ * in place as a transpose's or in time as dropout's, gain by that sooner than a copy's. */
+enum { CO_APART = 4, CO_IN_ORDER = 2 };
 
 /* execute.c. Whether the step's result does. */
 int co_goes_past(const co_job *job, const co_step *step, ptrdiff_t share);

@@ -288,10 +288,11 @@ typedef struct co_planes {
             ptrdiff_t first, ptrdiff_t rows, void *y, ptrdiff_t ldy))                              \
     /* Inverted dropout of the elements start .. start + n - 1 of a stream: y[i] = scale *         \
      * x[i] where word(start + i) >= threshold, else 0. threshold <= 2^32. The word of an          \
-     * element is defined in philox.h and is the same on every tier. */                            \
+     * element is defined in philox.h and is the same on every tier. past: y goes past the cache.  \
+     */                                                                                            \
     KERNEL(dropout, void,                                                                          \
            (ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,                 \
-            uint64_t threshold, double scale))                                                     \
+            uint64_t threshold, double scale, int past))                                           \
     /* The words of elements start .. start + n - 1 of a stream. */                                \
     KERNEL(draw, void, (ptrdiff_t n, co_stream stream, uint64_t start, uint32_t *words))           \
     /* y[i] = scale * x[i] where words[i] >= threshold, else 0. 0 < threshold; words beyond the    \

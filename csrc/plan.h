@@ -319,6 +319,6 @@ void co_permute(const co_kernels *kernels, const co_permutation *p, ptrdiff_t po
 co_status co_noise_init(co_noise *noise, ptrdiff_t *positions, double rate, int stream, int rank,
                         const ptrdiff_t *shape, const ptrdiff_t *draws, int share_batch);
 void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream, ptrdiff_t first,
-                ptrdiff_t n, const char *x, char *y);
+                ptrdiff_t n, const char *x, char *y, int past);
 
 #endif

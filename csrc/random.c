@@ -94,14 +94,14 @@ enum { LONG_RUN = 32 };
 
 /* n elements: those of the loops from `outer` on, or of a long run. */
 static void piece(const co_kernels *kernels, noise_state *s, const co_noise *noise, int outer,
-                  int64_t word, ptrdiff_t n, const char *x, char *y) {
+                  int64_t word, ptrdiff_t n, const char *x, char *y, int past) {
     if (noise->shared && noise->n >= LONG_RUN) {
         if (*drawn(kernels, s, word, 1) >= noise->threshold)
             kernels->vscale(n, x, y, noise->scale);
         else
             memset(y, 0, (size_t)(n * (kernels->real_bits / 8)));
     } else if (n > SPREAD) {
-        kernels->dropout(n, x, y, s->stream, (uint64_t)word, noise->threshold, noise->scale);
+        kernels->dropout(n, x, y, s->stream, (uint64_t)word, noise->threshold, noise->scale, past);
     } else {
         if (s->spread_at != word) spread(kernels, s, noise, outer, word, s->spread);
         s->spread_at = word;
@@ -110,10 +110,10 @@ static void piece(const co_kernels *kernels, noise_state *s, const co_noise *noi
 }
 
 void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stream, ptrdiff_t first,
-                ptrdiff_t n, const char *x, char *y) {
+                ptrdiff_t n, const char *x, char *y, int past) {
     const ptrdiff_t item = kernels->real_bits / 8;
     if (!noise->loops && !noise->shared && noise->draws == noise->size) {
-        kernels->dropout(n, x, y, stream, (uint64_t)first, noise->threshold, noise->scale);
+        kernels->dropout(n, x, y, stream, (uint64_t)first, noise->threshold, noise->scale, past);
         return;
     }
     if (noise->size == 0) return;
@@ -127,7 +127,8 @@ void co_dropout(const co_kernels *kernels, const co_noise *noise, co_stream stre
     for (ptrdiff_t sample = first / noise->size; n > 0; sample++, n -= noise->size) {
         ptrdiff_t index[CO_MAX_RANK] = {0}, at = 0, word = sample * noise->draws;
         for (int axis = 0; axis >= 0;) {
-            piece(kernels, &state, noise, outer, word, elements, x + at * item, y + at * item);
+            piece(kernels, &state, noise, outer, word, elements, x + at * item, y + at * item,
+                  past);
             for (axis = outer - 1; axis >= 0; axis--) { /* the next piece: an odometer */
                 const co_loop *loop = &noise->loop[axis];
                 at += loop->x, word += loop->y;

@@ -13,7 +13,7 @@ from coreops.bench import results, suite, table, targets, worker
 from coreops.bench.cases import Activation, Case, Dense, Dropout
 from coreops.bench.catalogue import all_cases, select
 from coreops.bench.exact import Judge
-from coreops.bench.images import Conv, Depthwise, Flatten, Pool
+from coreops.bench.images import Conv, Depthwise, Flatten, Normalize, Pool
 from coreops.bench.load import busy, usable_cores
 from coreops.bench.peers import PEERS, CannotDo, Peer, fastest
 from coreops.bench.peers import coreops as ours
@@ -31,6 +31,7 @@ ON_IMAGES = (
     Depthwise(strides=2),
     Pool(),
     Conv(5, 1, activation=None),
+    Normalize(),
     Pool(2, average=True),
     Flatten(),
 )

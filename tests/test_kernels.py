@@ -137,6 +137,13 @@ def test_softmax(isa, dtype, rng, n, log):
     assert np.all(np.abs(y - exact) <= bound)
 
 
+def test_softmax_where_it_is(isa, dtype, rng):
+    x = rng.normal(size=(7, 83)).astype(dtype)
+    apart = run(dtype, np.maximum(x, 0), lambda p: p.softmax(0, 83), (83,))
+    over = run(dtype, x, lambda p: p.softmax(p.act(0, "relu"), 83), (83,))
+    np.testing.assert_array_equal(over, apart)
+
+
 def test_softmax_of_extreme_rows(isa, dtype):
     x = np.array([[1e38, 1e38], [-np.inf, 0.0], [np.nan, 0.0], [-1e38, 1e38]], dtype)
     y = run(dtype, x, lambda p: p.softmax(0, 2), (2,))

@@ -24,6 +24,29 @@ def leave_scope():
     co_scopes -= 1
 
 
+@cython.auto_pickle(False)
+cdef class Stream:
+    """Where a stream of random draws stands: its seed, and the number of draws made from it."""
+
+    cdef public uint64_t seed, call
+
+    cdef co_stream draw(self):
+        """The next draw."""
+        cdef co_stream drawn
+        with cython.critical_section(self):
+            self.call += 1
+            drawn = co_stream(self.seed, self.call)
+        return drawn
+
+    def next(self, bint ordered=True):
+        """Take the number of the stream's next draw: 1, 2, ..."""
+        return self.draw().call
+
+
+cdef enum:
+    MOST_STREAMS = 8  # of a plan that a call with training=True goes straight to
+
+
 cdef class Callable:
     """What can be called on an array: with a plan installed, a call that fits it goes straight to
     the kernels; every other call goes to the subclass's `_call`. The subclass's `_attach(y, mask)`
@@ -31,7 +54,7 @@ cdef class Callable:
 
     cdef Plan _plan
     cdef uint64_t _seen
-    cdef tuple _lesson  # the plan of calls with training=True, and the generators of its streams
+    cdef tuple _lesson  # the plan of calls with training=True, and its streams
     cdef uint64_t _lesson_seen
 
     cdef Plan _fitting(self, object x):
@@ -51,19 +74,22 @@ cdef class Callable:
     cdef object _train(self, object x):
         """The output of a call with training=True, if the plan of such is up to date and takes x as
         it is; else None."""
-        cdef tuple lesson
+        cdef tuple lesson, streams
         cdef Plan plan
+        cdef co_stream drawn[MOST_STREAMS]
+        cdef Py_ssize_t i
         if self._lesson_seen != co_epoch() or co_scopes != 0:
             return None
         with cython.critical_section(self):
             lesson = self._lesson
         if lesson is None:
             return None
-        plan = lesson[0]
+        plan, streams = lesson
         if not plan.takes(x):
             return None
-        streams = [(generator.seed, generator.next()) for generator in lesson[1]]
-        y, mask = plan.run_full(<cnp.ndarray>x, None, streams)
+        for i in range(len(streams)):
+            drawn[i] = (<Stream>streams[i]).draw()
+        y, mask = plan.run_drawn(<cnp.ndarray>x, None, drawn)
         return y if mask is None else self._attach(y, mask)
 
     def __call__(self, *args, **kwargs):
@@ -105,10 +131,16 @@ cdef class Callable:
             self._plan = plan
             self._seen = seen
 
-    def _install_training(self, Plan plan not None, tuple generators, uint64_t seen):
-        """The same for calls with training=True; generators: of the plan's streams, in order."""
+    def _install_training(self, Plan plan not None, tuple streams, uint64_t seen):
+        """The same for calls with training=True; streams: the plan's, in order. Of a plan with many
+        nothing is installed."""
+        for stream in streams:
+            if not isinstance(stream, Stream):
+                raise TypeError(f"internal error: {type(stream).__name__} is no stream")
+        if len(streams) != plan._streams or len(streams) > MOST_STREAMS:
+            return
         with cython.critical_section(self):
-            self._lesson = plan, generators
+            self._lesson = plan, streams
             self._lesson_seen = seen
 
     def _uninstall(self):

@@ -148,10 +148,18 @@ cdef class Plan(Steps):
         return self.run_full(<cnp.ndarray>x, out, streams)
 
     cdef tuple run_full(self, cnp.ndarray x, object out, streams):
+        """What `run` returns, for x that fits."""
+        cdef co_stream *drawn = _pairs(self, streams)
+        try:
+            return self.run_drawn(x, out, drawn)
+        finally:
+            free(drawn)
+
+    cdef tuple run_drawn(self, cnp.ndarray x, object out, const co_stream *drawn):
+        """The same with the draws of the streams."""
         cdef ptrdiff_t batch = cnp.PyArray_DIM(x, 0)
         cdef cnp.ndarray y, mask = None
         cdef void *buffers[3]
-        cdef co_stream *pairs = NULL
         if out is not None:
             self._check_out(out, batch)
         y = out if out is not None and not _overlap(x, <cnp.ndarray>out) else self._result(batch)
@@ -161,11 +169,7 @@ cdef class Plan(Steps):
         if self.masked:
             mask = np.empty((batch, *self._mask_shape), np.bool_)
             buffers[2] = cnp.PyArray_DATA(mask)
-        try:
-            pairs = _pairs(self, streams)
-            self._run(batch, buffers, pairs)
-        finally:
-            free(pairs)
+        self._run(batch, buffers, drawn)
         if out is not None and y is not out:
             out[...] = y
             y = out

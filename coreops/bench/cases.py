@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .images import Image, Shape, kernel_shape, shape_after
+from .images import Image, Normalize, Shape, kernel_shape, shape_after
 
 Weights = list[tuple[np.ndarray, ...]]
 
@@ -155,6 +155,8 @@ class Case:
         for step, before, _ in self.walk():
             if isinstance(step, LSTM):
                 reals += (before[-1] + step.units + 1) * 4 * step.units
+            elif isinstance(step, Normalize):
+                reals += 2 * before[-1]
         return 4 * reals
 
     @property
@@ -195,6 +197,9 @@ class Case:
                 kernel, recurrent = (matrix(k, 4 * step.units) for k in (before[-1], step.units))
                 bias = rng.standard_normal(4 * step.units, dtype=np.float32)
                 weights.append((kernel, recurrent, bias))
+            elif isinstance(step, Normalize):
+                gamma = rng.uniform(0.5, 1.5, before[-1]).astype(np.float32)
+                weights.append((gamma, rng.standard_normal(before[-1], dtype=np.float32)))
             elif (shape := _kernel_shape(step, before)) is not None:
                 kernel = rng.standard_normal(shape, dtype=np.float32)
                 bias = rng.standard_normal(shape[-1], dtype=np.float32)

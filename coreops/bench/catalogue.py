@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Step
-from .images import Conv, Depthwise, Flatten, Pool, Shape
+from .images import Conv, Depthwise, Flatten, Normalize, Pool, Shape
 
 
 def _dense(batch: int, k: int, n: int, precision: str = "highest") -> Case:
@@ -75,6 +76,17 @@ def _separable(size: int, batch: int, training: bool = False) -> Case:
         steps += [Depthwise(strides=strides), Conv(filters, size=1)]
     last = Pool(8 if size < 64 else 12, average=True), Flatten(), Dense(10, "softmax")
     return _image("separable convolutions", size, batch, *steps, *last, training=training)
+
+
+def _normalized(case: Case) -> Case:
+    """A batch normalisation between each convolution and its activation."""
+    steps: list[Step] = []
+    for step in case.steps:
+        if isinstance(step, Conv | Depthwise):
+            steps += [replace(step, activation=None), Normalize()]
+        else:
+            steps.append(step)
+    return replace(case, name=case.name.replace("training", "training normed"), steps=tuple(steps))
 
 
 _CLASSIFIER = (784, 512, 512, 10)
@@ -165,6 +177,7 @@ def all_cases() -> list[Case]:
         _training((64, 128, 10), 32),
         *(_training(_CLASSIFIER, batch, 0.2) for batch in (64, 512)),
         *(make(32, 32, training=True) for make in (_plain, _separable)),
+        *(_normalized(make(32, 32, training=True)) for make in (_plain, _separable)),
         *(
             Case(
                 f"load {'-'.join(map(str, _LOADED))} batch {batch}",

@@ -42,17 +42,29 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Normalize:
+    """Each channel by the moments of the batch, as in training; its weights are gamma and beta. An
+    activation name or None."""
+
+    activation: str | None = "relu"
+
+
+@dataclass(frozen=True)
 class Flatten:
     """Each sample in one row."""
 
 
-Image = Conv | Depthwise | Pool | Flatten
+NORMALIZE_EPSILON = 1e-3  # as Keras has it
+
+Image = Conv | Depthwise | Pool | Normalize | Flatten
 
 
 def shape_after(step: Image, shape: Shape) -> Shape:
     """Return the shape, with the batch, of what a step makes."""
     if isinstance(step, Flatten):
         return (shape[0], math.prod(shape[1:]))
+    if isinstance(step, Normalize):
+        return shape
     batch, height, width, channels = shape
     if isinstance(step, Pool):
         return (batch, height // step.size, width // step.size, channels)
@@ -109,6 +121,17 @@ def convolved_back(
             of_kernel[ky, kx] = np.tensordot(pixels, d, ((0, 1, 2), (0, 1, 2)))
     (top, _), (left, _) = around
     return to_x[:, top : top + x.shape[1], left : left + x.shape[2]], of_kernel
+
+
+def normalized(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the channels without mean and scale, and what they were multiplied by."""
+    scale = 1 / np.sqrt(x.var((0, 1, 2)) + NORMALIZE_EPSILON)
+    return (x - x.mean((0, 1, 2))) * scale, scale
+
+
+def normalized_back(y: np.ndarray, scale: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Return the gradient to the image, from that to its normalized channels y."""
+    return scale * (d - d.mean((0, 1, 2)) - y * (d * y).mean((0, 1, 2)))
 
 
 def pooled_back(step: Pool, x: np.ndarray, d: np.ndarray) -> np.ndarray:

@@ -8,7 +8,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from .cases import ADAM, Case, Dense, Dropout, Step, Weights
-from .images import Conv, Depthwise, Flatten, Pool, convolved, convolved_back, pooled, pooled_back
+from .images import (
+    Conv,
+    Depthwise,
+    Flatten,
+    Normalize,
+    Pool,
+    convolved,
+    convolved_back,
+    normalized,
+    normalized_back,
+    pooled,
+    pooled_back,
+)
 
 # The gradient of a step's result to that of its input, and those of its weights.
 Back = Callable[[np.ndarray], tuple[np.ndarray, list[np.ndarray]]]
@@ -73,7 +85,10 @@ class Network:
         if isinstance(step, Pool):
             return pooled(step, x), lambda d: (pooled_back(step, x, d), [])
         kernel, bias = next(weights), next(weights)
-        if isinstance(step, Dense):
+        if isinstance(step, Normalize):
+            even, scale = normalized(x)
+            y = even * kernel + bias  # gamma and beta
+        elif isinstance(step, Dense):
             y = x @ kernel + bias
         else:
             assert isinstance(step, Conv | Depthwise)
@@ -88,6 +103,9 @@ class Network:
             of_bias = d.sum(axis=tuple(range(d.ndim - 1)))
             if isinstance(step, Dense):
                 return d @ kernel.T, [x.T @ d, of_bias]
+            if isinstance(step, Normalize):
+                to_x = normalized_back(even, scale, d * kernel)
+                return to_x, [(d * even).sum((0, 1, 2)), of_bias]
             to_x, of_kernel = convolved_back(step, x, kernel, d)
             return to_x, [of_kernel, of_bias]
 

@@ -39,7 +39,8 @@ class Stepping(Judge):
 
     _forms: Mapping[str, Any] = {}  # how such targets, and weights, are put together
     _foreign: str | None = None  # a step of the class that takes more than a batch
-    _is_free = False  # whether targets are passed on as they are
+    _is_free = False  # whether the targets of a feed are such
+    _loses = False  # whether those of a step are: it has its own loss
     _is_plain = True  # whether losses and metrics are those of `compile` alone
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -47,18 +48,29 @@ class Stepping(Judge):
         own = {name for name in _PARTS if getattr(cls, name) is not getattr(Stepping, name)}
         cls._own = frozenset(own)
         cls._is_free = bool(own & {"compute_loss", "train_step", "test_step"})
+        cls._loses = "compute_loss" in own
         cls._is_plain = not own & {"compute_loss", "compute_metrics"}
         steps = (name for name in _PARTS if name in own and name.endswith("_step"))
         cls._foreign = next((name for name in steps if len(_needed(getattr(cls, name))) > 2), None)
 
     def _begin(self, compiled: Compiled) -> None:
+        """Begin to count anew.
+
+        Raises:
+            NotImplementedError: the class has a step of a form that is not supported.
+        """
+        self.__dict__["_logs"] = None
+        compiled.reset()
+        if not self._own:
+            return
         if self._foreign is not None:
             raise NotImplementedError(
                 f"{type(self).__name__}: `{self._foreign}` takes a batch and returns logs: "
                 f"`{self._foreign}(self, data)`. Received one that takes "
                 f"{_needed(getattr(type(self), self._foreign))}, as Keras has it on JAX."
             )
-        super()._begin(compiled)
+        if "reset_metrics" in self._own:
+            self.reset_metrics()
 
     # --- what may be overridden -------------------------------------------------------------
 
@@ -130,7 +142,7 @@ class Stepping(Judge):
             kin = [one for one in steps if one.is_kin(compiled)]
             if not kin:
                 self._drop_steps()
-            kind = TapedStep if "compute_loss" in self._own else TrainingStep
+            kind = TapedStep if self._loses else TrainingStep
             step = kind(self, compiled, kin[0].workspace if kin else None)
             self._programs["steps"] = [*kin, step][-_MOST_STEPS:]
         self._programs["step"] = step
@@ -198,7 +210,7 @@ class Stepping(Judge):
         """
         compiled = self._must_be_compiled("fit")
         self.__dict__["_asked"] = None
-        inputs, targets, weights = self._as_passed((x, y, weight))
+        inputs, targets, weights = self._as_passed((x, y, weight), self._loses)
         arguments = {"x": inputs, "y": targets, "sample_weight": weights, "training": training}
         if "training" not in inspect.signature(self.compute_loss).parameters:
             del arguments["training"]
@@ -229,17 +241,15 @@ class Stepping(Judge):
             compiled.update(loss, losses, y, y_pred, weight, masks)
             return
         compiled.count(loss, losses, len(y_pred[0]))
-        x, y, weight = self._as_passed(batch)
+        x, y, weight = self._as_passed(batch, self._loses)
         found = [_plan.KerasArray.attach(*item) for item in zip(y_pred, masks, strict=True)]
         self._keep(self.compute_metrics(x, y, self._packed(found), weight))
 
     # --- batches as the class's own steps take them -------------------------------------------
 
     def _free(self, caller: str) -> Callable[[str, Any], list[Any]] | None:
-        if not self._is_free:
-            return None
-        inside = caller in ("train_step", "test_step", "compute_metrics")
-        return None if inside and "compute_loss" not in self._own else self._take_targets
+        inside = caller in ("train_step", "test_step")
+        return self._take_targets if (self._loses if inside else self._is_free) else None
 
     def _take_targets(self, name: str, value: Any) -> list[Any]:
         """Return targets or weights in a list, and remember their form."""
@@ -247,20 +257,23 @@ class Stepping(Judge):
         self.__dict__["_forms"] = {**self._forms, name: form}
         return flat
 
-    def _as_passed(self, batch: Any) -> tuple[Any, Any, Any]:
-        """Return inputs, targets and weights in the form in which they were passed."""
+    def _as_passed(self, batch: Any, free: bool) -> tuple[Any, Any, Any]:
+        """Return inputs, targets and weights in the form in which they were passed or, where these
+        are the outputs', in that of the outputs."""
         x, y, weight = batch
-        if not self._is_free:
-            y, weight = (None if one is None else self._packed(one) for one in (y, weight))
-        else:
-            y, weight = (
-                None if flat is None else repack(self._forms.get(name, 0), flat)
-                for name, flat in (("y", y), ("sample_weight", weight))
-            )
-        return self._put_together(x), y, weight
+        return (
+            self._put_together(x),
+            self._formed("y", y, free),
+            self._formed("sample_weight", weight, free),
+        )
+
+    def _formed(self, name: str, flat: Any, free: bool) -> Any:
+        if flat is None:
+            return None
+        return repack(self._forms.get(name, 0), flat) if free else self._packed(flat)
 
     def _as_data(self, batch: Any) -> Any:
-        return pack_x_y_sample_weight(*self._as_passed(batch))
+        return pack_x_y_sample_weight(*self._as_passed(batch, self._is_free))
 
     def _of_outputs(self, caller: str, y: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Any]:
         """Return targets, predictions and weights as lists, one for each output."""

@@ -1,9 +1,9 @@
-/* dropout_tpl.h - inverted dropout from Philox words. Needs vec.h and vscale. */
+/* dropout_tpl.h - inverted dropout from Philox words. Needs vec.h, stream_tpl.h and vscale. */
 #ifndef COREOPS_DROPOUT_TPL_H
 #define COREOPS_DROPOUT_TPL_H
 
 #include "../philox.h"
-#include "../simd/vec.h"
+#include "stream_tpl.h"
 
 /* A round is a chain of a product, a shift and two xors: independent chains must fill its
  * latency. Two vectors, of the even and of the odd counters of a range, make a pair, and two
@@ -27,8 +27,9 @@ CO_INLINE void philox_round(vu64 x[4], vu64 k0, vu64 k1) {
 }
 
 /* The words of counters c + first .. c + first + PHILOX_STEP - 1 of the block that begins at
- * c, in their places. The counters of a block share their upper 32 bits. */
-CO_INLINE void philox_step(uint32_t *words, co_stream s, uint64_t c, int first) {
+ * c, in their places, where groups are so many words apart. The counters of a block share their
+ * upper 32 bits. */
+CO_INLINE void philox_step(uint32_t *words, int apart, co_stream s, uint64_t c, int first) {
     vu64 x[2 * PHILOX_PAIRS][4];
     vu64 k0 = u_set1(s.seed), k1 = u_set1(s.seed >> 32);
     CO_UNROLL
@@ -49,29 +50,25 @@ CO_INLINE void philox_step(uint32_t *words, co_stream s, uint64_t c, int first) 
     CO_UNROLL
     for (int i = 0; i < PHILOX_PAIRS; i++) {
         const int counter = first + i * 2 * UL, group = counter / CO_PHILOX_COUNTERS;
-        uint32_t *at = words + group * CO_PHILOX_GROUP + counter % CO_PHILOX_COUNTERS;
+        uint32_t *at = words + group * apart + counter % CO_PHILOX_COUNTERS;
         CO_UNROLL
         for (int w = 0; w < 4; w++)
             u_store_pair(at + w * CO_PHILOX_COUNTERS, x[2 * i][w], x[2 * i + 1][w]);
     }
 }
 
-CO_INLINE void philox_block(uint32_t *words, co_stream s, uint64_t block) {
+CO_INLINE void philox_block(uint32_t *words, int apart, co_stream s, uint64_t block) {
     for (int first = 0; first < PHILOX_COUNTERS; first += PHILOX_STEP)
-        philox_step(words, s, block * PHILOX_COUNTERS, first);
+        philox_step(words, apart, s, block * PHILOX_COUNTERS, first);
 }
 
-/* The words of the elements of a block. */
+/* The words of the elements of a block: of each group those with their halves exchanged, then those
+ * as they are. */
 CO_INLINE void dropout_words(uint32_t *words, co_stream s, uint64_t block) {
-    uint32_t drawn[PHILOX_BLOCK];
-    philox_block(drawn, s, block);
-    for (int g = 0; g < PHILOX_BLOCK; g += CO_PHILOX_GROUP) {
-        for (int j = 0; j < CO_PHILOX_GROUP; j++) {
-            const uint32_t word = drawn[g + j];
-            words[2 * g + j] = word << 16 | word >> 16;
-            words[2 * g + CO_PHILOX_GROUP + j] = word;
-        }
-    }
+    philox_block(words + CO_PHILOX_GROUP, 2 * CO_PHILOX_GROUP, s, block);
+    for (int g = 0; g < DROPOUT_BLOCK; g += 2 * CO_PHILOX_GROUP)
+        for (int j = g; j < g + CO_PHILOX_GROUP; j++)
+            words[j] = words[j + CO_PHILOX_GROUP] << 16 | words[j + CO_PHILOX_GROUP] >> 16;
 }
 
 CO_INLINE void dropout_apply(ptrdiff_t n, const real *x, real *y, const uint32_t *words,
@@ -87,18 +84,26 @@ CO_INLINE void dropout_apply(ptrdiff_t n, const real *x, real *y, const uint32_t
     }
 }
 
-/* The rounds between two blocks' accesses hide memory from the hardware's own prefetching:
- * 2 KiB ahead made arrays beyond L2 2.7 times as fast. */
-CO_INLINE void dropout_prefetch(const real *x, real *y) {
-    const ptrdiff_t ahead = 2048 / (ptrdiff_t)sizeof(real), line = 64 / (ptrdiff_t)sizeof(real);
+/* The rounds between two blocks' accesses hide memory from the hardware's own prefetching. */
+CO_INLINE void dropout_prefetch(const real *x, real *y, int past) {
+    const ptrdiff_t ahead = 4096 / (ptrdiff_t)sizeof(real);
+    const ptrdiff_t line = STREAM_LINE / (ptrdiff_t)sizeof(real);
     for (ptrdiff_t i = 0; i < DROPOUT_BLOCK; i += line) {
         CO_PREFETCH(x + ahead + i);
-        CO_PREFETCH_WRITE(y + ahead + i);
+        if (!past) CO_PREFETCH_WRITE(y + ahead + i);
     }
 }
 
+/* A block: what goes past the cache is put together before. */
+CO_INLINE void dropout_block(const real *x, real *y, const uint32_t *words, uint32_t below,
+                             vreal scale, int past) {
+    _Alignas(STREAM_LINE) real block[DROPOUT_BLOCK];
+    dropout_apply(DROPOUT_BLOCK, x, past ? block : y, words, below, scale);
+    if (past) stream_bytes(sizeof block, (const char *)block, (char *)y);
+}
+
 static void dropout(ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_t start,
-                    uint64_t threshold, double scale) {
+                    uint64_t threshold, double scale, int past) {
     if (threshold == 0) {
         vscale(n, x, y, scale);
         return;
@@ -112,10 +117,10 @@ static void dropout(ptrdiff_t n, const void *x, void *y, co_stream stream, uint6
     ptrdiff_t offset = (ptrdiff_t)(start % DROPOUT_BLOCK);
     while (n > 0) {
         ptrdiff_t count = DROPOUT_BLOCK - offset;
-        dropout_prefetch(xr, yr);
+        dropout_prefetch(xr, yr, past);
         dropout_words(words, stream, block++);
         if (offset == 0 && n >= DROPOUT_BLOCK) {
-            dropout_apply(DROPOUT_BLOCK, xr, yr, words, below, V(scale));
+            dropout_block(xr, yr, words, below, V(scale), past);
         } else {
             if (count > n) count = n;
             dropout_apply(count, xr, yr, words + offset, below, V(scale));

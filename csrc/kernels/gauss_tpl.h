@@ -61,7 +61,7 @@ static void gauss(ptrdiff_t n, const void *x, void *y, co_stream stream, uint64_
     for (ptrdiff_t count; n > 0; n -= count, start += (uint64_t)count, xr += count, yr += count) {
         const ptrdiff_t offset = (ptrdiff_t)(start % PHILOX_BLOCK), left = PHILOX_BLOCK - offset;
         count = n < left ? n : left;
-        philox_block(words, stream, start / PHILOX_BLOCK);
+        philox_block(words, CO_PHILOX_GROUP, stream, start / PHILOX_BLOCK);
         for (int g = 0; g < PHILOX_BLOCK; g += CO_PHILOX_GROUP) gauss_group(words + g, z + g);
         for (ptrdiff_t i = 0; i < count; i += VL) {
             const ptrdiff_t lanes = v_lanes(count - i);

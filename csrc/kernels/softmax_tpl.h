@@ -47,22 +47,36 @@ CO_INLINE vreal softmax_max(ptrdiff_t n, const real *x) {
     return v_top_of(v_max(v_max(max[0], max[1]), v_max(max[2], max[3])), VL);
 }
 
-static void softmax_row(ptrdiff_t n, const real *x, real *y) {
-    const vreal max = softmax_max(n, x);
-    vreal sum = V(0), tail = V(0);
+/* y = exp(x - top); returns the sum in all lanes. */
+static vreal softmax_exp(ptrdiff_t n, const real *x, real *y, vreal top) {
+    vreal sum = V(0), e[4];
     ptrdiff_t i = 0;
-    for (; i + VL <= n; i += VL) {
-        const vreal e = v_exp_down(v_sub(v_load(x + i), max));
-        v_store(y + i, e);
-        sum = v_add(sum, e);
+    for (; i + 4 * VL <= n; i += 4 * VL) {
+        CO_UNROLL
+        for (int k = 0; k < 4; k++) e[k] = v_exp_down(v_sub(v_load(x + i + k * VL), top));
+        CO_UNROLL
+        for (int k = 0; k < 4; k++) v_store(y + i + k * VL, e[k]);
+        sum = v_add(sum, v_add(v_add(e[0], e[1]), v_add(e[2], e[3])));
     }
-    if (i < n) {
-        tail = v_exp_down(v_sub(softmax_load(x + i, n - i), max));
-        sum = v_add(sum, tail);
+    for (; i < n; i += VL) {
+        e[0] = v_exp_down(v_sub(softmax_load(x + i, n - i), top));
+        v_store_tail(y + i, e[0], v_lanes(n - i));
+        sum = v_add(sum, e[0]);
     }
-    const vreal scale = v_div(V(1), v_sum_of(sum, VL));
-    if (i < n) v_store_tail(y + i, v_mul(tail, scale), n - i);
-    for (i = 0; i + VL <= n; i += VL) v_store(y + i, v_mul(v_load(y + i), scale));
+    return v_sum_of(sum, VL);
+}
+
+/* Rows of n >= VL. While a row is scaled that came before, nothing waits for the maximum of the
+ * next row and the sum of this one. */
+static void softmax_rows(ptrdiff_t m, ptrdiff_t n, const real *x, real *y) {
+    vreal top = softmax_max(n, x), scale = V(0);
+    for (ptrdiff_t i = 0; i < m; i++, x += n, y += n) {
+        const vreal sum = softmax_exp(n, x, y, top);
+        if (i + 1 < m) top = softmax_max(n, x + n);
+        if (i > 0) VLOOP(n, y - n, y - n, v_mul(v, scale));
+        scale = v_div(V(1), sum);
+    }
+    VLOOP(n, y - n, y - n, v_mul(v, scale));
 }
 
 /* One logarithm serves as many rows as there are lanes; long rows would leave the cache. */
@@ -108,7 +122,7 @@ static void log_softmax_rows(ptrdiff_t m, ptrdiff_t n, const real *x, real *y) {
 static void softmax(ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log) {
     const real *xr = x;
     real *yr = y;
-    if (n == 0) return;
+    if (m == 0 || n == 0) return;
     SOFTMAX_PACKED(1)
     SOFTMAX_PACKED(2)
     SOFTMAX_PACKED(4)
@@ -119,7 +133,7 @@ static void softmax(ptrdiff_t m, ptrdiff_t n, const void *x, void *y, int log) {
     if (log)
         log_softmax_rows(m, n, xr, yr);
     else
-        for (ptrdiff_t i = 0; i < m; i++, xr += n, yr += n) softmax_row(n, xr, yr);
+        softmax_rows(m, n, xr, yr);
 }
 
 #endif

@@ -140,13 +140,16 @@ CO_INLINE void l_put(int past, char *p, vlanes a) {
     }
 
 /* An area, at least one tile, by tiles: down the rows first, so that y is written in streams.
- * The last of a row or column moves back to end at the edge: it writes some elements again. */
-#define TRANSPOSE_AREA(bits, shape, rows, cols)                                                    \
+ * The last of a row or column moves back to end at the edge: it writes some elements again. So many
+ * rows of the next tile are fetched into the second cache before a tile is done. */
+#define TRANSPOSE_AREA(bits, shape, rows, cols, fetched)                                           \
     static void transpose_by_##shape##_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) { \
         for (ptrdiff_t j0 = 0; j0 < n; j0 += cols) {                                               \
             const ptrdiff_t j = j0 + cols <= n ? j0 : n - cols;                                    \
             for (ptrdiff_t i0 = 0; i0 < m; i0 += rows) {                                           \
                 const ptrdiff_t i = i0 + rows <= m ? i0 : m - rows;                                \
+                const ptrdiff_t next = i0 + rows < m ? (i + rows) * ldx + j : j + cols;            \
+                for (ptrdiff_t k = 0; k < fetched; k++) CO_PREFETCH_L2(x + next + k * ldx);        \
                 transpose_##shape##_x##bits(x + i * ldx + j, ldx, y + j * ldy + i, ldy);           \
             }                                                                                      \
         }                                                                                          \
@@ -165,9 +168,9 @@ CO_INLINE ptrdiff_t transpose_rest(ptrdiff_t n, ptrdiff_t done, ptrdiff_t lane) 
 /* Both sides at least T: by the largest tiles that fit, what they leave by smaller ones. */
 #define TRANSPOSE_BLOCK 256
 #define TRANSPOSE_WIDE(bits)                                                                       \
-    TRANSPOSE_AREA(bits, square, 4 * T##bits, 4 * T##bits)                                         \
-    TRANSPOSE_AREA(bits, flat, T##bits, T##bits *LL)                                               \
-    TRANSPOSE_AREA(bits, lane, T##bits, T##bits)                                                   \
+    TRANSPOSE_AREA(bits, square, 4 * T##bits, 4 * T##bits, 4 * T##bits)                            \
+    TRANSPOSE_AREA(bits, flat, T##bits, T##bits *LL, 0)                                            \
+    TRANSPOSE_AREA(bits, lane, T##bits, T##bits, 0)                                                \
     static void transpose_flats_x##bits(ptrdiff_t m, ptrdiff_t n, TRANSPOSE_PARAMS(bits)) {        \
         const ptrdiff_t done = transpose_tiled(n, T##bits * LL),                                   \
                         j = transpose_rest(n, done, T##bits);                                      \
@@ -348,7 +351,7 @@ CO_INLINE ptrdiff_t transpose_most(transpose_few *t, int narrow, const char *x, 
     TRANSPOSE_PIECES(bits, lane, T##bits)                                                          \
     TRANSPOSE_PIECES(bits, small, S##bits)                                                         \
     TRANSPOSE_WIDE(bits)                                                                           \
-    TRANSPOSE_AREA(bits, small, S##bits, S##bits)                                                  \
+    TRANSPOSE_AREA(bits, small, S##bits, S##bits, 0)                                               \
     TRANSPOSE_MOST(bits)                                                                           \
     TRANSPOSE_PAST(bits)                                                                           \
     /* 1 < n < S: a row is read S wide, into the next one; so the last is done by elements. */     \

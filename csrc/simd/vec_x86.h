@@ -193,8 +193,13 @@ CO_INLINE vu64 u_xor(vu64 a, vu64 b) { return V_SI(_xor)(a, b); }
 CO_INLINE vu64 u_mul(vu64 a, vu64 b) { return V_PASTE(V_PREFIX, _mul_epu32, , , , )(a, b); }
 CO_INLINE vu64 u_high(vu64 a) { return V_I(_srli, 64)(a, 32); }
 CO_INLINE void u_store_pair(uint32_t *w, vu64 even, vu64 odd) {
+#if V_BITS == 512
+    const vint words = _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CCAA);
+    V_SI(_storeu)((void *)w, words);
+#else
     const vint low = V_SI(_and)(even, V_SET1_64(UINT32_MAX));
     V_SI(_storeu)((void *)w, V_SI(_or)(low, V_I(_slli, 64)(odd, 32)));
+#endif
 }
 
 /* Below AVX-512 there is no unsigned comparison: both sides move by 2^31, or widen. */

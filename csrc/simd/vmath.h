@@ -44,7 +44,6 @@ CO_INLINE vreal v_exp_parts(vreal x, vreal lo, vreal *n) {
 CO_INLINE vreal v_exp_split(vreal x, vreal lo, vreal *n) {
     return v_add(v_exp_parts(x, lo, n), V(1));
 }
-#endif
 
 /* exp(x) for x <= 0 */
 CO_INLINE vreal v_exp_down(vreal x) {
@@ -52,6 +51,7 @@ CO_INLINE vreal v_exp_down(vreal x) {
     const vreal m = v_exp_split(v_max(V(EXP_MIN), x), V_NO_LO, &n);
     return v_ldexp(m, n);
 }
+#endif
 
 CO_INLINE vreal v_exp(vreal x) { return v_exp_down(v_min(V(EXP_MAX), x)); }
 
@@ -114,11 +114,13 @@ CO_INLINE vreal v_tanh(vreal x) {
 /* exp(-|x|) */
 CO_INLINE vreal v_exp_minus_abs(vreal x) { return v_exp_down(v_or(V_SIGN, x)); }
 
+#ifndef V_HAS_LOOKUP
 /* 1 / (1 + exp(-x)), as e / (1 + e) for negative x so that it underflows gradually. */
 CO_INLINE vreal v_sigmoid(vreal x) {
     const vreal e = v_exp_minus_abs(x);
     return v_div(v_select(v_lt(x, V(0)), e, V(1)), v_add(V(1), e));
 }
+#endif
 
 /* log(1 + exp(x)) */
 CO_INLINE vreal v_softplus(vreal x) {

@@ -2,10 +2,11 @@
 #define SQRT_2 1.4142135623730951
 #define LN2_HI 0x1.62e4p-1 /* 16 bits, so that n * LN2_HI is exact */
 #define LN2_LO 0x1.7f7d1cp-20
-#define EXP_MAX 89.0    /* exp is inf */
-#define EXP_MIN -104.0  /* exp is 0 */
-#define EXPM1_MIN -20.0 /* expm1 is -1 */
-#define TANH_ONE 10.0   /* tanh is 1 */
+#define EXP_MAX 89.0     /* exp is inf */
+#define EXP_MIN -104.0   /* exp is 0 */
+#define SIGMOID_ONE 20.0 /* sigmoid is 1 */
+#define EXPM1_MIN -20.0  /* expm1 is -1 */
+#define TANH_ONE 10.0    /* tanh is 1 */
 #define LOG_SCALE 0x1p24
 #define LOG_SCALE_BITS 24
 #define GATE_ZERO -111.0 /* x exp(x) is 0 */

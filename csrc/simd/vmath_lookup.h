@@ -1,89 +1,107 @@
 /* vmath_lookup.h - what vmath.h leaves to tiers with tables in registers (V_HAS_LOOKUP).
  *
- * A table cuts the range of an argument a >= 0 into 32 intervals, each with a short polynomial
- * in the distance from a point of it. The leading bits of a + c or of c - a pick the interval, so
- * that the intervals are narrow where that is small. Row 0 holds the points, chosen so that the
- * function there is very near a float: row 1. The distance is exact, since a is at most twice a
- * point and at least half of it. The other rows are the coefficients of the distance's powers. */
+ * A table cuts the range of an argument a >= 0 into 16 or 32 intervals, each with a short
+ * polynomial in the distance from a point of it. The leading bits of a + c or of c - a pick the
+ * interval, so that the intervals are narrow where that is small. Row 0 holds the points, chosen so
+ * that the function there is very near a float: row 1. The distance is exact, since a is at most
+ * twice a point and at least half of it. The other rows are the coefficients of the distance's
+ * powers. */
 #ifndef COREOPS_SIMD_VMATH_LOOKUP_H
 #define COREOPS_SIMD_VMATH_LOOKUP_H
 
-#define V_TABLE(table, a, i) v_table(table, (int)(sizeof(table) / sizeof *(table)) - 2, a, i)
-CO_INLINE vreal v_table(const real table[][32], int degree, vreal a, vreal i) {
-    const vreal r = v_sub(a, v_lookup32(table[0], i));
-    vreal y = v_lookup32(table[degree + 1], i);
+#define V_TABLE(table, a, i)                                                                       \
+    v_table((table)[0], (int)(sizeof *(table) / sizeof **(table)),                                 \
+            (int)(sizeof(table) / sizeof *(table)) - 2, a, i)
+CO_INLINE vreal v_row(const real *table, int columns, int row, vreal i) {
+    const real *t = table + row * columns;
+    return columns == 16 ? v_lookup16(t, i) : v_lookup32(t, i);
+}
+CO_INLINE vreal v_table(const real *table, int columns, int degree, vreal a, vreal i) {
+    const vreal r = v_sub(a, v_row(table, columns, 0, i));
+    vreal y = v_row(table, columns, degree + 1, i);
     CO_UNROLL
-    for (int k = degree; k > 0; k--) y = v_fma(y, r, v_lookup32(table[k], i));
+    for (int k = degree; k > 0; k--) y = v_fma(y, r, v_row(table, columns, k, i));
     return y;
 }
 
-/* 2^(j / 16) */
-static const real exp2_table[16] = {1.0f,        1.04427373f, 1.09050775f, 1.13878858f,
-                                    1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
-                                    1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f,
-                                    1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
+/* 2^(j / 32) */
+/* clang-format off */
+static const real exp2_table[32] = {
+    1.0f, 1.0218972f, 1.04427373f, 1.06714046f, 1.09050775f, 1.1143868f,
+    1.13878858f, 1.1637249f, 1.18920708f, 1.21524739f, 1.24185777f, 1.26905096f,
+    1.29683959f, 1.32523668f, 1.35425556f, 1.38390994f, 1.41421354f, 1.44518077f,
+    1.47682619f, 1.50916445f, 1.54221082f, 1.5759809f, 1.61049032f, 1.64575553f,
+    1.68179286f, 1.71861935f, 1.75625217f, 1.79470909f, 1.8340081f, 1.87416768f,
+    1.91520655f, 1.95714414f};
+/* clang-format on */
 
-/* exp(scale (x + lo)) = m * 2^floor(n): returns m, and n, which is a multiple of 1/16. scale is
- * a power of 2 or minus one, and lo a small correction of x. The polynomial is expm1(r) / r for |r|
- * <= ln 2 / 32, 2^-29.2 of exp. */
-CO_INLINE vreal v_exp_scaled(double scale, vreal x, vreal lo, vreal *n) {
-    const vreal magic = V(V_MAGIC / 16); /* where the spacing of reals is 1/16 */
-    const vreal t = v_fma(x, V(scale * LOG2_E), magic);
+/* exp(x) = s exp(r) 2^floor(n): returns r, n, which is a multiple of 1/32, and s. */
+CO_INLINE vreal v_exp_near(vreal x, vreal *n, vreal *s) {
+    const vreal magic = V(V_MAGIC / 32); /* where the spacing of reals is 1/32 */
+    const vreal t = v_fma(x, V(LOG2_E), magic);
     *n = v_sub(t, magic);
-    const vreal hi = v_fnma(*n, V(LN2_HI / scale), x);
-    const vreal r = v_add(v_fnma(*n, V(LN2_LO / scale), hi), lo);
-    const vreal c2 = V(scale * scale * 0.500016272), c3 = V(scale * scale * scale * 0.166670263);
-    const vreal p = v_fma(v_fma(r, c3, c2), r, V(scale));
-    const vreal s = v_lookup16(exp2_table, t);
+    *s = v_lookup32(exp2_table, t);
+    return v_fnma(*n, V(LN2_LO), v_fnma(*n, V(LN2_HI), x));
+}
+
+/* exp(x + lo) = m * 2^floor(n), where lo is a small correction of x. The polynomial is expm1(r) /
+ * r, 2^-30.7 of exp: what calls this has roundings of its own. */
+CO_INLINE vreal v_exp_split(vreal x, vreal lo, vreal *n) {
+    vreal s;
+    const vreal r = v_add(v_exp_near(x, n, &s), lo);
+    const vreal p = v_fma(v_fma(r, V(1.0 / 6), V(0.5)), r, V(1));
     return v_fma(v_mul(s, r), p, s);
 }
 
-CO_INLINE vreal v_exp_split(vreal x, vreal lo, vreal *n) { return v_exp_scaled(1, x, lo, n); }
+/* exp(r) as 1 + r (c1 + c2 r): 2^-24.1 of it */
+#define EXP_C1 1.00001466
+#define EXP_C2 0.49999997
+
+/* exp(x) for x <= 0 */
+CO_INLINE vreal v_exp_down(vreal x) {
+    vreal n, s;
+    const vreal r = v_exp_near(v_max(V(EXP_MIN), x), &n, &s);
+    return v_ldexp(v_fma(v_mul(s, r), v_fma(r, V(EXP_C2), V(EXP_C1)), s), n);
+}
+
+/* exp(x) / (exp(x) + 1) as u / (u + exp(-r)) with exp(x) = u exp(r): it underflows gradually, as u
+ * does, and exp(r) is not multiplied into either. */
+CO_INLINE vreal v_sigmoid(vreal x) {
+    vreal n, s;
+    const vreal r = v_exp_near(v_min(V(SIGMOID_ONE), v_max(V(EXP_MIN), x)), &n, &s);
+    const vreal u = v_ldexp(s, n);
+    return v_div(u, v_add(u, v_fma(v_fma(r, V(EXP_C2), V(-EXP_C1)), r, V(1))));
+}
 
 /* clang-format off */
-/* tanh(a), 0 <= a <= 9.3125, by a + 5/8: 2^-25.3 of tanh */
-static const real tanh_table[6][32] = {
-    {1.49901605f, 1.74940658f, 2.02383637f, 2.23980451f, 2.49520993f, 2.75822449f,
-     2.9748807f, 3.21966434f, 3.62737131f, 4.06384516f, 4.62821436f, 5.07772446f,
-     5.64779043f, 6.13940954f, 6.6007719f, 7.16647387f, 7.85962105f, 8.7265625f,
-     0.0f, 0.0878514051f, 0.155742109f, 0.21671176f, 0.282112062f, 0.342285931f,
-     0.450354218f, 0.562688351f, 0.676128983f, 0.827168941f, 0.938294291f, 1.06552899f,
-     1.1926893f, 1.30873656f},
-    {0.904970288f, 0.941307962f, 0.965673506f, 0.977578521f, 0.986486316f, 0.991991997f,
-     0.994800627f, 0.996810138f, 0.99858737f, 0.999409676f, 0.999809027f, 0.999922276f,
-     0.999975145f, 0.999990702f, 0.999996305f, 0.999998808f, 0.999999702f, 0.99999994f,
-     0.0f, 0.0876260921f, 0.154495001f, 0.213381752f, 0.274858713f, 0.329516649f,
-     0.42219013f, 0.509969354f, 0.588997066f, 0.678952932f, 0.734437585f, 0.787770808f,
-     0.831411064f, 0.863955379f},
-    {0.181028962f, 0.113939047f, 0.0674744993f, 0.0443399772f, 0.0268445425f, 0.0159517545f,
-     0.0103716655f, 0.00636952836f, 0.00282282988f, 0.00118023774f, 0.000381850492f, 0.000155429661f,
-     4.97031688e-05f, 1.85938879e-05f, 7.38999779e-06f, 2.3839541e-06f, 5.94467508e-07f, 1.05176426e-07f,
-     1.0f, 0.99232167f, 0.97613126f, 0.954468191f, 0.924452662f, 0.891418755f,
-     0.821755528f, 0.739931464f, 0.653082609f, 0.539022982f, 0.460601687f, 0.37941733f,
-     0.308755726f, 0.253581166f},
-    {-0.163826704f, -0.107252367f, -0.0651538074f, -0.0433477648f, -0.0264824852f, -0.0158233475f,
-     -0.010319002f, -0.00635011215f, -0.00281880563f, -0.00118087907f, -0.000381763559f, -0.000155569884f,
-     -4.96750363e-05f, -1.85875633e-05f, -7.39423103e-06f, -2.38151165e-06f, -5.95892402e-07f, 4.98581301e-08f,
-     5.94366247e-06f, -0.0869547501f, -0.150807306f, -0.203666434f, -0.254093617f, -0.293737382f,
-     -0.346937627f, -0.377342314f, -0.384656638f, -0.365980387f, -0.338283837f, -0.298895389f,
-     -0.256704509f, -0.219082311f},
-    {0.0878621042f, 0.0630482659f, 0.040492788f, 0.0276666209f, 0.017230669f, 0.0104145948f,
-     0.00682321656f, 0.00421399297f, 0.00190280366f, 0.000791876751f, 0.000258395303f, 0.00010473057f,
-     3.36066005e-05f, 1.25821662e-05f, 4.99656244e-06f, 1.6079473e-06f, 4.22570196e-07f, 6.06764488e-08f,
-     -0.333910942f, -0.32303369f, -0.301948696f, -0.274596274f, -0.238241851f, -0.200309306f,
-     -0.127480119f, -0.0544225052f, 0.00865647104f, 0.0686479658f, 0.0946586356f, 0.108806618f,
-     0.110396981f, 0.104684517f},
-    {-0.0247774981f, -0.0234719198f, -0.0178579688f, -0.0123597234f, -0.00807303563f, -0.00510735018f,
-     -0.00319582783f, -0.00197032746f, -0.000948279514f, -0.000354334654f, -0.000129635082f, -4.80866802e-05f,
-     -1.75115656e-05f, -6.45217006e-06f, -2.38976031e-06f, -8.70582994e-07f, -2.040194e-07f, -4.57474187e-07f,
-     0.0159649346f, 0.0600283518f, 0.0968257412f, 0.127036542f, 0.149770245f, 0.163993701f,
-     0.169594988f, 0.153323516f, 0.119810417f, 0.0797146335f, 0.043407362f, 0.0144667756f,
-     -0.00558989448f, -0.0176222343f},
+/* tanh(a), 0 <= a <= 9.3125, by a + 5/8: 2^-24.4 of tanh */
+static const real tanh_table[7][16] = {
+    {1.62527895f, 2.1244576f, 2.6251359f, 3.12478685f, 3.87510729f, 4.87447119f,
+     5.87636137f, 6.87356949f, 8.34088898f, 0.0f, 0.187471583f, 0.312523425f,
+     0.499878943f, 0.750143766f, 1.0001992f, 1.24971187f},
+    {0.92538631f, 0.971842647f, 0.989562571f, 0.996144891f, 0.999139071f, 0.999883294f,
+     0.999984264f, 0.999997854f, 0.999999881f, 0.0f, 0.185305759f, 0.302731007f,
+     0.462021947f, 0.635234714f, 0.761677802f, 0.848202825f},
+    {0.143660054f, 0.0555218607f, 0.020765923f, 0.00769535918f, 0.00172116619f, 0.000233404659f,
+     3.14720346e-05f, 4.28304338e-06f, 2.27643795e-07f, 1.0f, 0.965661764f, 0.908353925f,
+     0.7865358f, 0.596476853f, 0.419846922f, 0.28055197f},
+    {-0.132948175f, -0.0539576188f, -0.0205481071f, -0.0076651806f, -0.00171758095f, -0.000233085069f,
+     -3.14317658e-05f, -4.14142414e-06f, -1.77018137e-07f, 3.1190487e-07f, -0.178942502f, -0.274986625f,
+     -0.363391638f, -0.378902763f, -0.319790035f, -0.237966523f},
+    {0.0751492903f, 0.0339332074f, 0.0134122092f, 0.00507071801f, 0.00114301557f, 0.000155349902f,
+     2.0949381e-05f, 2.85222427e-06f, 1.50234044e-07f, -0.333355635f, -0.288722575f, -0.219530627f,
+     -0.0943045169f, 0.0418643095f, 0.103627697f, 0.108325951f},
+    {-0.0248542633f, -0.0150378272f, -0.00647836318f, -0.0025225759f, -0.00059665303f, -8.1405924e-05f,
+     -1.09859466e-05f, -2.0417981e-06f, -1.39902212e-07f, 0.00047284094f, 0.112887651f, 0.157788143f,
+     0.163609818f, 0.0996875837f, 0.0280735474f, -0.0122330654f},
+    {0.0011029091f, 0.004452853f, 0.0023599579f, 0.000976022449f, 0.00023672785f, 3.24771208e-05f,
+     4.4035155e-06f, 6.03377259e-07f, 3.50966083e-08f, 0.129985616f, 0.096028626f, 0.044592455f,
+     -0.0255330037f, -0.0635267571f, -0.0463154241f, -0.0193427764f},
 };
 /* clang-format on */
 CO_INLINE vreal v_tanh(vreal x) {
     const vreal a = v_min(V(9.3125), v_abs(x)); /* tanh is 1 */
-    const vreal y = V_TABLE(tanh_table, a, v_shr(v_add(a, V(0.625)), 20));
+    const vreal y = V_TABLE(tanh_table, a, v_shr(v_add(a, V(0.625)), 21));
     return v_or(y, v_and(V_SIGN, x));
 }
 
@@ -133,7 +151,7 @@ CO_INLINE vreal v_log1p_unit(vreal e) {
  * end on, end f(-end) is less than half a unit of x's last place. */
 CO_INLINE vreal v_times_table(const real table[7][32], double end, vreal x) {
     const vreal a = v_min(V(end), v_abs(x));
-    const vreal y = v_table(table, 5, a, v_shr(v_sub(V(end + 2), a), 19));
+    const vreal y = v_table(table[0], 32, 5, a, v_shr(v_sub(V(end + 2), a), 19));
     return v_fnma(a, y, v_max(V(0), x));
 }
 

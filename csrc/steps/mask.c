@@ -126,7 +126,7 @@ static void run_dropout(const co_job *job, const co_step *step, char *arena, ptr
     co_dropout(job->plan->kernels, noise, job->streams[noise->stream],
                co_elements(job, step->in[0], first), co_elements(job, step->in[0], units),
                co_locate(job, arena, step->in[0], first),
-               co_locate(job, arena, step->out[0], first));
+               co_locate(job, arena, step->out[0], first), co_goes_past(job, step, CO_APART));
 }
 
 /* The same noise again. */

@@ -70,7 +70,7 @@ static void run_permute(const co_job *job, const co_step *step, char *arena, ptr
                         ptrdiff_t units) {
     co_permute(job->plan->kernels, step->u.permute.go, co_positions(job, step, units),
                co_locate(job, arena, step->in[0], first),
-               co_locate(job, arena, step->out[0], first), co_goes_past(job, step, CO_SCATTERED));
+               co_locate(job, arena, step->out[0], first), co_goes_past(job, step, CO_APART));
 }
 
 static void permute_back(co_backward *back, const co_step *step) {

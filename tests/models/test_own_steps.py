@@ -176,3 +176,32 @@ def test_parts_are_known_in_subclasses_of_sequential_and_functional():
         loss = model.evaluate(X, Y, verbose=0)
         assert loss == pytest.approx(np.abs(model(X) - Y).mean(), rel=1e-6)
         assert model.fit(X, Y, epochs=9, verbose=0).history["loss"][-1] < loss
+
+
+def test_targets_of_several_outputs_keep_their_order():
+    """By names whose order is not that of the outputs, in a step and metrics of the class's own."""
+    seen = []
+
+    class Own(Model):
+        def train_step(self, data):
+            seen.append(sorted(data[1]))
+            return Model.train_step(self, data)
+
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            seen.append([np.shape(one) for one in y])
+            return Model.compute_metrics(self, x, y, y_pred, sample_weight)
+
+    inputs = Input((3,))
+    heads = [layers.Dense(2, name="z")(inputs), layers.Dense(1, name="a")(inputs)]
+    y = {"a": Y, "z": np.ones((11, 2), "float32")}
+    found = []
+    for kind in (Own, Model):
+        coreops.utils.set_random_seed(1)
+        model = kind(inputs, heads)
+        for layer in model.layers[1:]:
+            layer.set_weights([np.full(w.shape, 0.1) for w in layer.weights])
+        model.compile("sgd", "mse", metrics={"a": ["mae"]})
+        model.fit(X, y, batch_size=11, verbose=0)
+        found.append(model.history.history)
+    assert found[0] == found[1]
+    assert seen == [["a", "z"], [(11, 2), (11, 1)]]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
-from ..images import Conv, Depthwise, Flatten, Pool
+from ..images import NORMALIZE_EPSILON, Conv, Depthwise, Flatten, Normalize, Pool
 from . import Built, fastest
 
 _NAMES: dict[str | None, Callable[[Any], Any]] = {
@@ -59,6 +59,8 @@ def _forward(case: Case, x: Any, weights: Any, key: Any = None, names: Any = _NA
             x = names[step.name](x)
         elif isinstance(step, Conv | Depthwise):
             x = _convolved(step, x, *next(pairs))
+        elif isinstance(step, Normalize):
+            x = names[step.activation](_normalized(x, *next(pairs)))
         elif isinstance(step, Pool):
             x = _pooled(step, x)
         elif isinstance(step, Flatten):
@@ -107,6 +109,12 @@ def _convolved(step: Conv | Depthwise, x: Any, kernel: Any, bias: Any) -> Any:
         feature_group_count=groups,
     )
     return _NAMES[step.activation](y + bias)
+
+
+def _normalized(x: Any, gamma: Any, beta: Any) -> Any:
+    """Without moving averages, which the loss does not show."""
+    scale = gamma / jnp.sqrt(x.var((0, 1, 2)) + NORMALIZE_EPSILON)
+    return (x - x.mean((0, 1, 2))) * scale + beta
 
 
 def _pooled(step: Pool, x: Any) -> Any:

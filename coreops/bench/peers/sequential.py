@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..cases import ADAM, LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Weights
-from ..images import Conv, Depthwise, Flatten, Pool
+from ..images import Conv, Depthwise, Flatten, Normalize, Pool
 from . import Built
 
 
@@ -24,6 +24,9 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
         elif isinstance(step, Depthwise):
             how = {"strides": step.strides, "padding": "same", "activation": step.activation}
             model.add(layers.DepthwiseConv2D(step.size, **how))
+        elif isinstance(step, Normalize):
+            model.add(layers.BatchNormalization())
+            model.add(layers.Activation(step.activation))
         elif isinstance(step, Pool):
             pool = layers.AveragePooling2D if step.average else layers.MaxPooling2D
             model.add(pool(step.size))
@@ -44,7 +47,8 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
     if not case.steps:
         model.add(layers.Identity())
     arrays = [array for pair in weights for array in pair]
-    model.set_weights([a.reshape(w.shape) for a, w in zip(arrays, model.weights, strict=True)])
+    for variable, array in zip(model.trainable_weights, arrays, strict=True):
+        variable.assign(array.reshape(variable.shape))  # moving averages stay
     return model
 
 

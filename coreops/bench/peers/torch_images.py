@@ -11,7 +11,16 @@ import numpy as np
 import torch
 
 from ..cases import Case, Dense, Weights
-from ..images import Conv, Depthwise, Flatten, Pool, channels_first, padding
+from ..images import (
+    NORMALIZE_EPSILON,
+    Conv,
+    Depthwise,
+    Flatten,
+    Normalize,
+    Pool,
+    channels_first,
+    padding,
+)
 from . import Built, CannotDo
 
 ACTIVATIONS: dict[str, Callable[[], Any]] = {
@@ -75,6 +84,9 @@ def _module(case: Case, weights: Weights) -> Any:
         elif isinstance(step, Pool):
             pool = torch.nn.AvgPool2d if step.average else torch.nn.MaxPool2d
             layers.append(pool(step.size))
+        elif isinstance(step, Normalize):
+            layer = torch.nn.BatchNorm2d(before[-1], NORMALIZE_EPSILON, 0.01)
+            layers += [_filled(layer, *next(pairs)), ACTIVATIONS[step.activation or ""]()]
         elif isinstance(step, Flatten):
             layers.append(torch.nn.Flatten())
         elif isinstance(step, Dense):

@@ -19,6 +19,18 @@ static _Atomic(head *) slots[SLOTS];
 static atomic_size_t kept; /* never less than what the slots hold */
 static atomic_uint turn;   /* whose block goes when all slots are full */
 
+void *co_lines(size_t bytes) {
+    const size_t need = (bytes / LINE + 1) * LINE;
+    void *made = aligned_alloc(LINE, need);
+#if defined(MADV_HUGEPAGE)
+    if (made && need >= HUGE_FROM) {
+        const uintptr_t first = ((uintptr_t)made + PAGE - 1) / PAGE * PAGE;
+        madvise((void *)first, (uintptr_t)made + need - first, MADV_HUGEPAGE);
+    }
+#endif
+    return made;
+}
+
 static head *head_of(void *block) { return (head *)((char *)block - LINE); }
 
 static head *empty(int slot) {
@@ -54,14 +66,8 @@ void *co_block_take(size_t bytes) {
         if (found->bytes >= need && found->bytes / 2 < need) return (char *)found + LINE;
         keep(found);
     }
-    head *made = aligned_alloc(LINE, need);
+    head *made = co_lines(need);
     if (!made) return NULL;
-#if defined(MADV_HUGEPAGE)
-    if (need >= HUGE_FROM) {
-        const uintptr_t first = ((uintptr_t)made + PAGE - 1) / PAGE * PAGE;
-        madvise((void *)first, (uintptr_t)made + need - first, MADV_HUGEPAGE);
-    }
-#endif
     made->bytes = need;
     return (char *)made + LINE;
 }

@@ -1,8 +1,12 @@
-/* blocks.h - memory for large results: what is given back is kept for the next one of its size. */
+/* blocks.h - memory on cache lines, and blocks for large results: what is given back is kept for
+ * the next one of its size. */
 #ifndef COREOPS_BLOCKS_H
 #define COREOPS_BLOCKS_H
 
 #include <stddef.h>
+
+/* At least so many bytes, for free(), on large pages if they are many; NULL if memory is short. */
+void *co_lines(size_t bytes);
 
 /* The C library takes large blocks from the system and soon gives them back, and the faults of
  * their pages can take longer than the kernel that fills them. Below CO_BLOCK_LEAST there are none.

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "blocks.h"
 #include "parallel.h"
 
 /* A block smaller than this has its arena on the stack: no allocation for small calls. */
@@ -154,7 +155,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     ptrdiff_t *header = atomic_exchange(&shared->spare, NULL);
     if (!header || header[0] < need) {
         free(header);
-        header = aligned_alloc(CO_LINE, (size_t)(need + CO_LINE));
+        header = co_lines((size_t)(need + CO_LINE));
         if (!header) return CO_NO_MEMORY;
         header[0] = need;
     }

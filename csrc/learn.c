@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "parallel.h"
 #include "trainer.h"
 
@@ -64,13 +65,6 @@ co_status co_trainer_finish(co_trainer *trainer) {
     }
     if (trainer->n_pieces)
         qsort(trainer->pieces, (size_t)trainer->n_pieces, sizeof *trainer->pieces, by_size);
-    trainer->alike = 0;
-    trainer->whole = 0;
-    for (int i = 0; i < trainer->n_pieces; i++) {
-        const ptrdiff_t size = trainer->pieces[i].rows * trainer->pieces[i].columns;
-        trainer->alike += size == trainer->largest;
-        trainer->whole += (double)size / (double)trainer->largest;
-    }
     return CO_OK;
 }
 
@@ -296,8 +290,8 @@ static co_status room_for_scratch(co_trainer *trainer, size_t bytes) {
 /* Sums the gradients that come in chunks. */
 static co_status go_over_chunks(co_trainer *trainer, int threads) {
     co_call call = {.trainer = trainer};
-    ptrdiff_t count = 0, alike = 0;
-    double ns = 0, first = 0;
+    ptrdiff_t count = 0;
+    double ns = 0;
     for (int u = 0; u < trainer->n_uses; u++) {
         const co_use *use = &trainer->uses[u];
         if (!has_chunks(trainer, use)) continue;
@@ -307,10 +301,6 @@ static co_status go_over_chunks(co_trainer *trainer, int threads) {
                             (double)matrix->n / (2 * trainer->kernels->gemm_nr);
         const co_status status = co_trainer_chunks(trainer, use);
         if (status != CO_OK) return status;
-        if (!count) {
-            alike = chunks > 1 ? chunks - 1 : 1;
-            first = time / (double)chunks;
-        }
         count += chunks;
         ns += time;
         if (use->chunks->scratch > call.scratch) call.scratch = use->chunks->scratch;
@@ -320,7 +310,7 @@ static co_status go_over_chunks(co_trainer *trainer, int threads) {
     call.scratch = (call.scratch / CO_LINE + 1) * CO_LINE;
     const co_status status = room_for_scratch(trainer, (size_t)team * (size_t)call.scratch);
     if (status != CO_OK) return status;
-    co_parallel_uneven(count, alike, first > 0 ? ns / first : 1, team, sum_chunk, &call);
+    co_parallel(count, team, sum_chunk, &call);
     return CO_OK;
 }
 
@@ -347,7 +337,7 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
     const co_status status =
         room_for_scratch(trainer, 2 * (size_t)team * (size_t)(trainer->largest * trainer->item));
     if (status != CO_OK) return status;
-    co_parallel_uneven(trainer->n_pieces, trainer->alike, trainer->whole, team, learn_piece, &call);
+    co_parallel(trainer->n_pieces, team, learn_piece, &call);
     return CO_OK;
 }
 

@@ -4,14 +4,12 @@
 
 #include <stddef.h>
 
-/* Work that takes less than CO_SERIAL_NS stays on the caller's thread: to wake a team costs 5 to
- * 10 us when its threads sleep. Where calls follow one another so quickly that they are awake, a
- * region costs about CO_REGION_NS, and CO_HOT_NS is the bound (docs/performance.md). */
+/* Work that takes less than CO_SERIAL_NS stays on the caller's thread: workers who sleep come too
+ * late for it. Where calls follow one another so quickly that they are awake, to share out a job
+ * costs about CO_REGION_NS, and CO_HOT_NS is the bound (docs/performance.md). */
 #define CO_SERIAL_NS 40e3
 #define CO_HOT_NS 6e3
 #define CO_REGION_NS 2e3
-/* From here on a call is longer than the time that a busy core gives to others by turns. */
-#define CO_LONG_NS 1e6
 
 /* One chunk of a job, done by worker 0 .. team - 1. */
 typedef void co_chunk(void *job, int worker, ptrdiff_t chunk);
@@ -26,17 +24,10 @@ void co_leave(void);
 int co_team(ptrdiff_t chunks, double ns, int limit);
 
 /* Does chunks 0 .. chunks - 1 of the job, each once, in any order. The workers
- * claim them one by one, so that one which comes late, or is descheduled, holds
- * up nothing but the chunk in its hands. */
+ * claim them one by one, and nobody waits for one that has no chunk in its hands. */
 void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job);
 
-/* The same for chunks that take different times: the first `alike` take the same, and the whole job
- * as long as `whole` of these. That is what tells whether a team paid. */
-void co_parallel_uneven(ptrdiff_t chunks, ptrdiff_t alike, double whole, int team, co_chunk *work,
-                        void *job);
-
-/* After a fork the child works alone: the threads of its parent's team are not
- * there, and OpenMP runtimes wait for them forever. Called once, at import. */
+/* After a fork the child works alone: its parent's workers are not there. Called at import. */
 void co_parallel_init(void);
 
 /* "OpenMP 201511" or "none". */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
+
 void *co_more(void *list_of, int *count, size_t size) {
     void *list; /* a pointer to whatever the items are */
     memcpy(&list, list_of, sizeof list);
@@ -12,8 +14,6 @@ void *co_more(void *list_of, int *count, size_t size) {
     memcpy(list_of, &grown, sizeof grown);
     return memset((char *)grown + (size_t)(*count)++ * size, 0, size);
 }
-
-char *co_lines(size_t bytes) { return aligned_alloc(CO_LINE, (bytes / CO_LINE + 1) * CO_LINE); }
 
 co_trainer *co_trainer_create(const co_kernels *kernels) {
     co_trainer *trainer = calloc(1, sizeof *trainer);

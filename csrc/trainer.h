@@ -55,18 +55,14 @@ struct co_trainer {
     co_kept *kept;
     co_use *uses;
     co_piece *pieces;
-    ptrdiff_t largest; /* elements of a piece; the pieces begin with `alike` of that size */
-    ptrdiff_t alike;
-    double whole;     /* all pieces, in pieces of that size */
-    uint64_t version; /* of the weights: it grows when any of them changes */
-    char *scratch;    /* of all workers */
+    ptrdiff_t largest; /* elements of a piece; the first pieces have so many */
+    uint64_t version;  /* of the weights: it grows when any of them changes */
+    char *scratch;     /* of all workers */
     size_t scratch_bytes;
 };
 
 /* Room for the items of a list and one more, which is zero; NULL: no memory. */
 void *co_more(void *list_of, int *count, size_t size);
-/* At least so many bytes, aligned. */
-char *co_lines(size_t bytes);
 /* Packs a piece of a weight, for the next run of the plans. */
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece);
 

@@ -13,6 +13,8 @@
  *
  *     gathered += scale * g + l1 sign(w) + 2 l2 w
  *
+ * A momentum or a first moment whose size is below the least normal number becomes 0.
+ *
  * One list feeds the kernels' switch and Python. The formulas are Keras 3's; the fields p, q and
  * epsilon are the optimizer's own, rate, r, s and t those that co_rule_prepare found for the
  * step. Slots are a .. c, in this order; after them come gathered, if the rule accumulates, and

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "plan.h"
 
 static int add_weight(co_plan *plan, co_weights weight) {
@@ -57,11 +58,6 @@ const void *co_weight_data(co_plan *plan, int w) {
     return weight->copy;
 }
 
-/* At least so many bytes of whole lines. */
-static void *lines(ptrdiff_t bytes) {
-    return aligned_alloc(CO_LINE, ((size_t)bytes / CO_LINE + 1) * CO_LINE);
-}
-
 static ptrdiff_t panel_bytes(const co_plan *plan, const co_weights *weight) {
     const ptrdiff_t nr = plan->kernels->gemm_nr;
     return (weight->n + nr - 1) / nr * nr * weight->k * weight->item_bytes;
@@ -73,11 +69,11 @@ const void *co_weight_panels(co_plan *plan, int w) {
     if (weight->number >= 0) return co_trainer_panels(plan->trainer, weight->number);
     if (weight->panels) return weight->panels;
     if (weight->item_bytes == 1) {
-        weight->panels = lines(kernels->qgemm_bytes(weight->k, weight->n));
+        weight->panels = co_lines((size_t)kernels->qgemm_bytes(weight->k, weight->n));
         if (weight->panels)
             kernels->qgemm_pack(weight->k, weight->n, weight->data, weight->n, weight->panels);
     } else {
-        weight->panels = lines(panel_bytes(plan, weight));
+        weight->panels = co_lines((size_t)panel_bytes(plan, weight));
         if (weight->panels)
             kernels->gemm_pack(weight->k, weight->n, weight->data, weight->n, weight->panels);
     }
@@ -87,7 +83,7 @@ const void *co_weight_panels(co_plan *plan, int w) {
 const void *co_weight_dots(co_plan *plan, int w) {
     co_weights *weight = &plan->weights[w];
     if (weight->dots) return weight->dots;
-    weight->dots = lines(panel_bytes(plan, weight));
+    weight->dots = co_lines((size_t)panel_bytes(plan, weight));
     if (weight->dots)
         plan->kernels->dots_pack(weight->k, weight->n, weight->data, weight->n, weight->dots);
     return weight->dots;
@@ -100,7 +96,7 @@ const void *co_weight_turned(co_plan *plan, int w) {
     if (weight->number >= 0) return co_trainer_turned(plan->trainer, weight->number);
     if (weight->turned) return weight->turned;
     const ptrdiff_t bytes = (k + nr - 1) / nr * nr * n * item;
-    weight->turned = lines(bytes);
+    weight->turned = co_lines((size_t)bytes);
     if (!weight->turned) return NULL;
     memset(weight->turned, 0, (size_t)bytes); /* columns that are missing stay zero */
     for (ptrdiff_t i = 0; i < k; i += nr) {
@@ -119,7 +115,7 @@ const void *co_weight_turned(co_plan *plan, int w) {
 const void *co_weight_recur(co_plan *plan, int w, ptrdiff_t bytes) {
     co_weights *weight = &plan->weights[w];
     if (weight->recur) return weight->recur;
-    weight->recur = lines(bytes);
+    weight->recur = co_lines((size_t)bytes);
     if (weight->recur)
         plan->kernels->recur_pack(weight->k, weight->n / weight->k, weight->data, weight->recur);
     return weight->recur;

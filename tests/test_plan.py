@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -74,10 +73,9 @@ def test_threads_that_share_columns_give_the_same_bits(isa, rng, threads, batch)
     x = rng.normal(size=(batch, 400)).astype(np.float32)
     threads(1)
     one = plan.run(x)[0]
-    for count in (2, 3, 8) * 2:  # a region that did not pay is followed by calls without a team
+    for count in (2, 3, 8) * 2:
         threads(count)
         assert np.array_equal(plan.run(x)[0], one)
-        time.sleep(0.002)
 
 
 @pytest.mark.parametrize(("sizes", "batch"), [((400, 512), 1), ((300, 256, 200, 10), 17)])
@@ -121,6 +119,41 @@ def test_small_calls_have_a_team_only_in_quick_succession():
 
     assert made(0.001, 0.3) == 0
     assert made(0, 60) == 1
+
+
+CORES = """
+import os, time
+import numpy as np
+from coreops import _kernels
+_kernels.set_num_threads(2)
+plan = _kernels.Plan("float32", (1000000,)).finish(0, (1000000,))
+x, y = np.zeros((2, 1, 1000000), np.float32)
+cores = set(sorted(os.sched_getaffinity(0))[:2])
+mine = min(cores)
+os.sched_setaffinity(0, {mine})
+before = set(os.listdir("/proc/self/task"))
+plan.run(x, y)
+(worker,) = set(os.listdir("/proc/self/task")) - before
+os.sched_setaffinity(int(worker), cores)
+deadline = time.monotonic() + 60
+on = mine
+while on == mine and time.monotonic() < deadline:
+    plan.run(x, y)
+    on = int(open(f"/proc/self/task/{worker}/stat").read().rsplit(")", 1)[1].split()[36])
+while time.monotonic() < deadline and os.sched_getaffinity(int(worker)) != cores:
+    pass
+print(on != mine, os.sched_getaffinity(int(worker)) == cores)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs two cores, and Linux",
+)
+@pytest.mark.skipif(_kernels.parallel_runtime() == "none", reason="no threads in this build")
+def test_a_worker_leaves_its_callers_core_and_may_come_back():
+    run = subprocess.run([sys.executable, "-c", CORES], capture_output=True, check=True, text=True)
+    assert run.stdout.split() == ["True", "True"]
 
 
 def test_the_bits_do_not_depend_on_the_batch(isa, rng, batch_invariant):
@@ -350,7 +383,9 @@ def test_only_numbers_are_moved(dtype):
 
 
 @pytest.mark.parametrize("batch", [100, 700])
-def test_many_python_threads_run_one_plan(rng, batch):
+def test_many_python_threads_run_one_plan(rng, threads, batch):
+    """More than can share out their calls at once."""
+    threads(3)
     plan, _ = chain(rng, (32, 200, 10))
     x = rng.normal(size=(batch, 32)).astype(np.float32)
     expected = plan.run(x)[0]
@@ -361,7 +396,7 @@ def test_many_python_threads_run_one_plan(rng, batch):
             if not np.array_equal(plan.run(x)[0], expected):
                 wrong.append(1)
 
-    workers = [threading.Thread(target=work) for _ in range(8)]
+    workers = [threading.Thread(target=work) for _ in range(12)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -120,6 +120,18 @@ def test_a_step_of_zero_gradient_and_size_does_not_divide_by_zero(isa, dtype):
         np.testing.assert_array_equal(w, 1)
 
 
+def test_a_momentum_that_dies_away_ends_at_zero(isa, dtype):
+    """Nothing of it is left in the subnormals, on any tier; squares go on."""
+    least = np.finfo(dtype).tiny
+    for kind, names in reference.SLOTS.items():
+        slots = [np.full(35, least, dtype) for _ in names]
+        _kernels.Rule(kind, **NUMBERS).prepare(7, RATE).apply(
+            np.ones(35, dtype), np.zeros(35, dtype), slots
+        )
+        for name, slot in zip(names, slots, strict=True):
+            assert np.all((slot == 0) if name in ("m", "mean") else (slot > 0)), (kind, name)
+
+
 def test_centered_variance_below_zero_is_zero(isa, dtype):
     w, g = np.zeros(3, dtype), np.full(3, 1000, dtype)
     slots = [np.full(3, 1e6, dtype), np.full(3, 1000 * (1 + 1e-3), dtype)]

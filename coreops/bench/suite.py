@@ -15,7 +15,7 @@ from .peers import PEERS, ROOF, CannotDo, Peer
 from .processes import Failed, Worker
 from .results import Row, Run, timing
 
-REST_SECONDS = 0.003  # between two libraries with several threads, which then have gone to sleep
+REST_SECONDS = 0.006  # between two libraries with several threads, which then have gone to sleep
 MOST_DEATHS = 2  # of a library's process, after which it takes no further part
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .. import _legacy, _plan, activations, constraints, initializers, regularizers
 from .._arguments import check_axes, check_numbers
 from .._symbolic import Shape
+from .building import Unbuilt
 from .input_spec import InputSpec
 from .layer import Layer
 
@@ -216,6 +217,7 @@ class PReLU(_Elementwise):
     """
 
     integer_input = "cast"
+    alpha: Any = Unbuilt()
     _stateless = False
 
     @_legacy.accepts_old_names

@@ -36,6 +36,22 @@ def current_path() -> str:
     return "/".join(_paths.__dict__.get("stack", ()))
 
 
+class Unbuilt:
+    """In a class, what a weight is before its layer is built: an AttributeError that says so."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        if layer is None:
+            return self
+        raise AttributeError(
+            f"'{type(layer).__name__}' object has no attribute '{self._name}'. Layer "
+            f"'{layer.name}' is not built: its weights are made when it is first called, or by "
+            "`build(input_shape)`."
+        )
+
+
 def tracked_build(build: Callable[..., None]) -> Callable[..., None]:
     """Wrap a class's `build`: the outermost one names, records and completes the building."""
 

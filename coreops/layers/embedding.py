@@ -10,6 +10,7 @@ import numpy as np
 from .. import _legacy, _plan, _tape, constraints, initializers, ops, regularizers
 from .._symbolic import Shape
 from .arguments import positive
+from .building import Unbuilt
 from .layer import Layer
 
 # Options of Keras' Embedding that change nothing while they are None.
@@ -44,6 +45,7 @@ class Embedding(Layer):
     """
 
     integer_input = "cast"
+    embeddings: Any = Unbuilt()
 
     @_legacy.accepts_old_names
     def __init__(

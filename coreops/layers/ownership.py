@@ -71,19 +71,6 @@ class Owner(_kernels.Callable):
         if self._compiled and name[0] != "_" and name != "trainable":  # which sees to itself
             self._changed(name)
 
-    if not TYPE_CHECKING:  # for whom it would make all names right
-
-        def __getattr__(self, name: str) -> Any:
-            if hasattr(type(self), name):  # a property, which says itself what is wrong
-                return object.__getattribute__(self, name)
-            text = f"'{type(self).__name__}' object has no attribute '{name}'"
-            if not self.__dict__.get("built", True):
-                text += (
-                    f". Layer '{self.name}' is not built: its weights are made when it is first "
-                    "called, or by `build(input_shape)`"
-                )
-            raise AttributeError(text)
-
     def __delattr__(self, name: str) -> None:
         value = getattr(self, name)
         self._holders.pop(name, None)

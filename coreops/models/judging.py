@@ -29,6 +29,10 @@ class Judge(Tried):
     """A compiled layer that can be built for data, and judged by it."""
 
     _built_for: Compiled | None = None  # of all that is compiled
+    if TYPE_CHECKING:
+
+        def _begin(self, compiled: Compiled) -> None: ...
+
     _logs: dict[str, Any] | None = None  # that such a part has returned
 
     def _options(self, caller: str, **asked: Any) -> Options:
@@ -52,13 +56,6 @@ class Judge(Tried):
         return None
 
     # --- logs -------------------------------------------------------------------------------
-
-    def _begin(self, compiled: Compiled) -> None:
-        """Begin to count anew."""
-        self.__dict__["_logs"] = None
-        compiled.reset()
-        if "reset_metrics" in self._own:
-            self.reset_metrics()
 
     def _keep(self, logs: Mapping[str, Any]) -> None:
         """Take the logs that a part of the class's own returned."""

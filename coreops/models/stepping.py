@@ -54,13 +54,23 @@ class Stepping(Judge):
         cls._foreign = next((name for name in steps if len(_needed(getattr(cls, name))) > 2), None)
 
     def _begin(self, compiled: Compiled) -> None:
+        """Begin to count anew.
+
+        Raises:
+            NotImplementedError: the class has a step of a form that is not supported.
+        """
+        self.__dict__["_logs"] = None
+        compiled.reset()
+        if not self._own:
+            return
         if self._foreign is not None:
             raise NotImplementedError(
                 f"{type(self).__name__}: `{self._foreign}` takes a batch and returns logs: "
                 f"`{self._foreign}(self, data)`. Received one that takes "
                 f"{_needed(getattr(type(self), self._foreign))}, as Keras has it on JAX."
             )
-        super()._begin(compiled)
+        if "reset_metrics" in self._own:
+            self.reset_metrics()
 
     # --- what may be overridden -------------------------------------------------------------
 

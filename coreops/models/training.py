@@ -212,7 +212,8 @@ class Trainer(Stepping):
         compiled = self._must_be_compiled("train_on_batch")
         step: Any = self._programs.get("step")
         flat = self._arrange(x) if isinstance(x, dict) and self._arrange is not None else x
-        ends, weight = self._in_order(y), self._in_order(sample_weight)
+        ends = self._in_order(y) if type(y) is dict else y
+        weight = self._in_order(sample_weight) if type(sample_weight) is dict else sample_weight
         plain = class_weight is None
         if not plain and weight is None and type(y) is np.ndarray:
             weight, plain = class_weights(y, class_weight, "train_on_batch"), True
@@ -230,12 +231,11 @@ class Trainer(Stepping):
         logs = self._results()
         return logs if return_dict else compiled.in_order(logs)
 
-    def _in_order(self, targets: Any) -> Any:
-        """Return a dict of what is for outputs as a list, if it is that; else what was passed."""
+    def _in_order(self, targets: dict[str, Any]) -> Any:
+        """Return what a dict has for each output in a list, if it has nothing else."""
         keys = self._output_keys or ()
-        if type(targets) is not dict or not targets or not targets.keys() <= set(keys):
-            return targets
-        return [targets.get(key) for key in keys]
+        fits = targets and targets.keys() <= set(keys)
+        return [targets.get(key) for key in keys] if fits else targets
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False

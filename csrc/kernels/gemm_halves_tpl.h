@@ -80,10 +80,14 @@ static int halves_round(ptrdiff_t k, const real *a, real *pairs) {
     return v_any(v_both(v_lt(V(0), top), v_lt(top, V(HALVES_SMALL))));
 }
 
-static int halves_finite(ptrdiff_t n, const real *c) {
-    vreal zero = V(0); /* 0 * inf and 0 * NaN are NaN */
-    for (ptrdiff_t j = 0; j < n; j += VL)
-        zero = v_fma(v_load_tail(c + j, v_lanes(n - j)), V(0), zero);
+/* Whether all of some rows are finite. */
+static int halves_finite(ptrdiff_t rows, ptrdiff_t n, const real *c, ptrdiff_t ldc) {
+    vreal zero = V(0); /* inf - inf and NaN - NaN are NaN */
+    for (ptrdiff_t i = 0; i < rows; i++, c += ldc)
+        for (ptrdiff_t j = 0; j < n; j += VL) {
+            const vreal x = v_load_tail(c + j, v_lanes(n - j));
+            zero = v_add(zero, v_sub(x, x));
+        }
     return !v_any(v_ne(zero, V(0)));
 }
 
@@ -103,11 +107,15 @@ static void halves_finish(const halves_call *s, ptrdiff_t i, ptrdiff_t rows, ptr
     static const co_act linear = {CO_ACT_LINEAR, 0, 0, 0};
     const int in_tile = s->act->kind == CO_ACT_LINEAR || s->act->kind == CO_ACT_RELU;
     real *c = s->c + i * s->ldc + j;
+    int any = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) any |= s->is_gemms[i + r] != 0;
     for (ptrdiff_t p = 0; p < columns; p += GEMM_NR) {
         const ptrdiff_t some = columns - p < GEMM_NR ? columns - p : GEMM_NR;
         const int usable = s->packed[(j + p) / GEMM_NR * s->panel] != 0;
+        if (usable && !any && halves_finite(rows, some, c + p, s->ldc)) continue;
         for (ptrdiff_t r = 0; r < rows; r++)
-            if (!usable || s->is_gemms[i + r] != 0 || !halves_finite(some, c + r * s->ldc + p))
+            if (!usable || s->is_gemms[i + r] != 0 ||
+                !halves_finite(1, some, c + r * s->ldc + p, s->ldc))
                 s->table->gemm(1, some, s->k, s->a + (i + r) * s->lda, s->lda,
                                s->panels + (j + p) * s->k, s->bias ? s->bias + j + p : NULL,
                                c + r * s->ldc + p, s->ldc, in_tile ? s->act : &linear);

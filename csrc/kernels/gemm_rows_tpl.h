@@ -13,21 +13,29 @@ CO_INLINE void GEMM_NAME(tile)(const int mr, const int nv, const gemm_shape *s, 
         CO_UNROLL
         for (int v = 0; v < nv; v++) acc[i][v] = V(0);
     }
+    const int fetches = nv == GEMM_NV && 2 * mr > GEMM_MR;
     const real *from = a;
     for (ptrdiff_t strip = 0;;) {
-        for (ptrdiff_t p = 0; p < k; p++, b += GEMM_NR) {
-            vreal row[4 * GEMM_NV];
-            if (mr == 1 && nv > GEMM_NV)
-                for (int v = 0; v < nv; v += GEMM_LINE)
-                    CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
-            CO_UNROLL
-            for (int v = 0; v < nv; v++)
-                row[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
-            CO_UNROLL
-            for (int i = 0; i < mr; i++) {
-                const vreal x = v_set1(from[i * lda + p]);
+        const real *row[GEMM_GROUPS];
+        gemm_groups(mr, from, lda, row);
+        ptrdiff_t p = 0, end = k;
+        if (fetches && strip == s->more && k >= 2 * GEMM_NEAR) end -= GEMM_NEAR;
+        for (int part = 0; part <= fetches; part++, end = k) {
+            if (part && p < k) gemm_fetch(mr, nv, s, c);
+            for (; p < end; p++, b += GEMM_NR) {
+                vreal column[4 * GEMM_NV];
+                if (mr == 1 && nv > GEMM_NV)
+                    for (int v = 0; v < nv; v += GEMM_LINE)
+                        CO_PREFETCH(b + v / GEMM_NV * panel + v % GEMM_NV * VL + GEMM_AHEAD);
                 CO_UNROLL
-                for (int v = 0; v < nv; v++) acc[i][v] = GEMM_MAC(x, row[v], acc[i][v]);
+                for (int v = 0; v < nv; v++)
+                    column[v] = v_load(b + v / GEMM_NV * panel + v % GEMM_NV * VL);
+                CO_UNROLL
+                for (int i = 0; i < mr; i++) {
+                    const vreal x = v_set1(row[i / GEMM_GROUP][i % GEMM_GROUP * lda + p]);
+                    CO_UNROLL
+                    for (int v = 0; v < nv; v++) acc[i][v] = GEMM_MAC(x, column[v], acc[i][v]);
+                }
             }
         }
         if (strip == s->more) break;

@@ -15,6 +15,14 @@
 #define GEMM_AHEAD (512 / (ptrdiff_t)sizeof(real))
 #define GEMM_LINE (VL * sizeof(real) < 64 ? GEMM_NV : 1)
 
+/* The rows of a tile are reached from the first of each group: addresses of fourteen would not all
+ * stay in registers. */
+enum { GEMM_GROUP = 4, GEMM_GROUPS = (GEMM_MR + GEMM_GROUP - 1) / GEMM_GROUP };
+
+/* Stores to lines that are not in the first cache cost a tile up to 4%: the lines of c are fetched
+ * so many steps of k before the end. */
+enum { GEMM_NEAR = 16 };
+
 /* What a tile needs beside its own place. */
 typedef struct gemm_shape {
     ptrdiff_t k, lda, ldc;
@@ -28,8 +36,26 @@ typedef struct gemm_shape {
  * part of a panel or several panels; n <= nv VL of the columns exist, all if whole. */
 typedef vreal gemm_acc[GEMM_MR][4 * GEMM_NV];
 
+CO_INLINE void gemm_groups(const int mr, const real *a, ptrdiff_t lda, const real **row) {
+    CO_UNROLL
+    for (int g = 0; g * GEMM_GROUP < mr; g++) {
+        row[g] = a + g * GEMM_GROUP * lda;
+        CO_OPAQUE(row[g]);
+    }
+}
+
+CO_INLINE void gemm_fetch(const int mr, const int nv, const gemm_shape *s, const real *c) {
+    for (int i = 0; i < mr; i++, c += s->ldc) {
+        CO_OPAQUE(c); /* a register, instead of one for each row all the time */
+        CO_UNROLL
+        for (int v = 0; v < nv; v++) CO_PREFETCH_WRITE(c + v * VL);
+        CO_PREFETCH_WRITE(c + nv * VL - 1);
+    }
+}
+
 CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const gemm_shape *s,
                            ptrdiff_t n, gemm_acc acc, const real *bias, real *c) {
+    const ptrdiff_t ldc = s->ldc; /* stores might change s */
     if (bias) {
         CO_UNROLL
         for (int v = 0; v < nv; v++) {
@@ -50,7 +76,7 @@ CO_INLINE void gemm_finish(const int mr, const int nv, const int whole, const ge
     for (int i = 0; i < mr; i++) {
         CO_UNROLL
         for (int v = 0; v < nv; v++) {
-            real *at = c + i * s->ldc + v * VL;
+            real *at = c + i * ldc + v * VL;
             if (whole)
                 v_store(at, acc[i][v]);
             else

@@ -100,6 +100,11 @@ CO_INLINE vreal update_after(const update_call *u, ptrdiff_t i, ptrdiff_t lanes,
     return u->nonneg ? v_max(V(0), w) : w;
 }
 
+/* A momentum or a first moment that dies away, as those of a unit that is dead, ends at 0 instead
+ * of in the subnormals, where arithmetic is slow. Squares go on: they may be all there is to divide
+ * by. */
+CO_INLINE vreal update_settle(vreal a) { return v_select(v_lt(v_abs(a), V(REAL_MIN)), V(0), a); }
+
 /* The formulas stand in update.h; s[0] .. s[2] are a .. c. */
 #define RULE(name) CO_INLINE void rule_##name(const update_numbers *k, vreal g, vreal *w, vreal *s)
 
@@ -109,12 +114,12 @@ RULE(sgd) {
 }
 
 RULE(sgd_momentum) {
-    s[0] = v_fnma(k->rate, g, v_mul(k->p, s[0]));
+    s[0] = update_settle(v_fnma(k->rate, g, v_mul(k->p, s[0])));
     *w = v_add(*w, s[0]);
 }
 
 RULE(sgd_nesterov) {
-    s[0] = v_fnma(k->rate, g, v_mul(k->p, s[0]));
+    s[0] = update_settle(v_fnma(k->rate, g, v_mul(k->p, s[0])));
     *w = v_fma(k->p, s[0], v_fnma(k->rate, g, *w));
 }
 
@@ -130,14 +135,14 @@ RULE(rmsprop) {
 RULE(rmsprop_momentum) {
     s[0] = update_mean(k->p, k->p1, s[0], v_mul(g, g));
     const vreal i = v_div(v_mul(k->rate, g), v_sqrt(v_add(s[0], k->epsilon)));
-    s[1] = v_fma(k->q, s[1], i);
+    s[1] = update_settle(v_fma(k->q, s[1], i));
     *w = v_sub(*w, s[1]);
 }
 
 /* The variance is not negative, but what rounding leaves of it may be. */
 CO_INLINE vreal update_centered(const update_numbers *k, vreal g, vreal *square, vreal *mean) {
     *square = update_mean(k->p, k->p1, *square, v_mul(g, g));
-    *mean = update_mean(k->p, k->p1, *mean, g);
+    *mean = update_settle(update_mean(k->p, k->p1, *mean, g));
     const vreal variance = v_max(V(0), v_fnma(*mean, *mean, *square));
     return v_div(v_mul(k->rate, g), v_sqrt(v_add(variance, k->epsilon)));
 }
@@ -145,13 +150,13 @@ CO_INLINE vreal update_centered(const update_numbers *k, vreal g, vreal *square,
 RULE(rmsprop_centered) { *w = v_sub(*w, update_centered(k, g, &s[0], &s[1])); }
 
 RULE(rmsprop_centered_momentum) {
-    s[1] = v_fma(k->q, s[1], update_centered(k, g, &s[0], &s[2]));
+    s[1] = update_settle(v_fma(k->q, s[1], update_centered(k, g, &s[0], &s[2])));
     *w = v_sub(*w, s[1]);
 }
 
 /* Both moments, towards g and its square. */
 CO_INLINE void update_moments(const update_numbers *k, vreal g, vreal *s) {
-    s[0] = v_fma(k->p1, v_sub(g, s[0]), s[0]);
+    s[0] = update_settle(v_fma(k->p1, v_sub(g, s[0]), s[0]));
     s[1] = v_fma(k->q1, v_sub(v_mul(g, g), s[1]), s[1]);
 }
 
@@ -180,7 +185,7 @@ RULE(adadelta) {
 }
 
 RULE(adamax) {
-    s[0] = v_fma(k->p1, v_sub(g, s[0]), s[0]);
+    s[0] = update_settle(v_fma(k->p1, v_sub(g, s[0]), s[0]));
     s[1] = v_max(v_mul(k->q, s[1]), v_abs(g));
     *w = v_sub(*w, v_div(v_mul(k->rate, s[0]), v_add(s[1], k->epsilon)));
 }
@@ -194,7 +199,7 @@ RULE(nadam) {
 RULE(lion) {
     const vreal direction = update_mean(k->p, k->p1, s[0], g);
     *w = v_fnma(k->rate, v_sign(direction), *w);
-    s[0] = update_mean(k->q, k->q1, s[0], g);
+    s[0] = update_settle(update_mean(k->q, k->q1, s[0], g));
 }
 
 /* A vector of a step. plain: the rule and nothing else, which is what most steps are. */

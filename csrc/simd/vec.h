@@ -38,11 +38,14 @@ typedef uint64_t real_bits;
 #define CO_PREFETCH(p) __builtin_prefetch(p)
 #define CO_PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
 #define CO_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
+/* What the compiler knows of p it forgets. */
+#define CO_OPAQUE(p) __asm__("" : "+r"(p))
 #else
 #define CO_INLINE static inline
 #define CO_PREFETCH(p) ((void)(p))
 #define CO_PREFETCH_L2(p) ((void)(p))
 #define CO_PREFETCH_WRITE(p) ((void)(p))
+#define CO_OPAQUE(p) ((void)(p))
 #endif
 #if defined(__clang__)
 #define CO_UNROLL _Pragma("clang loop unroll(full)")

@@ -3,6 +3,7 @@
  * made anew before a run, whenever the weights have changed. */
 #include <stdlib.h>
 
+#include "../blocks.h"
 #include "../execute.h"
 #include "conv.h"
 
@@ -48,7 +49,7 @@ static char *room(const co_plan *plan, ptrdiff_t count, ptrdiff_t k, ptrdiff_t n
     if (bytes > CO_MOST_BYTES) return NULL;
     *apart = co_ceiling(bytes, CO_LINE) * CO_LINE;
     if (co_product(count, *apart) > CO_MOST_BYTES) return NULL;
-    return aligned_alloc(CO_LINE, (size_t)(count * *apart + CO_LINE));
+    return co_lines((size_t)(count * *apart));
 }
 
 co_status co_conv_pack(co_plan *plan, co_step *step) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../backward.h"
+#include "../blocks.h"
 #include "../execute.h"
 #include "../parallel.h"
 
@@ -117,8 +118,7 @@ co_status co_pack_for_matmul(const co_job *job, int w) {
     const co_matmul *matmul = job->plan->matmul;
     co_weights *weight = &job->plan->weights[w];
     if (atomic_load(&weight->packed)) return CO_OK;
-    const size_t lines = (size_t)matmul->bytes(weight->k, weight->n) / CO_LINE + 1;
-    void *packed = aligned_alloc(CO_LINE, lines * CO_LINE), *none = NULL;
+    void *packed = co_lines((size_t)matmul->bytes(weight->k, weight->n)), *none = NULL;
     if (!packed) return CO_NO_MEMORY;
     matmul->pack(weight->k, weight->n, weight->panels, packed);
     if (!atomic_compare_exchange_strong(&weight->packed, &none, packed)) free(packed);

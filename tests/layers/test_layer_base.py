@@ -377,6 +377,7 @@ def test_activity_regularizer_of_python_layers():
 
 
 def test_training_reaches_the_layers_inside():
+    coreops.utils.set_random_seed(1)  # with other weights no unit might be above 0
     block = Block()
     x = np.ones((50, 3), "float32")
     np.testing.assert_array_equal(block(x), block(x))
@@ -607,8 +608,6 @@ def test_weights_are_there_once_a_layer_is_built(layer, names):
             getattr(layer, name)
     layer.build((None, 4, 3))
     assert all(any(getattr(layer, name) is w for w in layer.weights) for name in names)
-    with pytest.raises(AttributeError, match=r"'nothing'$"):
-        _ = layer.nothing
     assert not Dense(2, use_bias=False).__dict__.keys() & {"kernel", "bias"}
 
 

@@ -8,6 +8,7 @@ from ... import activations, config, constraints, initializers, regularizers
 from ..._plan import Value, images
 from ..._symbolic import Shape
 from .. import arguments
+from ..building import Unbuilt
 from ..input_spec import InputSpec
 from ..layer import Layer
 
@@ -25,6 +26,7 @@ class Convolution(Layer):
     _causal = False
     _kernels: tuple[str, ...] = ("kernel",)
     integer_input = "cast"
+    bias: Any = Unbuilt()
 
     def __init__(
         self,

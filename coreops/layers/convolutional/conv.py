@@ -8,6 +8,7 @@ from ... import _legacy
 from ..._plan import Value, images
 from ..._symbolic import Shape
 from .. import arguments
+from ..building import Unbuilt
 from .base import Convolution
 
 # Options of Keras' convolutions that change nothing while they are None.
@@ -15,6 +16,8 @@ _NEUTRAL = ("lora_rank", "lora_alpha")
 
 
 class _Conv(Convolution):
+    kernel: Any = Unbuilt()
+
     @_legacy.accepts_old_names
     def __init__(
         self,

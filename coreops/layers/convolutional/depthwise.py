@@ -7,11 +7,13 @@ from typing import Any
 from ..._plan import Value, images
 from ..._symbolic import Shape
 from .. import arguments
+from ..building import Unbuilt
 from .base import Convolution
 
 
 class _Depthwise(Convolution):
     _kernels = ("depthwise",)
+    kernel: Any = Unbuilt()
 
     def __init__(
         self,

@@ -8,11 +8,14 @@ from ... import _legacy
 from ..._plan import Value, images
 from ..._symbolic import Shape
 from .. import arguments
+from ..building import Unbuilt
 from .base import Convolution
 
 
 class _Separable(Convolution):
     _kernels = ("depthwise", "pointwise")
+    depthwise_kernel: Any = Unbuilt()
+    pointwise_kernel: Any = Unbuilt()
 
     @_legacy.accepts_old_names
     def __init__(

@@ -8,6 +8,7 @@ from ... import _legacy, activations, constraints, initializers, quantizers, reg
 from ..._plan import Seam
 from ..._symbolic import Shape
 from ..arguments import positive
+from ..building import Unbuilt
 from ..input_spec import InputSpec
 from ..layer import Layer
 from . import dense_int8
@@ -46,8 +47,8 @@ class Dense(Layer):
             constraint, or an input of rank 1 or of another last axis than at the first call.
     """
 
-    kernel: Any
-    bias: Any
+    kernel: Any = Unbuilt()
+    bias: Any = Unbuilt()
     integer_input = "cast"
 
     @_legacy.accepts_old_names

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import _plan, activations, constraints, initializers, ops, regularizers
 from ..._symbolic import Shape
+from ..building import Unbuilt
 from ..input_spec import InputSpec
 from ..layer import Layer
 from .einsum_equation import Equation
@@ -49,8 +50,8 @@ class EinsumDense(Layer):
 
     integer_input = "cast"
 
-    kernel: Any
-    bias: Any
+    kernel: Any = Unbuilt()
+    bias: Any = Unbuilt()
 
     def __init__(
         self,

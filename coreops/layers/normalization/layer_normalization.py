@@ -10,6 +10,7 @@ from ... import _plan, constraints, initializers, ops, regularizers
 from ..._arguments import check_axes, check_numbers
 from ..._plan.flow import normalize_axes
 from ..._symbolic import Shape
+from ..building import Unbuilt
 from ..input_spec import InputSpec
 from ..layer import Layer
 
@@ -45,6 +46,8 @@ class LayerNormalization(Layer):
     """
 
     integer_input = "cast"
+    gamma: Any = Unbuilt()
+    beta: Any = Unbuilt()
 
     def __init__(
         self,

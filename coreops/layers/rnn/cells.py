@@ -9,6 +9,7 @@ import numpy as np
 from ... import _plan, activations, constraints, initializers, ops, regularizers
 from ..._symbolic import Shape
 from ...random import SeedGenerator
+from ..building import Unbuilt
 from ..layer import Layer
 
 
@@ -22,6 +23,9 @@ class RecurrentCell(Layer):
     gates = 1
     states = 1
     kind = "simple"
+    kernel: Any = Unbuilt()
+    recurrent_kernel: Any = Unbuilt()
+    bias: Any = Unbuilt()
 
     def __init__(
         self,

@@ -167,14 +167,15 @@ class Compiled:
     ) -> None:
         """Count a batch: its loss, those of the outputs, and the predictions."""
         self.count(loss, losses, len(y_pred[0]))
-        self.measure(y, y_pred, weight, masks)
+        if self.has_metrics:
+            self.measure(y, y_pred, weight, masks)
 
     def count(self, loss: float, losses: Sequence[float], count: int) -> None:
         """Count the loss of so many samples, and those of the outputs."""
         self._total += loss * count
         self._count += count
-        for judged, value in zip(self.judged, losses, strict=True):
-            judged.total += value * count
+        for i, judged in enumerate(self.judged):
+            judged.total += losses[i] * count
 
     def measure(
         self, y: Perhaps, y_pred: Arrays, weight: Perhaps = None, masks: Perhaps = None

@@ -59,10 +59,10 @@ class Stepping(Judge):
         Raises:
             NotImplementedError: the class has a step of a form that is not supported.
         """
-        self.__dict__["_logs"] = None
         compiled.reset()
         if not self._own:
             return
+        self.__dict__["_logs"] = None
         if self._foreign is not None:
             raise NotImplementedError(
                 f"{type(self).__name__}: `{self._foreign}` takes a batch and returns logs: "

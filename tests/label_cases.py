@@ -27,8 +27,11 @@ def sparse(rng, shape):
     return rng.integers(0, shape[-1], shape[:-1]), distributions(rng, shape)[1]
 
 
-def logits(make):
-    return lambda rng, shape: (make(rng, shape)[0], 3 * rng.normal(size=shape))
+def logits(make, most=np.inf):
+    def with_logits(rng, shape):
+        return make(rng, shape)[0], np.clip(3 * rng.normal(size=shape), -most, most)
+
+    return with_logits
 
 
 def signs(rng, shape):

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -45,8 +46,9 @@ static _Alignas(LINE) atomic_uint news; /* the offers that there have been */
 /* A worker that has nothing to do stays awake for a while, since it takes 50 us to come back. But
  * what it waits away of its core a busy machine will not give it when there is work. So a worker
  * that was put off its core while it waited, or came late when it was called, soon sleeps. */
-static const double awake = 4e-3, nap = 50e-6; /* seconds that it waits; when it is wary */
-static const double wary = 1;                  /* seconds that it is, after a sign of others */
+static double awake = 4e-3;      /* seconds that it waits; a nap if OMP_WAIT_POLICY is passive */
+static const double nap = 50e-6; /* when it is wary */
+static const double wary = 1;    /* seconds that it is, after a sign of others */
 static const double late = 1e-3; /* between two looks at the clock, or call and look */
 
 typedef struct worker {
@@ -182,6 +184,8 @@ static void hire(int number) {
     if (atomic_load(&hired) >= number) return;
     pthread_mutex_lock(&hiring);
     const int first = atomic_load(&hired) + 1;
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    if (first == 1 && policy && (*policy == 'p' || *policy == 'P')) awake = nap;
     pthread_t thread;
     if (first <= number) {
         void *range = (void *)((size_t)first * WORKERS + (size_t)number);

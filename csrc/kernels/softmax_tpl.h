@@ -70,10 +70,10 @@ static vreal softmax_exp(ptrdiff_t n, const real *x, real *y, vreal top) {
  * next row and the sum of this one. */
 static void softmax_rows(ptrdiff_t m, ptrdiff_t n, const real *x, real *y) {
     vreal top = softmax_max(n, x), scale = V(0);
-    for (ptrdiff_t i = 0; i < m; i++, x += n, y += n) {
+    for (ptrdiff_t row = 0; row < m; row++, x += n, y += n) {
         const vreal sum = softmax_exp(n, x, y, top);
-        if (i + 1 < m) top = softmax_max(n, x + n);
-        if (i > 0) VLOOP(n, y - n, y - n, v_mul(v, scale));
+        if (row + 1 < m) top = softmax_max(n, x + n);
+        if (row > 0) VLOOP(n, y - n, y - n, v_mul(v, scale));
         scale = v_div(V(1), sum);
     }
     VLOOP(n, y - n, y - n, v_mul(v, scale));

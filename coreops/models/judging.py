@@ -33,7 +33,7 @@ class Judge(Tried):
 
         def _begin(self, compiled: Compiled) -> None: ...
 
-    _logs: dict[str, Any] | None = None  # that such a part has returned
+    _logs: dict[str, Any] | None = None  # that a step of the class's own has returned
 
     def _options(self, caller: str, **asked: Any) -> Options:
         """How the model wants its data: in float64, if any of its layers computes in that."""

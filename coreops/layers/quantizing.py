@@ -62,11 +62,6 @@ class Quantizable(LayerState):
             f"Layer {type(self).__name__} does not have a `quantize` method implemented."
         )
 
-    @property
-    def _stored_variables(self) -> list[Variable]:
-        """The layer's own variables in the order in which Keras' files have them."""
-        return self._own_variables
-
 
 def is_wanted(layer: Any, filters: Any) -> bool:
     """Whether the `filters` of `Model.quantize` let a layer through."""

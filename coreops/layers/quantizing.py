@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .. import _dtypes
-from .._variables import Variable
 from ..quantizers.quantization_config import resolve
 from .state import LayerState
 

@@ -50,6 +50,7 @@ class Chain:
         self._parts: dict[int, Part] = {}
         self._packed: tuple[int, int] | None = None
         self.script: Script | None = None  # of the step that is made
+        self.norms: dict[_plan.Ref, _kernels.BatchNorm] = {}  # of arrays taken normalised
         self.whole = True  # no plan was given up in the middle: the trainer knows of its steps
 
     # --- weights ------------------------------------------------------------------------------
@@ -141,10 +142,7 @@ class Chain:
             if ref in wanted and (ref in made.taken or ref not in flow.refs())
         }
         plan, results = flow.finish_all(values, set())
-        y = None if plan is None else flow.first
-        if plan is None and (flow.penalties or flow.ends):  # for its own sake
-            y = next(iter(made.values.values()))._replace(mask=None)
-            flow.finish(y, masked=False)
+        y = flow.finish_alone(made.values.values()) if plan is None else flow.first
         return Way(flow, results, y, {}, {})
 
     def way_back(self, part: Part, gradients: frozenset[_plan.Ref]) -> Way:
@@ -211,7 +209,7 @@ class Chain:
         states = [state.copy() for state in way.flow.states]
         if states:  # a script does not bring them back
             self.script = None
-        if way.y is not None:
+        if way.runs:
             streams = way.flow.streams(len(known[way.flow.inputs[0][0]][0]))
             made = way.run(known, streams, {}, self.script, counts=True)
         self.settle(way, known, before, made)
@@ -282,18 +280,19 @@ class Chain:
         if made.seam is not None:
             self._back_through(passed, gradients)
         for result in way.results:  # what was but another shape of an input
-            if isinstance(result.at, _plan.Ref) and result.ref in gradients:
+            if isinstance(result.at, _plan.Ref) and result.ref in gradients.keys() - self.norms:
                 shape = passed.known[result.at][0].shape
                 gradient = gradients.pop(result.ref).reshape(shape)
                 if passed.known[result.at][0].dtype.kind == "f":
                     self.add(gradients, result.at, gradient)
         given = frozenset(ref for ref in passed.part.given if ref in gradients)
-        if way.y is None or not (given or way.flow.penalties):
+        if not way.runs or not (given or way.flow.penalties):
             return
         way = self.way_back(passed.part, given)
         self.refresh()
         self.restore(passed)
         more: dict[Any, np.ndarray] = {("gradient", ref): gradients.pop(ref) for ref in given}
+        more.update((key, passed.made) for key in way.flow.more if key[0] == "made")
         self.run_back(way, passed.known, passed.streams, more, gradients)
 
     def run_back(

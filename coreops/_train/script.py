@@ -65,16 +65,6 @@ class Script:
         last: Any = self.steps[-1]
         last.ends(ending)
 
-    def normalised(self, whole: Whole, arrays: tuple[Any, ...], back: bool) -> None:
-        """A batch was normalised, or its gradients went back through that."""
-        self._reads(arrays[0])
-        self._leaves(whole.dx if back else whole.y)
-        if not back:
-            if arrays[1] is not None:
-                self._reads(arrays[1])
-            self.wholes.append(whole)
-        self.steps.append(_kernels.NormStep(whole.kernel, arrays, back))
-
     def weighed(self, aim: Aim, mask: np.ndarray | None) -> None:
         """The values of a loss got weights that hang on samples, or on a mask."""
         if mask is not None:

@@ -13,7 +13,7 @@ from .flow import TrainingFlow
 from .parts import Part, Passed, Reshaped, add_to, penalized
 from .script import Script
 from .way import Known, Way
-from .workspace import Frozen, Workspace, aligned
+from .workspace import Frozen, Rooms, Workspace, aligned
 
 
 class Chain:
@@ -51,6 +51,7 @@ class Chain:
         self._packed: tuple[int, int] | None = None
         self.script: Script | None = None  # of the step that is made
         self.norms: dict[_plan.Ref, _kernels.BatchNorm] = {}  # of arrays taken normalised
+        self.rooms = Rooms(workspace.dtype)  # for the gradients of these
         self.whole = True  # no plan was given up in the middle: the trainer knows of its steps
 
     # --- weights ------------------------------------------------------------------------------
@@ -107,11 +108,9 @@ class Chain:
             kinds[ref] = x.shape[1:], x.dtype, None if mask is None else mask.shape[1:]
         part = self._parts.get(index)
         if part is not None:
-            if part.kinds != kinds:
+            stale = (way.flow.read and way.flow.is_stale() for way in part.ways.values())
+            if part.kinds != kinds or any(stale):
                 raise Reshaped
-            for way in part.ways.values():
-                if way.flow.read and way.flow.is_stale():
-                    raise Reshaped
         if part is None:
             flow, made = self._emit(index, None, kinds, self._observed)
             part = Part(index, made.next, kinds, made, {})
@@ -229,10 +228,9 @@ class Chain:
                 y = np.ascontiguousarray(x).reshape((*x.shape[:1], *result.shape))
             else:
                 y = made[result.at]
-            if isinstance(result.mask, _plan.Ref):
-                mask = before[result.mask][1]
-            else:
-                mask = None if result.mask is None else made[result.mask]
+            mask = result.mask
+            if mask is not None:
+                mask = before[mask][1] if isinstance(mask, _plan.Ref) else made[mask]
             known[result.ref] = y, mask
 
     def _through(self, passed: Passed, known: Known) -> Passed:
@@ -306,9 +304,12 @@ class Chain:
         """Run a plan forward and back; the gradients of what went in are added to the others."""
         for key in way.flow.more:
             if isinstance(key, tuple) and key[0] == "wanted":
-                more[key] = way.buffer(key, known[key[1]][0].shape)
+                x, short = known[key[1]][0], key[1] in self.norms
+                more[key] = self.rooms.take(x.shape) if short else way.buffer(key, x.shape)
         made = way.run(known, streams, more, self.script)
         for key, gradient in more.items():
+            if key[0] == "gradient":
+                self.rooms.give(gradient)
             if key[0] == "wanted" and known[key[1]][0].dtype.kind == "f":
                 self.add(gradients, key[1], gradient)
         return made

@@ -122,6 +122,7 @@ class LearningChain(Chain):
         """Begin a step. written: whether it is to be written down, which it is where Python has no
         part in what is learnt: no gradient, no constraint."""
         self.clear_gradients()
+        self.rooms.give_all()
         self.script = None
         if written and not (self._learners.apart or self._learners.constrained):
             cleared = [v for v in self._learners.variables if id(v) in self._given]
@@ -200,6 +201,9 @@ class LearningChain(Chain):
         _plan.afterwards(self._wholes[ref].approach)
         if self.script is not None:
             self.script.wholes.append(self._wholes[ref])
+            for result in part.forward.results:
+                if result.ref == ref and isinstance(result.at, _plan.Ref):
+                    self.script.stands_for(ref, result.at)
         return passed._replace(made=known[ref][0])
 
     def _gives(self, variable: Variable) -> None:

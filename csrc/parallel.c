@@ -1,4 +1,4 @@
-#if defined(__linux__)
+#if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* sched_getcpu */
 #endif
 #include "parallel.h"
@@ -11,6 +11,7 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 /* A region of OpenMP ends when the last of its threads has come to its end. On a machine that is
  * busy with something else a thread may not have a core for milliseconds, and then the call takes
@@ -179,6 +180,19 @@ static void *host(void *range) {
     return NULL;
 }
 
+/* Starts the thread that opens a region. Signals to the process are for threads that the user has,
+ * and knows: one that these block, to wait for it, must not end the process by way of a worker. */
+static void start(size_t range) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    sigset_t all, before;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pthread_t thread;
+    if (!pthread_create(&thread, NULL, host, (void *)range)) pthread_detach(thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 /* Sees to it that there are so many workers; if the system refuses them, callers do without. */
 static void hire(int number) {
     if (atomic_load(&hired) >= number) return;
@@ -186,10 +200,8 @@ static void hire(int number) {
     const int first = atomic_load(&hired) + 1;
     const char *policy = getenv("OMP_WAIT_POLICY");
     if (first == 1 && policy && (*policy == 'p' || *policy == 'P')) awake = nap;
-    pthread_t thread;
     if (first <= number) {
-        void *range = (void *)((size_t)first * WORKERS + (size_t)number);
-        if (!pthread_create(&thread, NULL, host, range)) pthread_detach(thread);
+        start((size_t)first * WORKERS + (size_t)number);
         atomic_store(&hired, number);
     }
     pthread_mutex_unlock(&hiring);

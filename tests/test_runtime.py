@@ -91,6 +91,19 @@ def test_runtime_info_says_what_runs(capsys):
     assert all(name in printed for name in info)
 
 
+def test_workers_take_no_signals():
+    code = (
+        "import os, signal, numpy, coreops\n"
+        "x = numpy.ones((1000, 512), numpy.float32)\n"
+        "for _ in range(20): coreops.activations.tanh(x)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "print(signal.sigwait([signal.SIGUSR1]).name)"
+    )
+    result = python(code, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="1")  # its threads take them
+    assert result.stdout.strip() == "SIGUSR1", result.returncode
+
+
 def test_version_is_the_distribution_s():
     from importlib.metadata import version
 

@@ -84,9 +84,23 @@ static void leave_core(int core) {
     if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
         sched_setaffinity(0, sizeof all, &all);
 }
+
+/* Where OpenMP binds threads to places, a worker goes to the place of its number. OpenMP takes
+ * whoever opens a region for a first thread, and binds it to the first place, where callers are. */
+static void settle(int id) {
+    const int places = omp_get_num_places(), place = places > 0 ? id % places : 0;
+    int cores[CPU_SETSIZE];
+    if (places <= 0 || omp_get_place_num_procs(place) > CPU_SETSIZE) return;
+    omp_get_place_proc_ids(place, cores);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < omp_get_place_num_procs(place); i++) CPU_SET(cores[i], &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
 #else
 static int this_core(void) { return -1; }
 static void leave_core(int core) { (void)core; }
+static void settle(int id) { (void)id; }
 #endif
 
 /* Does the chunks of an offer that are left; returns how many. */
@@ -165,6 +179,7 @@ static void serve(int id) {
     worker *me = &workers[id];
     pthread_mutex_init(&me->lock, NULL);
     pthread_cond_init(&me->call, NULL);
+    settle(id);
     for (;;) {
         const unsigned seen = atomic_load(&news);
         help(id);
@@ -288,6 +303,13 @@ void co_parallel_init(void) {
     if (!atomic_exchange(&registered, 1))
         pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
+
+int co_processors(void) {
+    int all = 0;
+    for (int place = 0; place < omp_get_num_places(); place++)
+        all += omp_get_place_num_procs(place);
+    return all > 0 ? all : omp_get_num_procs();
+}
 #else
 int co_arrive(double ns, int limit) {
     (void)ns, (void)limit;
@@ -302,6 +324,8 @@ int co_team(ptrdiff_t chunks, double ns, int limit) {
 }
 
 void co_parallel_init(void) {}
+
+int co_processors(void) { return 1; }
 #endif
 
 void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job) {

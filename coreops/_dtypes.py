@@ -62,10 +62,12 @@ class DTypePolicy:
         return None
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         return {"name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+        """Return a new object from such arguments."""
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:

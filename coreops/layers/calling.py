@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels, _plan, _tape, ops
-from .._symbolic import KerasTensor, in_order, is_shape, leaves, map_structure, repack
+from .._symbolic import KerasTensor, leaves, map_structure, repack
 from . import again
 from .arguments import mask_array
 from .input_spec import check_inputs
 from .signatures import call_parameters
-from .tracing import record
+from .tracing import call_symbolic, taken_dtype
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -63,7 +62,7 @@ def call_layer(
             f"Layer '{layer.name}' was called with unexpected keyword arguments: {unknown}"
         )
     if not plain and any(isinstance(leaf, KerasTensor) for leaf in leaves((args, kwargs))):
-        return _call_symbolic(layer, args, kwargs, training, mask)
+        return call_symbolic(layer, args, kwargs, training, mask)
 
     outer = _plan.current_training()
     if outer is None:
@@ -103,7 +102,8 @@ def _call_array(
     mask = _plan.mask_of(x) if mask is None else mask_array(layer.name, mask)
     plain = install and mask is None
     install = plain and not training
-    array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
+    given = _plan.as_array(x, f"the input of layer '{layer.name}'")
+    array = layer._adapt(given)
     if array.dtype.kind == "c" and layer.integer_input == "cast":
         raise TypeError(f"Layer '{layer.name}' computes real numbers. Received: {array.dtype}")
     check_inputs(layer.input_spec, [array.shape], [array.dtype], layer.name)
@@ -121,8 +121,8 @@ def _call_array(
     if install:
         plan = program.single_plan(array, cast=True)
         if plan is not None:
-            if not plan.integers and getattr(x, "dtype", array.dtype) != array.dtype:
-                plan.integers = int(x.dtype.kind in "iu")  # which the layer itself casts
+            if not plan.integers and given.dtype != array.dtype:
+                plan.integers = int(given.dtype.kind in "iu")  # which the layer itself casts
             layer._install(plan, epoch)
     return _plan.KerasArray.attach(y, mask)
 
@@ -209,75 +209,6 @@ def _open_shape(array: Any) -> tuple[int | None, ...]:
     return (None, *array.shape[1:]) if array.ndim else ()
 
 
-def _call_symbolic(layer: Layer, args: tuple, kwargs: dict, training: Any, mask: Any) -> Any:
-    """Build the layer and return its symbolic output, which knows where it comes from."""
-    args = layer._arranged(args)
-    inputs = args[0]
-    layer._prepare(
-        _shapes_of(inputs), [x.dtype for x in leaves(inputs)], *map(_shapes_of, args[1:])
-    )
-    if training is not None:
-        kwargs = {**kwargs, "training": training}
-    if any(isinstance(one, KerasTensor) for one in leaves(mask)):
-        if not _takes_symbolic_mask(layer, inputs):
-            raise NotImplementedError(
-                f"Layer '{layer.name}': a symbolic `mask` is not supported. Masks that layers make "
-                "go along with their outputs."
-            )
-        kwargs = {**kwargs, "mask": mask}
-    return record(layer, args, kwargs, layer.compute_output_spec(*args, **kwargs))
-
-
-def _takes_symbolic_mask(layer: Layer, inputs: Any) -> bool:
-    if layer._python_call:
-        return "mask" in call_parameters(type(layer))
-    return layer.takes_mask and isinstance(inputs, KerasTensor)
-
-
-def output_spec(layer: Layer, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Return the symbolic output for symbolic inputs; the layer is not built."""
-    first = args[0]
-    if not layer._python_call:
-        shapes = layer.compute_output_shape(_shapes_of(first))
-        dtype = layer._output_dtype(leaves(first)[0].dtype)
-        return _map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
-    named = {key: x for key, x in kwargs.items() if _is_symbolic(x)}
-    if layer._tells_shape and not named.keys() - {"mask"}:
-        with suppress(TypeError) if len(args) > 1 else nullcontext():  # it may take but one shape
-            shapes = layer.compute_output_shape(*map(_shapes_of, args))
-            return _map_shapes(lambda shape: KerasTensor(shape, layer.compute_dtype), shapes)
-    return _tried(layer, args, named, {key: x for key, x in kwargs.items() if key not in named})
-
-
-def _tried(layer: Layer, args: tuple, named: dict[str, Any], others: dict[str, Any]) -> Any:
-    """Return the symbolic output of a Python `call`, found by running it. named: the arguments by
-    name that are symbolic."""
-    from .probe import probe_layer
-
-    given = [list(args), named]
-    dtypes = [_taken_dtype(layer, x.dtype) for x in leaves(given)]
-    shapes, found = probe_layer(layer, _shapes_of(given), dtypes, others)
-    kinds = iter(leaves(found))
-    return _map_shapes(lambda shape: KerasTensor(shape, next(kinds)), shapes)
-
-
-def _is_symbolic(structure: Any) -> bool:
-    flat = leaves(structure)
-    return bool(flat) and all(isinstance(x, KerasTensor) for x in flat)
-
-
-def _shapes_of(structure: Any) -> Any:
-    return map_structure(lambda x: tuple(x.shape), structure)
-
-
-def _map_shapes(fn: Any, structure: Any) -> Any:
-    if is_shape(structure):
-        return fn(structure)
-    if isinstance(structure, dict):
-        return {key: _map_shapes(fn, structure[key]) for key in in_order(structure)}
-    return type(structure)([_map_shapes(fn, item) for item in structure])
-
-
 def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
     """Take the first input from the keywords, where `call`'s parameter names it."""
     names = list(call_parameters(type(layer)))[1:] if layer._python_call else []
@@ -334,10 +265,4 @@ def _converted(layer: Layer, x: Any) -> Any:
     if isinstance(x, _tape.Tensor):
         return ops.cast(x, layer.compute_dtype)
     array = _plan.as_array(x, f"an input of layer '{layer.name}'")
-    return array.astype(_taken_dtype(layer, array.dtype.name))
-
-
-def _taken_dtype(layer: Layer, dtype: str) -> str:
-    """Return the type in which a Python `call` gets an array of another."""
-    kind = "f" if dtype == "bfloat16" else np.dtype(dtype).kind
-    return layer.compute_dtype if _plan.casts(layer, kind) else dtype
+    return array.astype(taken_dtype(layer, array.dtype.name))

@@ -223,7 +223,7 @@ class Layer(Running, Quantizable):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic output for symbolic inputs, without building the layer."""
-        from .calling import output_spec
+        from .tracing import output_spec
 
         return output_spec(self, args, kwargs)
 

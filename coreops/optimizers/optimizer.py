@@ -250,6 +250,7 @@ class Optimizer(OptimizerState):
     # ----------------------------------------------------------------------------------- configs
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         rate = self._learning_rate
         settable = self._is_settable()
         return {

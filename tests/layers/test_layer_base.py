@@ -159,12 +159,15 @@ def test_other_malformed_calls():
 
 def test_kinds_of_arrays():
     class Exotic:
+        dtype = object()  # such as PyTorch's
+
         def __array__(self, dtype=None, copy=None):
             return X
 
     expected = X + 0
     for x in (X, np.asfortranarray(X), X[::-1][::-1], coreops.Variable(X), memoryview(X), Exotic()):
         np.testing.assert_array_equal(Identity()(x), expected)
+        np.testing.assert_array_equal(Dense(2, kernel_initializer="ones")(x).shape, (2, 2))
     read_only = X.copy()
     read_only.flags.writeable = False
     np.testing.assert_array_equal(Dense(2, kernel_initializer="ones")(read_only).shape, (2, 2))

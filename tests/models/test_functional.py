@@ -314,7 +314,7 @@ def test_wrong_data():
         ([u, v, u], "2 input"),
         ({"a": u}, "names"),
         ([u, v[:, :3]], "incompatible shape"),
-        ([u, v[:2]], r"batch sizes meet in 'dense.*\(2, 4\)|as many samples"),
+        ([u, v[:2]], r"batch sizes meet in 'dense.*\(2, 4\)|same number of samples"),
     ):
         with pytest.raises(ValueError, match=match):
             model(wrong)

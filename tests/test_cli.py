@@ -503,7 +503,7 @@ def test_info_of_seams_and_open_sizes(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5", ".safetensors", ".weights.h5"])
-def test_convert(tmp_path, suffix, capsys):
+def test_convert(tmp_path, suffix):
     target = tmp_path / f"m{suffix}"
     assert run("convert", MODEL, target) == _exit.OK
     model = coreops.saving.load_model(MODEL)
@@ -516,7 +516,7 @@ def test_convert(tmp_path, suffix, capsys):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_convert_tells_what_is_wrong(tmp_path, capsys):
+def test_convert_tells_what_is_wrong(tmp_path):
     assert run("convert", MODEL, tmp_path / "m.onnx") == _exit.USAGE
     assert run("convert", tmp_path / "no.keras", tmp_path / "m.h5") == _exit.NO_FILE
     assert run("convert", FILES / "refused_layers.keras", tmp_path / "m.h5") == _exit.BAD_MODEL
@@ -526,7 +526,7 @@ def test_convert_tells_what_is_wrong(tmp_path, capsys):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_wrong_tier_is_no_traceback(tmp_path):
+def test_a_wrong_tier_is_no_traceback():
     script = Path(sys.executable).with_name("coreops")
     commands = [[sys.executable, "-P", "-m", "coreops", "info"]]
     commands += [[str(script), "info"]] if script.exists() else []

@@ -97,6 +97,7 @@ cdef extern from "dispatch.h":
 
 cdef extern from "parallel.h":
     void co_parallel_init()
+    int co_processors()
     void co_dispatch_init()
     const char *co_parallel_runtime()
 

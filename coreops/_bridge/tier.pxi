@@ -42,6 +42,11 @@ def parallel_runtime():
     return co_parallel_runtime().decode()
 
 
+def processors():
+    """The processors that this process may use."""
+    return co_processors()
+
+
 # ------------------------------------------------------------------------------- the threads
 
 cdef int _threads = 1

@@ -63,15 +63,12 @@ def layer_norm(
 def layer_norm_gradient(
     x: np.ndarray, dy: np.ndarray, epsilon: float, gamma: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]: ...
+def channel_moments(
+    x: np.ndarray, mask: np.ndarray | None, count: float, mean: np.ndarray, squares: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]: ...
 def channel_sums(
-    x: np.ndarray,
-    mask: np.ndarray | None = None,
-    dy: np.ndarray | None = None,
-    center: np.ndarray | None = None,
+    x: np.ndarray, dy: np.ndarray, center: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]: ...
-def channel_affine(
-    x: np.ndarray, center: np.ndarray | None, scale: np.ndarray, shift: np.ndarray | None = None
-) -> np.ndarray: ...
 def channel_gradient(
     x: np.ndarray,
     dy: np.ndarray,
@@ -282,6 +279,9 @@ class TrainingPlan(Plan):
         p: float = 0.0,
     ) -> None: ...
     def learn_from(self, y: int) -> None: ...
+    def moments(self, x: int, mask: int, norm: BatchNorm) -> None: ...
+    def normalized(self, x: int, norm: BatchNorm) -> int: ...
+    def learn_from_normalized(self, x: int, mask: int, norm: BatchNorm, made: bool) -> None: ...
     def want(self, x: int) -> None: ...
     def back(self) -> None: ...
     def close(self) -> None: ...
@@ -332,10 +332,6 @@ class RunStep(Step):
     def ends(self, ending: tuple[Any, ...]) -> None: ...
 
 @disjoint_base
-class NormStep(Step):
-    def __init__(self, norm: BatchNorm, arrays: tuple[Any, ...], back: bool) -> None: ...
-
-@disjoint_base
 class SumStep(Step):
     def __init__(self, x: np.ndarray | None, y: np.ndarray | None, total: np.ndarray) -> None: ...
 
@@ -356,24 +352,20 @@ class BatchNorm:
     mean: np.ndarray
     variance: np.ndarray
     def __init__(
-        self, shape: tuple[int, ...], dtype: Any, epsilon: float, fuzz: float = 0.0
-    ) -> None: ...
-    def forward(
         self,
-        x: np.ndarray,
-        mask: np.ndarray | None,
-        gamma: np.ndarray | None,
-        beta: np.ndarray | None,
-        y: np.ndarray,
-    ) -> None: ...
-    def back(
-        self,
-        dy: np.ndarray,
-        dx: np.ndarray,
+        n: int,
+        dtype: Any,
+        epsilon: float,
+        fuzz: float = 0.0,
+        gamma: np.ndarray | None = None,
+        beta: np.ndarray | None = None,
         dgamma: np.ndarray | None = None,
         dbeta: np.ndarray | None = None,
     ) -> None: ...
-    def let_go(self) -> None: ...
+    def forward(self, x: np.ndarray, mask: np.ndarray | None, y: np.ndarray) -> None: ...
+    def back(
+        self, x: np.ndarray, mask: np.ndarray | None, dy: np.ndarray, dx: np.ndarray
+    ) -> None: ...
     def move(self, mean: np.ndarray, variance: np.ndarray, keep: float) -> None: ...
 
 @disjoint_base

@@ -240,12 +240,18 @@ typedef struct co_planes {
     KERNEL(affine, void,                                                                           \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const void *x, const void *center,            \
             const void *scale, const void *shift, void *y))                                        \
-    /* Over the m contiguous rows of n whose mask is not 0 (NULL: all), with v = x - center (NULL: \
-     * x) and d = dy (NULL: v): sums[c] += sum of d[i,c] and products[c] += sum of v[i,c] d[i,c],  \
-     * 32 rows in reals and these in double, in order. */                                          \
+    /* Of rows that were counted before, `count` with that mean and so large a sum of squared      \
+     * differences from it, and the m contiguous rows of n whose mask is not 0 (NULL: all): mean   \
+     * and squares become those of both, 32 rows in reals and these in double, in order. Returns   \
+     * the number of both. */                                                                      \
+    KERNEL(channel_moments, double,                                                                \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, double count,            \
+            double *mean, double *squares))                                                        \
+    /* Over m contiguous rows of n: sums[c] += sum of dy[i,c] and products[c] += sum of            \
+     * (x[i,c] - center[c]) dy[i,c], 32 rows in reals and these in double, in order. */            \
     KERNEL(channel_sums, void,                                                                     \
-           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
-            const void *center, double *sums, double *products))                                   \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *dy, const void *center,           \
+            double *sums, double *products))                                                       \
     /* dx = a[c] dy, to which rows whose mask is not 0 (NULL: all) add b[c] (x - center[c]) +      \
      * c[c]. */                                                                                    \
     KERNEL(channel_grad, void,                                                                     \

@@ -25,9 +25,14 @@ class Way(NamedTuple):
 
     flow: TrainingFlow
     results: tuple[_plan.Result, ...]
-    y: _plan.Value | None  # None: it has none; and where it goes forward only, nothing to do
+    y: _plan.Value | None  # None: it has none
     buffers: dict[Any, np.ndarray]
     prepared: dict[str, tuple[_kernels.Run, dict[int, np.ndarray]]]
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is anything to do."""
+        return self.y is not None or self.flow.looks
 
     def buffer(self, name: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Return an array that is the same from run to run while its shape is."""

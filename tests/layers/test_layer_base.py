@@ -1,6 +1,7 @@
 """Layer: names, dtypes, weights, losses, calls, subclasses, copies."""
 
 import copy
+import inspect
 import pickle
 import threading
 
@@ -172,6 +173,13 @@ def test_kinds_of_arrays():
     read_only.flags.writeable = False
     np.testing.assert_array_equal(Dense(2, kernel_initializer="ones")(read_only).shape, (2, 2))
     np.testing.assert_array_equal(Identity()(inputs=X), expected)
+
+
+def test_signatures_are_those_of_init():
+    taken = inspect.signature(layers.Conv2D).parameters
+    assert list(taken)[:2] == ["filters", "kernel_size"]
+    assert taken["padding"].default == "valid"
+    assert list(inspect.signature(Scale).parameters) == ["start", "kwargs"]
 
 
 def test_a_warning_names_the_line_that_led_to_it():

@@ -667,7 +667,7 @@ def test_a_list_that_holds_itself(tmp_path):
     np.testing.assert_array_equal(model.get_weights()[0], start[0])
 
 
-def test_weights_of_some_layers(tmp_path, rng):
+def test_weights_of_some_layers(tmp_path):
     def made():
         inner = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)], name="inner")
         return coreops.Sequential([coreops.Input((3,)), inner, coreops.layers.Dense(2)])
@@ -690,7 +690,7 @@ def test_weights_of_some_layers(tmp_path, rng):
         model.load_weights(tmp_path / "some.keras", objects_to_skip=[])
 
 
-def test_the_optimizer_may_be_skipped(tmp_path, rng):
+def test_the_optimizer_may_be_skipped(tmp_path):
     def made(steps):
         model = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)])
         model.compile("adam", "mse")

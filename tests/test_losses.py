@@ -167,7 +167,7 @@ def test_ranks_that_differ_by_one(keras, rng):
             assert np.isclose(ours(y_true, y_pred), theirs(y_true.astype("f4"), y_pred), rtol=1e-5)
 
 
-def test_what_may_be_passed(rng):
+def test_what_may_be_passed():
     mse = losses.MeanSquaredError()
     assert mse([1, 2], [[2], [4]]) == 2.5
     assert mse([1.0, 2.0], [2.0, 4.0], [2, 0]) == 2.5  # one value, whose weights are summed

@@ -470,6 +470,10 @@ def test_names(keras):
     for wrong in ("nothing", 3):
         with pytest.raises(ValueError, match="Could not interpret metric identifier"):
             metrics.get(wrong)
+    with pytest.raises(
+        ValueError, match=r"'acuracy'\. Did you mean 'accuracy'\? Known names: .*'auc'"
+    ):
+        metrics.get("acuracy")
 
 
 def test_all_of_keras_is_here(keras):

@@ -348,6 +348,8 @@ def test_names_and_configs_of_other_makes():
     for unknown in ("none_such", {"class_name": "NoneSuch", "config": {}}, 3, optimizers.Adam):
         with pytest.raises(ValueError, match="Could not interpret optimizer identifier"):
             optimizers.get(unknown)
+    with pytest.raises(ValueError, match="Did you mean 'adam'"):
+        optimizers.get("addam")
 
 
 def falling_rate():

@@ -499,7 +499,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_alone(rng, bad):
     assert np.isfinite(model.train_on_batch(x, y))
 
 
-def test_numpy_in_a_lambda_is_refused(rng):
+def test_numpy_in_a_lambda_is_refused():
     model = Sequential(
         [layers.Input((3,)), layers.Dense(3), layers.Lambda(np.exp, name="own"), layers.Dense(1)]
     )
@@ -510,7 +510,7 @@ def test_numpy_in_a_lambda_is_refused(rng):
     assert all(map(np.array_equal, before, model.get_weights()))
 
 
-def test_quantized_layers_do_not_learn(rng):
+def test_quantized_layers_do_not_learn():
     model = network()
     with pytest.warns(UserWarning, match="InputLayer"):
         model.quantize("int8")

@@ -7,9 +7,9 @@ one, whole.
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
+from .._warnings import warn
 from .callback import Callback
 from .monitor import MonitorCallback
 from .progress import say
@@ -88,11 +88,9 @@ class ModelCheckpoint(MonitorCallback):
         self._set_monitor_op()
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(
+            warn(
                 f"The best model can be told only by `{self.monitor}`, which is not available: "
-                "it is saved.",
-                UserWarning,
-                stacklevel=2,
+                "it is saved."
             )
             return True
         before = "None" if self.best is None else f"{self.best:.5f}"

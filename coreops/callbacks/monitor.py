@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .._warnings import warn
 from .callback import Callback
 from .progress import say
 
@@ -31,11 +31,7 @@ class MonitorCallback(Callback):
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(
-                f'{type(self).__name__}: there is no mode {mode!r}; "auto" is taken.',
-                UserWarning,
-                stacklevel=3,
-            )
+            warn(f'{type(self).__name__}: there is no mode {mode!r}; "auto" is taken.')
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
@@ -76,11 +72,9 @@ class MonitorCallback(Callback):
         """The monitored value; None, with a warning, if the logs have none."""
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(
+            warn(
                 f"{purpose} `{self.monitor}`, which is not available. "
-                f"Available metrics are: {','.join(logs)}",
-                UserWarning,
-                stacklevel=3,
+                f"Available metrics are: {','.join(logs)}"
             )
         return value
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from .._arguments import check_numbers
 from .._train.arrays import class_weights, split, unpack
 from .._train.feed import Feed
+from .._warnings import warn
 from ..callbacks import CallbackList, History
 from ..callbacks.progress import check_verbose
 from ..random import SeedGenerator
@@ -85,9 +85,7 @@ class Trainer(Stepping):
         """
         compiled = self._must_be_compiled("fit")
         if "nb_epoch" in kwargs:
-            warnings.warn(
-                "fit: `nb_epoch` is the old spelling of `epochs`.", DeprecationWarning, stacklevel=2
-            )
+            warn("fit: `nb_epoch` is the old spelling of `epochs`.", DeprecationWarning)
             epochs = kwargs.pop("nb_epoch")
         if kwargs:
             raise TypeError(f"fit() got unexpected keyword arguments: {sorted(kwargs)}")

@@ -221,7 +221,7 @@ def test_every_sample_comes_once_per_epoch(monkeypatch, shuffle):
         assert sorted(first[:4]) == sorted(rows[:4])
 
 
-def test_kinds_of_data_give_the_same(model):
+def test_kinds_of_data_give_the_same():
     def loss(x, y=None, **kwargs):
         model = linear(coreops)
         return model.fit(x, y, verbose=0, shuffle=False, **kwargs).history["loss"]

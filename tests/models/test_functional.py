@@ -674,7 +674,7 @@ def test_a_config_with_layers_of_the_users():
     assert isinstance(model.layers[1], Own)
 
 
-def test_nothing_in_a_structure_of_inputs(rng):
+def test_nothing_in_a_structure_of_inputs():
     class Either(layers.Layer):
         def call(self, x):
             return x["a"] if x.get("b") is None else x["a"] + x["b"]

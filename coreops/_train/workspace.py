@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ class Rooms:
 
     def take(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return an array, not filled."""
-        size = int(np.prod(shape))
+        size = prod(shape)
         fits = [i for i, room in enumerate(self._free) if room.size >= size]
         if fits:
             room = self._free.pop(fits[-1])
@@ -167,7 +168,7 @@ class Rooms:
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return a new C-contiguous array, not filled, that begins at a cache line."""
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = prod(shape) * dtype.itemsize
     memory = np.empty(size + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
     return memory[start : start + size].view(dtype).reshape(shape)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import check_numbers
 from .._train.arrays import class_weights, split, unpack
 from .._train.feed import Feed
 from .._warnings import warn
@@ -92,6 +93,7 @@ class Trainer(Stepping):
         for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
             check_count("fit", name, value, least=0)
         check_count("fit", "validation_batch_size", validation_batch_size)
+        check_numbers("fit", validation_split=validation_split)
         if not 0 <= validation_split < 1:
             raise ValueError(
                 f"fit: `validation_split` must be in [0, 1). Received: {validation_split!r}"

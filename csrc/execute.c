@@ -132,6 +132,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
                   .batch = batch,
                   .units = batch * plan->units,
                   .flags = how.flags,
+                  .threads = how.threads,
                   .team = 1,
                   .arena = stack};
     const co_status status = prepare(&job);

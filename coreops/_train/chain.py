@@ -19,9 +19,10 @@ from .workspace import Frozen, Workspace, aligned
 class Chain:
     """The calls of a graph for samples of one shape, with the weights of a workspace.
 
-    variables: those that learn. training: whether layers behave as in training. inputs: whether the
-    gradients of what goes in are asked for. Parts are compiled when data first gets to them, as
-    what comes out of a user's function is not known before.
+    variables: those that learn. precision: the least that products of float32 keep. training:
+    whether layers behave as in training. inputs: whether the gradients of what goes in are asked
+    for. Parts are compiled when data first gets to them, as what comes out of a user's function is
+    not known before.
     """
 
     # What sees to the activity penalties of layers, as it is told of what one has made.
@@ -32,13 +33,14 @@ class Chain:
         graph: _plan.Graph,
         workspace: Workspace,
         variables: Sequence[Variable],
-        mask_policy: str | None = None,
+        mask_policy: str | None,
+        precision: str,
         *,
         training: bool = True,
         inputs: bool = False,
     ) -> None:
         self.training = training
-        self.trainer = _kernels.Trainer(workspace.dtype)
+        self.trainer = _kernels.Trainer(workspace.dtype, precision)
         self.workspace = workspace
         self.graph = graph
         self._live = graph.live()

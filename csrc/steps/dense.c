@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "../backward.h"
-#include "../blocks.h"
 #include "../execute.h"
 #include "../parallel.h"
 
@@ -114,19 +113,9 @@ static int by_matmul(const co_job *job, const co_step *step) {
            matmul->suits(step->u.dense.k, step->u.dense.n);
 }
 
-co_status co_pack_for_matmul(const co_job *job, int w) {
-    const co_matmul *matmul = job->plan->matmul;
-    co_weights *weight = &job->plan->weights[w];
-    if (atomic_load(&weight->packed)) return CO_OK;
-    void *packed = co_lines((size_t)matmul->bytes(weight->k, weight->n)), *none = NULL;
-    if (!packed) return CO_NO_MEMORY;
-    matmul->pack(weight->k, weight->n, weight->panels, packed);
-    if (!atomic_compare_exchange_strong(&weight->packed, &none, packed)) free(packed);
-    return CO_OK;
-}
-
 static co_status prepare(const co_job *job, const co_step *step) {
-    return by_matmul(job, step) ? co_pack_for_matmul(job, step->w[0]) : CO_OK;
+    if (!by_matmul(job, step)) return CO_OK;
+    return co_weight_pack(job->plan, step->w[0], step->u.dense.turned, job->threads);
 }
 
 /* Rows that are whole pages apart meet in one set of the first cache. Where they come from beyond
@@ -174,7 +163,7 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
                        scratch);
     } else if (by_matmul(job, step)) {
         const co_matmul *matmul = job->plan->matmul;
-        const char *packed = atomic_load(&job->plan->weights[step->w[0]].packed);
+        const char *packed = co_weight_packed(job->plan, step->w[0], step->u.dense.turned);
         matmul->run(kernels, block->m, columns, k, block->x, k, w + first * k * item,
                     packed + matmul->bytes(k, first), bias, y, ldy, act, scratch);
     } else if (step->u.dense.by_dots) {

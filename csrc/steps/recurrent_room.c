@@ -49,7 +49,7 @@ co_status co_rnn_prepare(const co_job *job, const co_step *step) {
     co_status status = CO_OK;
     for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R)
         if (status == CO_OK && co_rnn_by_matmul(job, step, w))
-            status = co_pack_for_matmul(job, step->w[w]);
+            status = co_weight_pack(job->plan, step->w[w], 0, job->threads);
     return status;
 }
 

@@ -51,4 +51,8 @@ int co_goes_past(const co_job *job, const co_step *step, ptrdiff_t share);
 /* How long a step takes one thread in this run, in nanoseconds. */
 double co_step_ns(const co_job *job, const co_step *step);
 
+/* Whether products of rows by weight w, or with `turned` by its transpose, go by the plan's matmul.
+ * All rows of the call decide, so that they are treated alike. */
+int co_by_matmul(const co_job *job, int w, int turned, ptrdiff_t rows);
+
 #endif

@@ -104,13 +104,9 @@ static int join(co_plan *plan, co_step *before, const co_step *step) {
 
 /* ------------------------------------------------------------------------------- running */
 
-/* Whether a step goes by the plan's matmul. The rows of the whole call decide, so that all of them
- * are treated alike. */
 static int by_matmul(const co_job *job, const co_step *step) {
-    const co_matmul *matmul = job->plan->matmul;
-    return matmul && step->kind == &dense && !(job->flags & CO_BATCH_INVARIANT) &&
-           job->units * (step->positions / job->plan->units) >= matmul->rows &&
-           matmul->suits(step->u.dense.k, step->u.dense.n);
+    return step->kind == &dense &&
+           co_by_matmul(job, step->w[0], step->u.dense.turned, co_positions(job, step, job->units));
 }
 
 static co_status prepare(const co_job *job, const co_step *step) {

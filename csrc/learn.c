@@ -86,28 +86,6 @@ static void clear(const co_trainer *trainer, const co_piece *piece, char *g, ptr
         memset(g + i * ldg * trainer->item, 0, (size_t)(piece->columns * trainer->item));
 }
 
-/* The images that a use in chunks has kept. */
-static ptrdiff_t images_of(const co_trainer *trainer, const co_use *use) {
-    return trainer->kept[use->dy].rows / (use->chunks->s.oh * use->chunks->s.ow);
-}
-
-static ptrdiff_t chunks_of(const co_trainer *trainer, const co_use *use) {
-    return (images_of(trainer, use) + use->chunks->images - 1) / use->chunks->images;
-}
-
-/* A piece of the sum of all chunks, in order. */
-static void add_chunks(const co_trainer *trainer, const co_piece *piece, const co_use *use, char *g,
-                       ptrdiff_t ldg) {
-    const co_matrix *matrix = &trainer->weights[piece->weight];
-    const ptrdiff_t n = matrix->n, item = trainer->item, chunks = chunks_of(trainer, use);
-    const int whole = piece->columns == n && ldg == n;
-    const ptrdiff_t count = whole ? piece->rows * n : piece->columns;
-    const char *sums = use->chunks->sums + (piece->i * n + piece->j) * item;
-    for (ptrdiff_t i = 0; i < (whole ? 1 : piece->rows); i++)
-        trainer->kernels->colsum(chunks, count, sums + i * n * item, matrix->k * n,
-                                 g + i * ldg * item);
-}
-
 /* Whether the use is a product that the trainer's matmul makes, of pieces with rows enough. */
 static int by_matmul(const co_trainer *trainer, const co_use *use) {
     const ptrdiff_t rows = trainer->kept[use->dy].rows, n = trainer->weights[use->weight].n;
@@ -125,7 +103,7 @@ static void part_of(const co_trainer *trainer, const co_piece *piece, const co_u
     const ptrdiff_t rows = dy->rows;
     const char *panels = dy->data + piece->j * rows * item;
     if (use->chunks) {
-        add_chunks(trainer, piece, use, g, ldg);
+        co_trainer_add_chunks(trainer, piece, use, g, ldg);
         return;
     }
     if (use->x < 0 && dy->layout == CO_KEEP_ROWS) {
@@ -252,84 +230,12 @@ static double estimate(const co_trainer *trainer, int what) {
     return ns;
 }
 
-void co_trainer_sum_chunk(const co_trainer *trainer, const co_use *use, ptrdiff_t chunk,
-                          const char *x, const char *dy, char *scratch) {
-    const co_chunked *how = use->chunks;
-    const co_matrix *matrix = &trainer->weights[use->weight];
-    const ptrdiff_t left = images_of(trainer, use) - chunk * how->images;
-    how->sum(trainer->kernels, how, left < how->images ? left : how->images, x, dy,
-             how->sums + chunk * matrix->k * matrix->n * trainer->item, scratch);
-}
-
-/* Whether there are chunks that a run has left to be summed. */
-static int has_chunks(const co_trainer *trainer, const co_use *use) {
-    return use->chunks && !use->chunks->at_hand && trainer->kept[use->dy].rows;
-}
-
-/* The chunks of all uses, one after the other. */
-static void sum_chunk(void *context, int worker, ptrdiff_t chunk) {
-    const co_call *call = context;
-    const co_trainer *trainer = call->trainer;
-    const co_use *use = trainer->uses;
-    for (;; use++) {
-        if (!has_chunks(trainer, use)) continue;
-        const ptrdiff_t count = chunks_of(trainer, use);
-        if (chunk < count) break;
-        chunk -= count;
-    }
-    const co_window *s = &use->chunks->s;
-    const ptrdiff_t first = chunk * use->chunks->images * trainer->item;
-    co_trainer_sum_chunk(trainer, use, chunk,
-                         trainer->kept[use->x].data + first * s->h * s->w * s->c,
-                         trainer->kept[use->dy].data + first * s->oh * s->ow * use->chunks->n,
-                         trainer->scratch + worker * call->scratch);
-}
-
-co_status co_trainer_chunks(const co_trainer *trainer, const co_use *use) {
-    const co_matrix *matrix = &trainer->weights[use->weight];
-    const ptrdiff_t g = matrix->k * matrix->n * trainer->item, chunks = chunks_of(trainer, use);
-    co_chunked *how = use->chunks;
-    if (g && chunks > PTRDIFF_MAX / 2 / g) return CO_NO_MEMORY;
-    if (how->sums && (size_t)(chunks * g) <= how->bytes) return CO_OK;
-    free(how->sums);
-    how->sums = co_lines((size_t)(chunks * g));
-    how->bytes = how->sums ? (size_t)(chunks * g) : 0;
-    return how->sums ? CO_OK : CO_NO_MEMORY;
-}
-
-static co_status room_for_scratch(co_trainer *trainer, size_t bytes) {
+co_status co_trainer_scratch(co_trainer *trainer, size_t bytes) {
     if (bytes <= trainer->scratch_bytes) return CO_OK;
     free(trainer->scratch);
     trainer->scratch = co_lines(bytes);
     trainer->scratch_bytes = trainer->scratch ? bytes : 0;
     return trainer->scratch ? CO_OK : CO_NO_MEMORY;
-}
-
-/* Sums the gradients that come in chunks. */
-static co_status go_over_chunks(co_trainer *trainer, int threads) {
-    co_call call = {.trainer = trainer};
-    ptrdiff_t count = 0;
-    double ns = 0;
-    for (int u = 0; u < trainer->n_uses; u++) {
-        const co_use *use = &trainer->uses[u];
-        if (!has_chunks(trainer, use)) continue;
-        const co_matrix *matrix = &trainer->weights[use->weight];
-        const ptrdiff_t chunks = chunks_of(trainer, use);
-        const double time = (double)trainer->kept[use->dy].rows * (double)matrix->k *
-                            (double)matrix->n / (2 * trainer->kernels->gemm_nr);
-        const co_status status = co_trainer_chunks(trainer, use);
-        if (status != CO_OK) return status;
-        count += chunks;
-        ns += time;
-        if (use->chunks->scratch > call.scratch) call.scratch = use->chunks->scratch;
-    }
-    if (!count) return CO_OK;
-    const int team = co_team(count, ns, threads);
-    call.scratch = (call.scratch / CO_LINE + 1) * CO_LINE;
-    const co_status status = room_for_scratch(trainer, (size_t)team * (size_t)call.scratch);
-    if (status != CO_OK) return status;
-    co_parallel(count, team, sum_chunk, &call);
-    return CO_OK;
 }
 
 /* The factors that keep norms of gradients, which lie in g, within the rule's bound. */
@@ -378,7 +284,7 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
     const int team = co_team(trainer->n_pieces, estimate(trainer, what), threads);
     co_status status = what & GRADIENT ? pack_kept(trainer, threads, &call.scratch) : CO_OK;
     call.scratch = room_of_pieces(trainer) + (call.scratch + CO_LINE - 1) / CO_LINE * CO_LINE;
-    if (status == CO_OK) status = room_for_scratch(trainer, (size_t)team * (size_t)call.scratch);
+    if (status == CO_OK) status = co_trainer_scratch(trainer, (size_t)team * (size_t)call.scratch);
     if (status != CO_OK) return status;
     co_parallel(trainer->n_pieces, team, learn_piece, &call);
     return CO_OK;
@@ -386,7 +292,7 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
 
 co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads) {
     const int apart = !rule || (rule->norm < HUGE_VAL && !rule->gathers);
-    co_status status = go_over_chunks(trainer, threads);
+    co_status status = co_trainer_sum_chunks(trainer, threads);
     if (status == CO_OK)
         status = go_over_pieces(trainer, rule, apart ? GRADIENT : GRADIENT | UPDATE, threads);
     for (int w = 0; w < trainer->n_weights; w++)

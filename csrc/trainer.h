@@ -72,10 +72,17 @@ void co_trainer_changed(co_trainer *trainer, int w);
 /* Packs a piece of a weight, for the next run of the plans. */
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece);
 
-/* learn.c. Room for the chunks of the next run; and the sum of one, whose images and gradients
+/* learn.c. Room for what workers need beside. */
+co_status co_trainer_scratch(co_trainer *trainer, size_t bytes);
+
+/* chunks.c. Room for the chunks of the next run; and the sum of one, whose images and gradients
  * these are. */
 co_status co_trainer_chunks(const co_trainer *trainer, const co_use *use);
 void co_trainer_sum_chunk(const co_trainer *trainer, const co_use *use, ptrdiff_t chunk,
                           const char *x, const char *dy, char *scratch);
+/* The sums of all chunks that runs have left; and a piece of the sum of them, in order. */
+co_status co_trainer_sum_chunks(co_trainer *trainer, int threads);
+void co_trainer_add_chunks(const co_trainer *trainer, const co_piece *piece, const co_use *use,
+                           char *g, ptrdiff_t ldg);
 
 #endif

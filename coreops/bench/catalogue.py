@@ -175,7 +175,7 @@ def all_cases() -> list[Case]:
             if not (mode in ("high", "medium") and case.shape[0] == 1)  # for large batches only
         ),
         *(
-            _training(_CLASSIFIER, batch, 0.2, mode)
+            _training(_CLASSIFIER, batch, precision=mode)
             for mode in ("high", "medium")
             for batch in (64, 512)
         ),

@@ -66,6 +66,7 @@ class KerasTensor:
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return len(self.shape)
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:

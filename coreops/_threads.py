@@ -7,12 +7,6 @@ import os
 from . import _kernels
 
 
-def _affinity() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _read(path: str) -> str:
     try:
         with open(path) as file:
@@ -37,9 +31,9 @@ def _quota() -> float:
 def default_threads() -> int:
     """OMP_NUM_THREADS if it is set, else what affinity and quota leave, at least 1."""
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if asked.isdigit() and int(asked) > 0:
+    if asked.isdecimal() and len(asked) < 10 and int(asked) > 0:
         return int(asked)
-    return max(1, int(min(_affinity(), _quota())))
+    return max(1, int(min(_kernels.processors(), _quota())))
 
 
 def set_num_threads(n: int) -> None:

@@ -124,6 +124,7 @@ class Variable:
 
     @property
     def name(self) -> str:
+        """The name, without the path of its owners."""
         return self._name
 
     @property
@@ -144,18 +145,22 @@ class Variable:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
         return self._value.shape
 
     @property
     def dtype(self) -> str:
+        """Name of the element type."""
         return self._value.dtype.name
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return self._value.ndim
 
     @property
     def size(self) -> int:
+        """Number of elements."""
         return self._value.size
 
     def numpy(self) -> np.ndarray:

@@ -20,10 +20,12 @@ class Constraint:
         return w
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Constraint:
+        """Return a new object from such arguments."""
         return cls(**config)
 
 

@@ -50,10 +50,12 @@ class SeedGenerator(_kernels.Stream):
         self.seed, self.call = seed & _WORD, call
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """Return a new object from such arguments."""
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:

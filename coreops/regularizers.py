@@ -20,10 +20,12 @@ class Regularizer:
         return 0.0
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         raise NotImplementedError(f"{type(self).__name__} does not implement get_config().")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """Return a new object from such arguments."""
         return cls(**config)
 
 

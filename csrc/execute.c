@@ -130,6 +130,15 @@ static co_status prepare(const co_job *job) {
     return status;
 }
 
+static co_status conclude(const co_job *job) {
+    for (int i = 0; i < job->plan->n_steps; i++) {
+        const co_step *step = &job->plan->steps[i];
+        if (step->kind->conclude) step->kind->conclude(job, step);
+    }
+    if (job->watched) co_leave();
+    return CO_OK;
+}
+
 co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers,
                       const co_stream *streams, co_how how) {
     _Alignas(CO_LINE) char stack[CO_STACK_ARENA];
@@ -153,8 +162,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     const int workers = team > job.team ? team : job.team;
     if (workers == 1 && job.arena_bytes <= CO_STACK_ARENA) {
         co_parallel(chunks, 1, run_chunk, &job);
-        if (job.watched) co_leave();
-        return CO_OK;
+        return conclude(&job);
     }
     /* The last run may have left an arena; it is large enough for any run of this size. */
     co_plan *shared = (co_plan *)plan;
@@ -170,8 +178,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     job.arena = (char *)header + CO_LINE;
     co_parallel(chunks, team, run_chunk, &job);
     free(atomic_exchange(&shared->spare, header));
-    if (job.watched) co_leave();
-    return CO_OK;
+    return conclude(&job);
 }
 
 ptrdiff_t co_plan_arena(const co_plan *plan, ptrdiff_t batch) {

@@ -1,4 +1,5 @@
-#if defined(__linux__)
+/* parallel.c - workers that share out the chunks of a call: the only file that says OpenMP. */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* sched_getcpu */
 #endif
 #include "parallel.h"
@@ -11,6 +12,7 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 /* A region of OpenMP ends when the last of its threads has come to its end. On a machine that is
  * busy with something else a thread may not have a core for milliseconds, and then the call takes
@@ -83,9 +85,23 @@ static void leave_core(int core) {
     if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
         sched_setaffinity(0, sizeof all, &all);
 }
+
+/* Where OpenMP binds threads to places, a worker goes to the place of its number. OpenMP takes
+ * whoever opens a region for a first thread, and binds it to the first place, where callers are. */
+static void settle(int id) {
+    const int places = omp_get_num_places(), place = places > 0 ? id % places : 0;
+    int cores[CPU_SETSIZE];
+    if (places <= 0 || omp_get_place_num_procs(place) > CPU_SETSIZE) return;
+    omp_get_place_proc_ids(place, cores);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < omp_get_place_num_procs(place); i++) CPU_SET(cores[i], &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
 #else
 static int this_core(void) { return -1; }
 static void leave_core(int core) { (void)core; }
+static void settle(int id) { (void)id; }
 #endif
 
 /* Does the chunks of an offer that are left; returns how many. */
@@ -164,6 +180,7 @@ static void serve(int id) {
     worker *me = &workers[id];
     pthread_mutex_init(&me->lock, NULL);
     pthread_cond_init(&me->call, NULL);
+    settle(id);
     for (;;) {
         const unsigned seen = atomic_load(&news);
         help(id);
@@ -179,6 +196,19 @@ static void *host(void *range) {
     return NULL;
 }
 
+/* Starts the thread that opens a region. Signals to the process are for threads that the user has,
+ * and knows: one that these block, to wait for it, must not end the process by way of a worker. */
+static void start(size_t range) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    sigset_t all, before;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pthread_t thread;
+    if (!pthread_create(&thread, NULL, host, (void *)range)) pthread_detach(thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 /* Sees to it that there are so many workers; if the system refuses them, callers do without. */
 static void hire(int number) {
     if (atomic_load(&hired) >= number) return;
@@ -186,10 +216,8 @@ static void hire(int number) {
     const int first = atomic_load(&hired) + 1;
     const char *policy = getenv("OMP_WAIT_POLICY");
     if (first == 1 && policy && (*policy == 'p' || *policy == 'P')) awake = nap;
-    pthread_t thread;
     if (first <= number) {
-        void *range = (void *)((size_t)first * WORKERS + (size_t)number);
-        if (!pthread_create(&thread, NULL, host, range)) pthread_detach(thread);
+        start((size_t)first * WORKERS + (size_t)number);
         atomic_store(&hired, number);
     }
     pthread_mutex_unlock(&hiring);
@@ -276,6 +304,13 @@ void co_parallel_init(void) {
     if (!atomic_exchange(&registered, 1))
         pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
+
+int co_processors(void) {
+    int all = 0;
+    for (int place = 0; place < omp_get_num_places(); place++)
+        all += omp_get_place_num_procs(place);
+    return all > 0 ? all : omp_get_num_procs();
+}
 #else
 int co_arrive(double ns, int limit) {
     (void)ns, (void)limit;
@@ -290,6 +325,8 @@ int co_team(ptrdiff_t chunks, double ns, int limit) {
 }
 
 void co_parallel_init(void) {}
+
+int co_processors(void) { return 1; }
 #endif
 
 void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job) {

@@ -30,6 +30,9 @@ void co_parallel(ptrdiff_t chunks, int team, co_chunk *work, void *job);
 /* After a fork the child works alone: its parent's workers are not there. Called at import. */
 void co_parallel_init(void);
 
+/* The processors that this process may use, also where OpenMP binds its first thread to one. */
+int co_processors(void);
+
 /* "OpenMP 201511" or "none". */
 const char *co_parallel_runtime(void);
 

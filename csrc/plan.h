@@ -63,8 +63,11 @@ typedef struct co_kind {
     co_status (*pack)(co_plan *plan, co_step *step);
     /* Nanoseconds of a unit. NULL: as long as it takes to move its result. */
     double (*cost)(const co_plan *plan, const co_step *step);
-    /* Before a run of the plan; and that takes how long, at what speed of `cost`'s. */
+    /* Before a run of the plan. */
     co_status (*prepare)(const co_job *job, const co_step *step);
+    /* After it. */
+    void (*conclude)(const co_job *job, const co_step *step);
+    /* How long it takes then, at what speed of `cost`'s. */
     double (*speed)(const co_job *job, const co_step *step);
     /* Bytes of a worker's scratch for a block of so many units. */
     ptrdiff_t (*scratch)(const co_job *job, const co_step *step, ptrdiff_t units);
@@ -162,9 +165,10 @@ typedef struct co_value {
 
 enum { CO_LINE = 64 }; /* bytes of a cache line, and of the widest vector */
 
-/* A value that a plan learns from, and the value of its gradient. */
+/* A value that a plan learns from, and the value of its gradient. made: what has the first one as
+ * it was made by a run before, or -1. */
 typedef struct co_end {
-    int y, gradient;
+    int y, gradient, made;
 } co_end;
 
 struct co_plan {
@@ -255,6 +259,8 @@ int co_step_is_act(const co_step *step, int kind);
 int co_step_is_softmax(const co_step *step, ptrdiff_t n);
 /* The loss of x as (positions, n), weighted; its result is the gradient. */
 int co_plan_loss(co_plan *plan, int x, co_loss how, ptrdiff_t positions, ptrdiff_t n);
+/* The gradient of x, out of one of what becomes of it when it is normalised. */
+int co_plan_before_normalized(co_plan *plan, int dy, int x, int mask, co_moments *of);
 /* A further buffer of the run, of a new value. */
 int co_plan_more(co_plan *plan, ptrdiff_t size, int item_bytes);
 

@@ -52,10 +52,20 @@ def check_gradients(model, x, y, *, eps=1e-5):
         assert np.array_equal(one, other)
 
 
-def pooled(*stack, shape=(6, 4)):
+def pooled(*stack, shape=(6, 4), end=lambda: layers.Activation("linear")):
     return lambda: Sequential(
-        [layers.Input(shape), *(make() for make in stack), layers.Flatten(), layers.Dense(2)]
+        [layers.Input(shape), *(make() for make in stack), layers.Flatten(), layers.Dense(2), end()]
     )
+
+
+def branched():
+    """What is normalised is read as it is, too, and the result in two plans."""
+    x = layers.Input((6, 4))
+    raw = layers.Dense(3, activation="tanh")(x)
+    once = layers.BatchNormalization()(raw)
+    twice = layers.BatchNormalization()(layers.Dense(3)(once))
+    y = layers.Multiply()([layers.Add()([raw, once]), twice])
+    return coreops.Model(x, layers.Dense(2)(layers.Flatten()(y)))
 
 
 def dense(units=3, activation="tanh"):
@@ -76,6 +86,12 @@ def drop_mask(make):
 STACKS = {
     "batch": pooled(dense(), layers.BatchNormalization, dense()),
     "batch, first": pooled(layers.BatchNormalization, dense()),
+    "batch, twice": pooled(dense(), layers.BatchNormalization, layers.BatchNormalization),
+    "batch, behind Python": pooled(
+        dense(), wide(layers.Lambda, ops.square), layers.BatchNormalization, dense()
+    ),
+    "batch, last": pooled(dense(), shape=(6, 4), end=layers.BatchNormalization),
+    "batch, read in two plans": lambda: branched(),
     "batch, other axis": pooled(dense(), wide(layers.BatchNormalization, axis=1)),
     "batch, no scale": pooled(dense(), wide(layers.BatchNormalization, scale=False)),
     "batch, no center": pooled(dense(), wide(layers.BatchNormalization, center=False)),

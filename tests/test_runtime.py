@@ -43,11 +43,12 @@ def test_the_environment_sets_the_threads():
     code = "import coreops; print(coreops.get_num_threads())"
     assert python(code, OMP_NUM_THREADS="3").stdout.strip() == "3"
     assert python(code, OMP_NUM_THREADS="5,2").stdout.strip() == "5"
+    assert int(python(code, OMP_NUM_THREADS="9" * 20).stdout) >= 1  # OpenMP ignores it too
 
 
 def test_by_default_the_threads_are_what_affinity_and_quota_leave(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(_threads, "_affinity", lambda: 12)
+    monkeypatch.setattr(_kernels, "processors", lambda: 12)
     quotas = {"/sys/fs/cgroup/cpu.max": "250000 100000\n"}
     monkeypatch.setattr(_threads, "_read", lambda path: quotas.get(path, ""))
     assert _threads.default_threads() == 2
@@ -89,6 +90,36 @@ def test_runtime_info_says_what_runs(capsys):
     coreops.show_runtime()
     printed = capsys.readouterr().out
     assert all(name in printed for name in info)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="nothing tells where threads are")
+def test_where_openmp_binds_threads_a_worker_has_a_place_of_its_own():
+    code = (
+        "import os, numpy, coreops\n"
+        "x = numpy.ones((1000, 512), numpy.float32)\n"
+        "for _ in range(20): coreops.activations.tanh(x)\n"
+        "print(coreops.get_num_threads(), end=' ')\n"
+        "print(*(os.sched_getaffinity(int(t)) for t in os.listdir('/proc/self/task')))"
+    )
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        first, second = cores[:2]
+        places = f"{{{first}}},{{{second}}}"
+        result = python(code, OMP_PLACES=places, OMP_NUM_THREADS="", OPENBLAS_NUM_THREADS="1")
+        assert result.stdout.strip() == f"2 {{{first}}} {{{second}}}", result.stderr
+
+
+def test_workers_take_no_signals():
+    code = (
+        "import os, signal, numpy, coreops\n"
+        "x = numpy.ones((1000, 512), numpy.float32)\n"
+        "for _ in range(20): coreops.activations.tanh(x)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "print(signal.sigwait([signal.SIGUSR1]).name)"
+    )
+    result = python(code, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="1")  # its threads take them
+    assert result.stdout.strip() == "SIGUSR1", result.returncode
 
 
 def test_version_is_the_distribution_s():

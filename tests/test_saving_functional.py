@@ -32,7 +32,7 @@ def recorded(name):
     return xs if len(xs) > 1 else xs[0], ys
 
 
-def check(model, name, **tolerance):
+def check(model, name):
     x, expected = recorded(name)
     for outputs in (model(x), model.predict(x, verbose=0)):
         for one, other in zip(flat(outputs), expected, strict=True):

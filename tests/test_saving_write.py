@@ -600,7 +600,7 @@ def test_a_store_of_its_own_is_refused(tmp_path, hook, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_of_some_layers(tmp_path, rng):
+def test_weights_of_some_layers(tmp_path):
     def made():
         inner = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)], name="inner")
         return coreops.Sequential([coreops.Input((3,)), inner, coreops.layers.Dense(2)])
@@ -623,7 +623,7 @@ def test_weights_of_some_layers(tmp_path, rng):
         model.load_weights(tmp_path / "some.keras", objects_to_skip=[])
 
 
-def test_the_optimizer_may_be_skipped(tmp_path, rng):
+def test_the_optimizer_may_be_skipped(tmp_path):
     def made(steps):
         model = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)])
         model.compile("adam", "mse")

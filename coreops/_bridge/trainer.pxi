@@ -137,10 +137,11 @@ cdef class TrainingPlan(Plan):
 
     cdef Trainer _trainer
     cdef ptrdiff_t _penalties
+    cdef list _norms  # which the C side points to
 
     def attach(self, Trainer trainer not None):
         """Takes the trainer, before any step. Returns the plan."""
-        self._trainer = trainer
+        self._trainer, self._norms = trainer, []
         co_plan_train(self._c, trainer._c)
         return self
 
@@ -174,6 +175,27 @@ cdef class TrainingPlan(Plan):
         self._building(True)
         self._check(co_plan_learn_from(self._c, y))
         self._more.append((False, self.dtype, (co_plan_size(self._c, y),)))
+
+    def moments(self, int x, int mask, BatchNorm norm not None):
+        """Runs make the moments of x, of the positions that a mask (-1: none) keeps."""
+        self._building(True)
+        self._check(co_plan_moments(self._c, x, mask, &norm._of))
+        self._norms.append(norm)
+
+    def normalized(self, int x, BatchNorm norm not None):
+        """What becomes of input x, of which a run of another plan made the moments."""
+        self._building(True)
+        cdef int y = self._check(co_plan_normalized(self._c, x, &norm._of))
+        self._norms.append(norm)
+        return y
+
+    def learn_from_normalized(self, int x, int mask, BatchNorm norm not None, bint made):
+        """The plan learns from a gradient of what becomes of x, a further array of a run. made: whether
+        x is one more, as a run made it before; it is unless it is an input."""
+        self._building(True)
+        self._check(co_plan_learn_from_normalized(self._c, x, mask, &norm._of))
+        self._norms.append(norm)
+        self._more += [(False, self.dtype, (co_plan_size(self._c, x),))] * (1 + made)
 
     def want(self, int x):
         """The gradient of input x goes to a further array of a run."""

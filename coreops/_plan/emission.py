@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from .. import _kernels, config
 from .._symbolic import leaves, map_structure
+from .._warnings import warn
 from .flow import Flow
 from .graph import Call, Graph, Ref
 from .values import Item, Kind, Mask, Normalized, Seam, Value
@@ -210,12 +210,10 @@ def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:
     """What happens when the mask of `source` reaches a layer that cannot take one: a ValueError
     naming both, or under the policy "warn" (None: the global one) Keras' warning."""
     if (policy or config.mask_policy()) == "warn":
-        warnings.warn(
+        warn(
             f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a "
             "mask attached to it. However, this layer does not support masking and will "
-            "therefore destroy the mask information.",
-            UserWarning,
-            stacklevel=5,
+            "therefore destroy the mask information."
         )
         return
     raise ValueError(

@@ -8,13 +8,14 @@ do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels
 from .graph import Ref
-from .values import Item, Kind, Mask, Result, Seam, Value, _prod
+from .values import Item, Kind, Mask, Result, Seam, Value
 
 if TYPE_CHECKING:
     from ..random import SeedGenerator
@@ -66,7 +67,7 @@ class Flow:
 
     def count(self, shape: Sequence[int]) -> int:
         """How many elements of that shape a sample of the plan has."""
-        return _prod((*self.lead, *shape))
+        return prod((*self.lead, *shape))
 
     def take(self, ref: Ref, kind: Kind) -> Value:
         """An array from outside, as an input of the plan."""
@@ -204,7 +205,7 @@ class Flow:
         if key not in self._numbers:
             array = self.value_of(weight, dtype)
             if rows > 0:
-                array = array.reshape(_prod(array.shape[:rows]), _prod(array.shape[rows:]))
+                array = array.reshape(prod(array.shape[:rows]), prod(array.shape[rows:]))
             number = self.plan.weight(array, vector)
             self._numbers[key] = number, weight
         return self._numbers[key][0]
@@ -219,7 +220,7 @@ class Flow:
             kernel = self.value_of(kernel) / self.value_of(scale)
         w, b = self.weight(kernel, rows=rows), self.weight(bias, vector=True)
         y = self.plan.dense(x.id, self.count(x.shape[:-1]), w, b)
-        return x._replace(id=y, shape=(*x.shape[:-1], _prod(kernel.shape[rows:])))
+        return x._replace(id=y, shape=(*x.shape[:-1], prod(kernel.shape[rows:])))
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
         """x, quantized row by row, @ kernel (k, n) of int8 over both scales, + bias (n,). Raises
@@ -259,7 +260,7 @@ class Flow:
             return Seam(x, lambda array, mask: apply_softmax(array, axis, log=log))
         inner = [a - 1 for a in axes]
         order = [a for a in range(rank - 1) if a not in inner] + inner
-        n = _prod(x.shape[a] for a in inner)
+        n = prod(x.shape[a] for a in inner)
         moved = self._permute(x, order)
         soft = moved._replace(id=self.plan.softmax(moved.id, n, log))
         back = self._permute(soft, [order.index(a) for a in range(rank - 1)])

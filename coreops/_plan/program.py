@@ -130,12 +130,6 @@ class Program:
         """What comes out, as the graph numbers it."""
         return self._graph.outputs
 
-    def one(
-        self, x: np.ndarray, mask: np.ndarray | None = None, out: np.ndarray | None = None
-    ) -> Item:
-        """The same for a graph of one input and one output."""
-        return self((x,), (mask,), out)[0]
-
     def single_segment(self, *arrays: np.ndarray, cast: bool = False) -> Segment | None:
         """The one segment that is the whole program for such arrays, if there is one and nothing
         of Python's in it, and it takes them as they are; with cast also integers as reals."""

@@ -250,4 +250,6 @@ def _check_lengths(groups: dict[str, Any], caller: str) -> None:
     ]
     if len({count for _, count in counts}) > 1:
         found = ", ".join(f"`{name}` {count}" for name, count in counts)
-        raise ValueError(f"{caller}: all arrays must hold as many samples. Received: {found}")
+        raise ValueError(
+            f"{caller}: all arrays must hold the same number of samples. Received: {found}"
+        )

@@ -248,7 +248,8 @@ class TrainingStep:
             return
         chain.trainer.learn(None)
         if update:
-            optimizer.apply([learners.gradient(v) for v in self.variables], self.variables)
+            gradients = [optimizer.scale_loss(learners.gradient(v)) for v in self.variables]
+            optimizer.apply(gradients, self.variables)
 
     def _advance(
         self, update: _kernels.Update, rate: float | None = None, moves: Sequence[Any] = ()

@@ -22,13 +22,16 @@ class Callback:
         self._model: Any = None
 
     def set_params(self, params: dict[str, Any]) -> None:
+        """Keep what `fit` says of itself in `params`: `epochs`, `steps`, `verbose`."""
         self.params = params
 
     def set_model(self, model: Any) -> None:
+        """Keep the model, which `model` gives."""
         self._model = model
 
     @property
     def model(self) -> Any:
+        """The model that is fitted, evaluated or predicts."""
         return self._model
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -15,10 +15,12 @@ class Initializer:
         raise NotImplementedError(f"{type(self).__name__} does not implement __call__().")
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
+        """Return a new object from such arguments."""
         return cls(**config)
 
     def clone(self) -> Initializer:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels, _plan, _tape, ops
-from .._symbolic import KerasTensor, in_order, is_shape, leaves, map_structure, repack
+from .._symbolic import KerasTensor, leaves, map_structure, repack
 from . import again
 from .arguments import mask_array
 from .input_spec import check_inputs
 from .signatures import call_parameters
-from .tracing import record
+from .tracing import call_symbolic
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -61,7 +60,7 @@ def call_layer(
             f"Layer '{layer.name}' was called with unexpected keyword arguments: {unknown}"
         )
     if not plain and any(isinstance(leaf, KerasTensor) for leaf in leaves((args, kwargs))):
-        return _call_symbolic(layer, args, kwargs, training, mask)
+        return call_symbolic(layer, args, kwargs, training, mask)
 
     outer = _plan.current_training()
     if outer is None:
@@ -101,7 +100,8 @@ def _call_array(
     mask = _plan.mask_of(x) if mask is None else mask_array(layer.name, mask)
     plain = install and mask is None
     install = plain and not training
-    array = layer._adapt(_plan.as_array(x, f"the input of layer '{layer.name}'"))
+    given = _plan.as_array(x, f"the input of layer '{layer.name}'")
+    array = layer._adapt(given)
     if array.dtype.kind == "c" and layer.integer_input == "cast":
         raise TypeError(f"Layer '{layer.name}' computes real numbers. Received: {array.dtype}")
     check_inputs(layer.input_spec, [array.shape], [array.dtype], layer.name)
@@ -119,8 +119,8 @@ def _call_array(
     if install:
         plan = program.single_plan(array, cast=True)
         if plan is not None:
-            if not plan.integers and getattr(x, "dtype", array.dtype) != array.dtype:
-                plan.integers = int(x.dtype.kind in "iu")  # which the layer itself casts
+            if not plan.integers and given.dtype != array.dtype:
+                plan.integers = int(given.dtype.kind in "iu")  # which the layer itself casts
             layer._install(plan, epoch)
     return _plan.KerasArray.attach(y, mask)
 
@@ -205,62 +205,6 @@ def _attach(output: Any, masks: Any) -> Any:
 def _open_shape(array: Any) -> tuple[int | None, ...]:
     """Return an array's shape with the batch size left open."""
     return (None, *array.shape[1:]) if array.ndim else ()
-
-
-def _call_symbolic(layer: Layer, args: tuple, kwargs: dict, training: Any, mask: Any) -> Any:
-    """Build the layer and return its symbolic output, which knows where it comes from."""
-    args = layer._arranged(args)
-    inputs = args[0]
-    layer._prepare(
-        _shapes_of(inputs), [x.dtype for x in leaves(inputs)], *map(_shapes_of, args[1:])
-    )
-    if training is not None:
-        kwargs = {**kwargs, "training": training}
-    if mask is not None and any(isinstance(one, KerasTensor) for one in leaves(mask)):
-        raise NotImplementedError(
-            f"Layer '{layer.name}': a symbolic `mask` is not supported. Masks that layers make go "
-            "along with their outputs."
-        )
-    return record(layer, args, kwargs, layer.compute_output_spec(*args, **kwargs))
-
-
-def output_spec(layer: Layer, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Return the symbolic output for symbolic inputs; the layer is not built."""
-    first = args[0]
-    named = {key: x for key, x in kwargs.items() if leaves(x) and _all_symbolic(x)}
-    if layer._python_call and (len(args) > 1 or named):
-        shapes = _further_output_shapes(layer, _shapes_of(list(args)), _shapes_of(named))
-    else:
-        shapes = layer.compute_output_shape(_shapes_of(first))
-    dtype = layer._output_dtype(leaves(first)[0].dtype)
-    return _map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
-
-
-def _further_output_shapes(layer: Layer, shapes: list[Any], named: dict[str, Any]) -> Any:
-    """Return the shapes of what a Python `call` of several arguments gives."""
-    from .layer import Layer as Base
-
-    own = type(layer).compute_output_shape is not Base.compute_output_shape
-    if own and not named:
-        with suppress(TypeError):  # it may take but the first one's
-            return layer.compute_output_shape(*shapes)
-    return layer._probe([shapes, named], apart=True)[0]
-
-
-def _all_symbolic(structure: Any) -> bool:
-    return all(isinstance(x, KerasTensor) for x in leaves(structure))
-
-
-def _shapes_of(structure: Any) -> Any:
-    return map_structure(lambda x: tuple(x.shape), structure)
-
-
-def _map_shapes(fn: Any, structure: Any) -> Any:
-    if is_shape(structure):
-        return fn(structure)
-    if isinstance(structure, dict):
-        return {key: _map_shapes(fn, structure[key]) for key in in_order(structure)}
-    return type(structure)([_map_shapes(fn, item) for item in structure])
 
 
 def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:

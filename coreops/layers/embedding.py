@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from .. import _legacy, _plan, _tape, constraints, initializers, ops, regularizers
 from .._symbolic import Shape
+from .._warnings import warn
 from .arguments import positive
 from .building import Unbuilt
 from .layer import Layer
@@ -60,7 +60,7 @@ class Embedding(Layer):
         **kwargs: Any,
     ) -> None:
         if kwargs.pop("input_length", None) is not None:
-            warnings.warn("Embedding: `input_length` is not needed.", UserWarning, stacklevel=2)
+            warn("Embedding: `input_length` is not needed.")
         super().__init__(**kwargs)
         self.input_dim = positive(self.name, "input_dim", input_dim)
         self.output_dim = positive(self.name, "output_dim", output_dim)

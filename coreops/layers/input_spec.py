@@ -65,11 +65,13 @@ class InputSpec:
         return f"InputSpec({', '.join(f'{key}={value}' for key, value in values if value)})"
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         keys = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")
         return {key: getattr(self, key) for key in keys}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InputSpec:
+        """Return a new object from such arguments."""
         return cls(**config)
 
     def mismatch(self, shape: Shape, dtype: Any = None) -> str | None:

@@ -208,22 +208,20 @@ class Layer(Running, Quantizable):
             raise NotImplementedError(
                 f"Layer class {type(self).__name__} should define `compute_output_shape()`."
             )
-        return self._probe(input_shape)[0]
+        return self._probe(input_shape)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic output for symbolic inputs, without building the layer."""
-        from .calling import output_spec
+        from .tracing import output_spec
 
         return output_spec(self, args, kwargs)
 
-    def _probe(
-        self, input_shape: Any, dtype: str | None = None, apart: bool = False
-    ) -> tuple[Any, Any]:
-        """Return the shape and the dtype of the output of a Python `call`. apart: the shapes are a
-        list of positional arguments' and a dict of keywords'."""
+    def _probe(self, input_shape: Any, apart: bool = False) -> Any:
+        """Return the shape of the output of a Python `call`. apart: the shapes are a list of
+        positional arguments' and a dict of keywords'."""
         from .probe import probe_layer
 
-        return probe_layer(self, input_shape, dtype or self.compute_dtype, apart)
+        return probe_layer(self, input_shape, apart)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the output; by default the mask of the input."""

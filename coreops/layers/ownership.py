@@ -10,6 +10,22 @@ from .. import _kernels
 from .._symbolic import Node
 from .._variables import Variable
 
+if TYPE_CHECKING:
+    from inspect import Signature
+
+
+class _Signature:
+    """How a class is called, for `help` and editors: as its `__init__` says, where some Pythons
+    would read it off `__new__`."""
+
+    def __get__(self, layer: Any, cls: type) -> Signature:
+        if layer is not None:
+            raise AttributeError("__signature__")  # of how a layer is called this says nothing
+        from inspect import signature
+
+        found = signature(cls.__init__)  # type: ignore[misc]
+        return found.replace(parameters=list(found.parameters.values())[1:])
+
 
 class Owner(_kernels.Callable):
     """The attributes of a layer, and what of them is its own.
@@ -38,6 +54,8 @@ class Owner(_kernels.Callable):
     _building = False  # inside `build`
     _locked = False  # after it: no weights may be added
     _build_shape: Any = None  # what it was called with
+
+    __signature__ = _Signature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _SIZES = ((2, 3), (4, 6), (8, 12), (16, 24))
 
 
-def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) -> tuple[Any, Any]:
-    """Return the shape and the dtype of `run`'s output, None where a size is unknown.
+def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) -> Any:
+    """Return the shape of `run`'s output, None where a size is unknown.
 
     Args:
         run: maps an array (or a structure of arrays) to an array (or a structure).
@@ -41,11 +41,10 @@ def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) ->
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 first, second = (run(_arrays(input_shape, size, dtype)) for size in sizes)
-            shape = _common(first, second)
+            found = _common(first, second)
         except Exception as error:  # whatever the user's function raises
             failure = error
             continue
-        found = shape, map_structure(lambda y: y.dtype.name, first)
         if all(y.size for y in leaves(first)):  # an empty output: a slice beyond these sizes
             break
     if found is not None:
@@ -57,13 +56,13 @@ def probe(run: Callable[[Any], Any], input_shape: Any, dtype: str, what: str) ->
     ) from failure
 
 
-def probe_layer(layer: Layer, input_shape: Any, dtype: str, apart: bool) -> tuple[Any, Any]:
+def probe_layer(layer: Layer, input_shape: Any, apart: bool) -> Any:
     """Return the same of a layer's Python `call`, which leaves no trace. Where it takes a mask and
     fails without, it gets one.
 
     Args:
         layer: the layer.
-        input_shape, dtype: as above.
+        input_shape: as above.
         apart: whether the shapes are a list of positional arguments' and a dict of keywords'.
 
     Raises:
@@ -83,7 +82,7 @@ def probe_layer(layer: Layer, input_shape: Any, dtype: str, apart: bool) -> tupl
             f"Layer '{layer.name}': its output shape for {input_shape} cannot be found before "
             "its own layers are built."
         )
-    given = input_shape, dtype, f"layer '{layer.name}'"
+    given = input_shape, layer.compute_dtype, f"layer '{layer.name}'"
     try:
         with undone(layer):
             try:

@@ -62,6 +62,7 @@ class Loss:
         return reduce_weighted_values(values, sample_weight, mask, self.reduction, self._dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each sample, or position, by itself: what a subclass defines."""
         raise NotImplementedError(f"{type(self).__name__} does not implement call().")
 
     def check_labels(self, shape: Sequence[int], pred_shape: Sequence[int]) -> None:
@@ -70,6 +71,11 @@ class Loss:
         Raises:
             ValueError: they do not belong together, though they might broadcast.
         """
+
+    def widen(self, dtype: Any) -> None:
+        """Compute in float64 from now on, if that is the type of a model's predictions."""
+        if dtype == np.float64:
+            self._dtype = "float64"
 
     def kernel(self) -> tuple[str, dict[str, Any]] | None:
         """Return the kind and options of the kernel that computes this loss, None if none does."""
@@ -130,8 +136,10 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} has no kernel.")
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         return {"name": self.name, "reduction": self.reduction}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Return a new object from such arguments."""
         return cls(**config)

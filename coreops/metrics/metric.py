@@ -131,10 +131,12 @@ class Metric:
         return self.result()
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         return {"name": self.name, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Return a new object from such arguments."""
         return cls(**config)
 
     def __repr__(self) -> str:

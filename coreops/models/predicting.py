@@ -59,7 +59,7 @@ class Predictor(Trainer):
             raise ValueError(f"Model '{self.name}': expected a batch of samples. Received: {x!r}")
         if len({len(array) for array in arrays}) > 1:
             raise ValueError(
-                f"Model '{self.name}': all inputs must hold as many samples. Received: "
+                f"Model '{self.name}': all inputs must hold the same number of samples. Received: "
                 f"{[len(array) for array in arrays]}"
             )
         count = len(arrays[0]) if steps is None else min(len(arrays[0]), steps * batch_size)

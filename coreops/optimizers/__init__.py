@@ -58,7 +58,4 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     try:
         return objects.from_identifier("optimizers", config, custom_objects)
     except TypeError as error:
-        legal = sorted(known for known in registry.known("optimizers") if known.islower())
-        raise ValueError(
-            f"Could not interpret optimizer identifier: {name or config!r}. Known names: {legal}"
-        ) from error
+        raise objects.unknown("optimizers", name or config) from error

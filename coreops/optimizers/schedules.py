@@ -21,6 +21,7 @@ class LearningRateSchedule:
         )
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments that `from_config` rebuilds it from."""
         raise NotImplementedError(
             f"Learning rate schedule '{type(self).__name__}' must override `get_config()` in "
             "order to be serializable."
@@ -28,6 +29,7 @@ class LearningRateSchedule:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
+        """Return a new object from such arguments."""
         return cls(**config)
 
 

@@ -5,10 +5,10 @@ A list has a layer's trainable weights first, then the others, each through all 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from .._warnings import warn
 from . import registry
 from .errors import ModelFileError, shorten
 from .hdf5 import Stored, Tree
@@ -75,7 +75,7 @@ class NameLists:
             message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
             if not skip_mismatch:
                 raise ModelFileError(message)
-            warnings.warn(message, stacklevel=4)
+            warn(message)
         for variable, values in fitting:
             variable.adopt(values.read())
 

@@ -223,12 +223,21 @@ def from_identifier(
         return identifier
     found = registry.get_registered_object(identifier, custom_objects, registry.known(family))
     if found is None:
-        legal = sorted(name for name in registry.known(family) if name.islower())
-        raise ValueError(
-            f"Could not interpret {singular(family)} identifier: {identifier!r}. "
-            f"Known names: {legal}"
-        )
+        raise unknown(family, identifier)
     return found
+
+
+def unknown(family: str, identifier: Any) -> ValueError:
+    """Return the error for a name that no object of a family has, with those that there are."""
+    from difflib import get_close_matches  # takes a millisecond, which `import coreops` saves
+
+    legal = sorted(name for name in registry.known(family) if name.islower())
+    near = get_close_matches(identifier, legal, 1) if isinstance(identifier, str) else []
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return ValueError(
+        f"Could not interpret {singular(family)} identifier: {identifier!r}.{hint} "
+        f"Known names: {legal}"
+    )
 
 
 def get_instance(family: str, identifier: Any) -> Any:

@@ -9,12 +9,12 @@ import datetime
 import io
 import json
 import os
-import warnings
 import zipfile
 from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
+from .._warnings import warn
 from ..models import Model, Sequential
 from .atomic import replacing
 from .hdf5 import need_h5py
@@ -95,10 +95,9 @@ def save_model(
     if not tensors:
         need_h5py("Writing")
     if not model.built:
-        warnings.warn(
+        warn(
             f"Model '{model.name}' is not built: it is saved without weights. Build it first, by "
-            "calling it on data.",
-            stacklevel=2,
+            "calling it on data."
         )
     _refuse_shared_layers(model)
     config = serialize_keras_object(model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._warnings import warn
 from .errors import ModelFileError, shorten
 from .hdf5 import Stored, damage, open_tree
 from .paths import walk
@@ -147,6 +147,6 @@ def fill(
         message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
         if not skip_mismatch:
             raise ModelFileError(message)
-        warnings.warn(message, stacklevel=3)
+        warn(message)
     for variable, values in fitting:
         variable.adopt(values.read())

@@ -1,6 +1,7 @@
 """Layer: names, dtypes, weights, losses, calls, subclasses, copies."""
 
 import copy
+import inspect
 import pickle
 import threading
 
@@ -159,16 +160,34 @@ def test_other_malformed_calls():
 
 def test_kinds_of_arrays():
     class Exotic:
+        dtype = object()  # such as PyTorch's
+
         def __array__(self, dtype=None, copy=None):
             return X
 
     expected = X + 0
     for x in (X, np.asfortranarray(X), X[::-1][::-1], coreops.Variable(X), memoryview(X), Exotic()):
         np.testing.assert_array_equal(Identity()(x), expected)
+        np.testing.assert_array_equal(Dense(2, kernel_initializer="ones")(x).shape, (2, 2))
     read_only = X.copy()
     read_only.flags.writeable = False
     np.testing.assert_array_equal(Dense(2, kernel_initializer="ones")(read_only).shape, (2, 2))
     np.testing.assert_array_equal(Identity()(inputs=X), expected)
+
+
+def test_signatures_are_those_of_init():
+    taken = inspect.signature(layers.Conv2D).parameters
+    assert list(taken)[:2] == ["filters", "kernel_size"]
+    assert taken["padding"].default == "valid"
+    assert list(inspect.signature(Scale).parameters) == ["start", "kwargs"]
+
+
+def test_a_warning_names_the_line_that_led_to_it():
+    with pytest.warns(UserWarning, match="bfloat16") as caught:
+        Dense(2, dtype="bfloat16")
+    with pytest.warns(UserWarning, match="mixed_float16") as also:
+        coreops.DTypePolicy("mixed_float16")
+    assert {warning.filename for warning in [*caught, *also]} == {__file__}
 
 
 def test_input_spec():
@@ -561,7 +580,7 @@ def test_copies_are_independent():
     assert_close(twin(X), 0 * X)
 
 
-def test_models_are_copied_with_their_weights(rng):
+def test_models_are_copied_with_their_weights():
     model = Sequential([layers.Input((3,)), Dense(4, activation="tanh"), Dropout(0.5), Dense(2)])
     y = model(X)
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):

@@ -421,6 +421,14 @@ def test_training_like_keras(keras, compiled):
         assert found[key] == pytest.approx(expected[key], rel=1e-4), key
 
 
+def test_one_weight_for_the_losses_of_all_outputs():
+    inputs = coreops.Input((4,))
+    model = coreops.Model(inputs, [layers.Dense(1)(inputs), layers.Dense(1)(inputs)])
+    model.compile("sgd", "mse", loss_weights=0.5)
+    total, *losses = model.evaluate(np.ones((3, 4)), [np.ones(3), np.zeros(3)], verbose=0)
+    assert total == pytest.approx(sum(losses) / 2)
+
+
 def test_a_loss_that_weighs_nothing_is_still_told():
     """With its sample weights, in evaluation and in training, where nothing learns from it."""
     x, (p, q) = targets()
@@ -528,7 +536,6 @@ def test_data_in_every_form():
         {"loss": ["mse"]},
         {"loss": {"p": "mse", "r": "mse"}},
         {"loss": "mse", "metrics": ["mae"]},
-        {"loss": "mse", "loss_weights": 2.0},
     ],
     ids=str,
 )
@@ -667,7 +674,7 @@ def test_a_config_with_layers_of_the_users():
     assert isinstance(model.layers[1], Own)
 
 
-def test_nothing_in_a_structure_of_inputs(rng):
+def test_nothing_in_a_structure_of_inputs():
     class Either(layers.Layer):
         def call(self, x):
             return x["a"] if x.get("b") is None else x["a"] + x["b"]

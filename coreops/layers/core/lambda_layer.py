@@ -88,7 +88,7 @@ class Lambda(Layer):
             NotImplementedError: without `output_shape`, when the function fails on small arrays.
         """
         if self._output_shape is None:
-            return self._probe(input_shape)[0]
+            return self._probe(input_shape)
         if callable(self._output_shape):
             return as_shape(self._output_shape(input_shape))
         first = input_shape

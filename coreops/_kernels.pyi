@@ -108,7 +108,9 @@ def leave_scope() -> None: ...
 class Stream:
     seed: int
     call: int
+    place: tuple[int, int]
     def next(self, ordered: bool = True) -> int: ...
+    def key(self) -> tuple[int, int]: ...
 
 @disjoint_base
 class Callable:

@@ -12,6 +12,7 @@ from .eager import (
 )
 from .emission import (
     Emitted,
+    casts,
     emit_calls,
     emit_each,
     masks_of,
@@ -54,6 +55,7 @@ __all__ = [
     "apply_softmax",
     "as_array",
     "batch_normalize",
+    "casts",
     "chain",
     "current_training",
     "deferring",

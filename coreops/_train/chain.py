@@ -245,7 +245,7 @@ class Chain:
             with _tape.recording(own) as leaves, _plan.python_scope(made.training):
                 taken = [known[ref] for ref in made.taken]
                 entries: list[Any] = [
-                    _tape.trace(y) if y.dtype.kind == "f" else y for y, _ in taken
+                    _tape.trace(y) if y.dtype.kind == "f" else y.copy() for y, _ in taken
                 ]
                 masks = [mask for _, mask in taken]
                 found = _plan.run_seam(made, list(zip(entries, masks, strict=True)))

@@ -255,6 +255,16 @@ def test_weights_per_position_of_labels_that_lack_an_axis(rng):
     assert np.isclose(mse(y_true, y_pred, weight), (errors * weight).mean())
 
 
+def test_weights_of_samples_may_have_an_axis_of_size_1(rng):
+    """So they are no weights per position, though both have as many axes."""
+    y_true, y_pred, weight = rng.random((4, 3)), rng.random((4, 3, 1)), rng.random((4, 1))
+    errors = np.square(y_true - y_pred[..., 0])
+    mse = losses.MeanSquaredError(reduction="sum", dtype="float64")
+    assert np.isclose(mse(y_true, y_pred, weight), (errors.mean(1) * weight[:, 0]).sum())
+    _, factor = mse.prepare(y_true, y_pred.shape, "float64", weight)
+    assert np.isclose(np.sum(factor * errors), mse(y_true, y_pred, weight))
+
+
 def test_ignored_labels_leave_the_mean(rng):
     y_true, y_pred = sparse(rng, (20, 4))
     loss = losses.SparseCategoricalCrossentropy(ignore_class=2)

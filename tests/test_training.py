@@ -224,6 +224,17 @@ def test_gradients_of_sparse_crossentropy(float64, rng, last, ignored):
     check_gradients(prepare(make, loss, x, rng), x, y)
 
 
+def test_a_loss_of_python_is_as_wide_as_the_model():
+    """That the layers compute in float64 is enough, as where the loss has a kernel."""
+    x, y = np.full((1, 1), 1 / 3), np.ones((1, 1))
+    model = Sequential([layers.Input((1,)), layers.Dense(1, dtype="float64")])
+    model.set_weights([np.full((1, 1), 1e-9), np.ones(1)])
+    for loss in ("mae", lambda y_true, y_pred: ops.abs(y_true - y_pred)):
+        model.compile(optimizers.SGD(0.0), loss)
+        assert model.evaluate(x, y, verbose=0) == pytest.approx(1e-9 / 3, rel=1e-6)
+        assert model.train_on_batch(x, y) == pytest.approx(1e-9 / 3, rel=1e-6)
+
+
 def test_gradients_where_steps_are_masked(float64, rng):
     x, y = rng.normal(size=(4, 3, 5)), rng.normal(size=(4, 3, 2))
     x[1, 1] = x[2] = 0

@@ -12,6 +12,7 @@ from .eager import (
 )
 from .emission import (
     Emitted,
+    casts,
     emit_calls,
     emit_each,
     observed,
@@ -51,6 +52,7 @@ __all__ = [
     "apply_softmax",
     "as_array",
     "batch_normalize",
+    "casts",
     "current_training",
     "deferring",
     "embedding",

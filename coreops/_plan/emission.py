@@ -113,13 +113,17 @@ def _entered(taken: Sequence[Value], values: dict[Ref, Value]) -> tuple[Ref, ...
     return tuple(refs)
 
 
+def casts(layer: Leaf, kind: str) -> bool:
+    """Whether a layer takes arrays of a kind of dtype in its compute dtype, not as they are."""
+    return kind == "f" or (layer.integer_input == "cast" and kind in "biu")
+
+
 def plan_dtype(call: Call, dtypes: Sequence[np.dtype]) -> np.dtype:
     """What the arrays of a call are cast to: the compute dtype of its layer if one is a float, or
     if the layer computes; half types are computed in float32."""
     layer = call.layer
-    for dtype in dtypes:
-        if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
-            return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
+    if any(casts(layer, dtype.kind) for dtype in dtypes):
+        return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
     return np.dtype(dtypes[0]).newbyteorder("=") if dtypes else np.dtype(np.float32)
 
 

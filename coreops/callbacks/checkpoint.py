@@ -85,8 +85,7 @@ class ModelCheckpoint(MonitorCallback):
         save(path, overwrite=True)
 
     def _is_best(self, epoch: int, logs: dict[str, Any], path: str) -> bool:
-        if self.monitor_op is None:
-            self._set_monitor_op()
+        self._set_monitor_op()
         current = logs.get(self.monitor)
         if current is None:
             warn(

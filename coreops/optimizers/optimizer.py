@@ -39,7 +39,7 @@ class Optimizer(OptimizerState):
         ema_momentum: how much of the average one update keeps.
         ema_overwrite_frequency: after how many updates the weights become their average; None:
             only in `finalize_variable_values`, which `fit` calls at its end.
-        loss_scale_factor: what gradients are divided by.
+        loss_scale_factor: what `apply` divides gradients by; a model's training multiplies before.
         gradient_accumulation_steps: how many steps make one update, with the mean of their
             gradients.
         name: by default the class's name in snake case.

@@ -290,6 +290,8 @@ def test_malformed_arguments(model, kwargs, message):
 
 
 def test_what_holds_no_numbers(model):
+    with pytest.raises(TypeError, match="validation_split"):
+        model.fit(X, Y, validation_split="half")
     for kwargs in ({"x": None}, {"x": "abc"}, {"y": np.array(["a"] * 11)}):
         with pytest.raises((TypeError, ValueError), match=r"fit: `[xy]`"):
             model.fit(**{"x": X, "y": Y, **kwargs})

@@ -19,6 +19,13 @@ double co_step_ns(const co_job *job, const co_step *step) {
     return step->kind->speed ? ns / step->kind->speed(job, step) : ns;
 }
 
+int co_by_matmul(const co_job *job, int w, int turned, ptrdiff_t rows) {
+    const co_matmul *matmul = job->plan->matmul;
+    const co_weights *weight = &job->plan->weights[w];
+    return matmul && !(job->flags & CO_BATCH_INVARIANT) && rows >= matmul->rows &&
+           matmul->suits(turned ? weight->n : weight->k, turned ? weight->k : weight->n);
+}
+
 static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     const co_job *job = context;
     const ptrdiff_t first = chunk * job->block, left = job->units - first;
@@ -141,6 +148,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
                   .batch = batch,
                   .units = batch * plan->units,
                   .flags = how.flags,
+                  .threads = how.threads,
                   .team = 1,
                   .arena = stack};
     const co_status status = prepare(&job);

@@ -80,7 +80,7 @@ cdef class Draws:
 
     cdef int draw(self) except -1:
         if self._generators:
-            self._pairs = [(generator.seed, generator.next()) for generator in self._generators]
+            self._pairs = [generator.key() for generator in self._generators]
         return 0
 
 

@@ -113,13 +113,17 @@ def _entered(taken: Sequence[Value], values: dict[Ref, Value]) -> tuple[Ref, ...
     return tuple(refs)
 
 
+def casts(layer: Leaf, kind: str) -> bool:
+    """Whether a layer takes arrays of a kind of dtype in its compute dtype, not as they are."""
+    return kind == "f" or (layer.integer_input == "cast" and kind in "biu")
+
+
 def plan_dtype(call: Call, dtypes: Sequence[np.dtype]) -> np.dtype:
     """What the arrays of a call are cast to: the compute dtype of its layer if one is a float, or
     if the layer computes; half types are computed in float32."""
     layer = call.layer
-    for dtype in dtypes:
-        if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
-            return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
+    if any(casts(layer, dtype.kind) for dtype in dtypes):
+        return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
     return np.dtype(dtypes[0]).newbyteorder("=") if dtypes else np.dtype(np.float32)
 
 
@@ -248,10 +252,10 @@ def run_seam(made: Any, taken: Sequence[Item]) -> list[Item]:
         kept = masks[0]
     output, mask = result if isinstance(result, tuple) else (result, kept)
     outputs = leaves(output)
-    return list(zip(outputs, masks_of(mask, output, len(outputs)), strict=True))
+    return list(zip(outputs, _masks_of(mask, output, len(outputs)), strict=True))
 
 
-def masks_of(mask: Any, output: Any, count: int) -> list[Any]:
+def _masks_of(mask: Any, output: Any, count: int) -> list[Any]:
     """Return the masks of so many arrays of a structure; one mask belongs to the first."""
     if isinstance(output, (list, tuple, dict)) and type(mask) is type(output):
         found: list[Any] = []

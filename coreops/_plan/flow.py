@@ -96,6 +96,10 @@ class Flow:
         """Whether it is an array from outside as it comes, which is there before the plan runs."""
         return x.id == 0 or x.id in self._taken.values()
 
+    def outside(self) -> dict[int, Ref]:
+        """Numbers of values that are arrays from outside as they come, with these."""
+        return {id: ref for (ref, _), id in self._taken.items()}
+
     def gather(self, known: dict[Ref, Item]) -> list[np.ndarray]:
         """Return the plan's inputs, out of arrays with their masks.
 
@@ -131,7 +135,7 @@ class Flow:
         """End the plan, and say what it leaves: these values, with their masks. What is but an
         input is no result of the plan unless it is among the final ones; without results there is
         no plan."""
-        outside = {id: ref for (ref, _), id in self._taken.items()}
+        outside = self.outside()
         results: list[Result] = []
         masks: dict[int, int] = {}  # numbers of results
         first: Value | None = None
@@ -170,7 +174,7 @@ class Flow:
             raise ValueError(
                 f"{self.batch_reason} asks for a batch of {self.batch}, received {batch}"
             )
-        return [(generator.seed, generator.next()) for generator in self.generators]
+        return [generator.key() for generator in self.generators]
 
     def is_stale(self) -> bool:
         """Whether a variable has changed since it was packed."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import _kernels
-from .._symbolic import Node
+from .._symbolic import Node, instances
 from .._variables import Variable
+from ..random import SeedGenerator
 
 if TYPE_CHECKING:
     from inspect import Signature
@@ -115,8 +116,16 @@ class Owner(_kernels.Callable):
         return self._trained + self._fixed
 
     @property
+    def _own_streams(self) -> list[SeedGenerator]:
+        """The layer's own random streams."""
+        return [value for value in vars(self).values() if isinstance(value, SeedGenerator)]
+
+    @property
     def _sublayers(self) -> list[Owner]:
-        found = {id(x): x for value in self._holders.values() for x in _layers_in(value)}
+        seen: set[int] = set()
+        found = {
+            id(x): x for value in self._holders.values() for x in instances(value, Owner, seen)
+        }
         found.pop(id(self), None)
         return list(found.values())
 
@@ -146,14 +155,3 @@ class Owner(_kernels.Callable):
                 f"In layer class '{type(self).__name__}', `super().__init__()` was not called: "
                 "make it the first statement of `__init__()`."
             )
-
-
-def _layers_in(value: Any) -> Iterator[Owner]:
-    if isinstance(value, Owner):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _layers_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _layers_in(item)

@@ -189,6 +189,7 @@ class Model(Predictor):
     ) -> list[_plan.Ref]:
         if self._python_call:
             return super().trace(graph, args, kwargs, count, training)
+        args, kwargs = self._with_mask(graph, args, kwargs)
         refs = leaves(self._arranged(args))
         for i, layer in enumerate(self._entrances()):
             (refs[i],) = graph.call(layer, (refs[i],), {})

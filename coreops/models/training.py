@@ -260,7 +260,7 @@ class Trainer(Stepping):
             "place": list(place),
             "counted": self._compilation.counted() if place[2] else [[0.0], 0, []],
             "seed": self._feed.source.seed,
-            "streams": [[stream.seed, stream.call] for stream in self._streams()],
+            "streams": [list(stream.place) for stream in self._streams()],
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
@@ -269,17 +269,12 @@ class Trainer(Stepping):
         self._feed.source.seed = state["seed"]
         self._feed.go_to(*state["place"])
         for stream, (seed, call) in zip(self._streams(), state["streams"], strict=False):
-            stream.seed, stream.call = seed, call
+            stream.place = seed, call
         self._resume_at = state["epoch"], state["counted"]
 
     def _streams(self) -> list[SeedGenerator]:
         """The random streams of the layers, in order."""
-        return [
-            value
-            for layer in self._flatten_layers()
-            for value in vars(layer).values()
-            if isinstance(value, SeedGenerator)
-        ]
+        return [stream for layer in self._flatten_layers() for stream in layer._own_streams]
 
 
 def _validation_times(frequency: Any) -> Callable[[int], bool]:

@@ -19,7 +19,7 @@ from ..models import Model, Sequential
 from .atomic import replacing
 from .hdf5 import need_h5py
 from .legacy_h5 import legacy_file
-from .paths import walk, within
+from .paths import stored_arrays, walk, within
 from .serialize import map_layers, serialize_keras_object
 from .tensors import write_tensors
 
@@ -173,9 +173,7 @@ def weights_file(
         for path, layer in walk(model):
             if id(layer) in skipped:
                 continue
-            variables = layer._stored_variables
-            values = {str(index): variable.value for index, variable in enumerate(variables)}
-            _add_group(file, path, layer.name, values)
+            _add_group(file, path, layer.name, stored_arrays(layer))
             optimizer = getattr(layer, "optimizer", None) if include_optimizer else None
             if isinstance(layer, Model) and optimizer is not None and id(optimizer) not in skipped:
                 state: dict[str, Any] = {}

@@ -723,3 +723,88 @@ def test_metrics_of_layers():
     assert len(layer.metrics_variables) == 3
     assert Dense(2).metrics == Sequential([Dense(2)]).metrics == []
     assert Sequential([layer]).metrics == layer.metrics
+
+
+def test_the_states_of_random_streams_are_variables():
+    model = Sequential([coreops.Input((3,)), Dense(2), Dropout(0.5, seed=4), Dropout(0.5)])
+    states = [layer.seed_generator.state for layer in model.layers[1:]]
+    assert [id(v) for v in model.variables] == [id(v) for v in [*model.weights, *states]]
+    assert [id(v) for v in model.non_trainable_variables] == [id(v) for v in states]
+    assert model.non_trainable_weights == []
+    model(np.ones((2, 3), "float32"), training=True)
+    assert list(states[0]) == [4, 1]
+
+
+def test_containers_may_hold_themselves():
+    layer = Layer()
+    layer.inner = [Dense(2)]
+    layer.inner.append({"all": layer.inner})
+    assert layer._sublayers == layer.inner[:1]
+    assert layer.metrics == []
+
+
+class Told(Layer):
+    """Says what it is called with."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None, other=None, times=1):
+        self.told = (inputs.dtype, *(None if x is None else x.dtype for x in (mask, other)))
+        return ops.repeat(inputs, times, axis=1)
+
+
+def test_a_mask_may_come_by_its_place():
+    layer, mask = Told(), np.array([[True, False, True]] * 2)
+    np.testing.assert_array_equal(layer(X, mask)._keras_mask, mask)
+    assert layer.told == (X.dtype, bool, None)
+    layer(X, None, np.arange(2))
+    assert layer.told == (X.dtype, None, np.int64)
+
+
+def test_a_python_call_gets_each_array_in_its_type():
+    """In a model too, where a plan of reals goes before it."""
+    x, kinds, mask = coreops.Input((3,)), coreops.Input((3,), dtype="int32"), coreops.Input((3,))
+    layer = Told()
+    y = layer(layers.Activation("relu")(x), other=kinds, mask=ops.greater(mask, 0))
+    model = Model([x, kinds, mask], y)
+    assert layer.told == ("float32", bool, "int32")
+    numbers = np.ones((2, 3), "int32")
+    made = model([X, numbers, X.astype("float64")])
+    assert layer.told == ("float32", bool, "int32")
+    np.testing.assert_array_equal(made._keras_mask, X > 0)
+
+
+def test_arrays_of_the_caller_stay_as_they_are():
+    class Greedy(Layer):
+        def call(self, inputs):
+            inputs[1][:] = 7
+            return inputs[0]
+
+    x, kinds = coreops.Input((3,)), coreops.Input((3,), dtype="int32")
+    model = Model([x, kinds], Dense(1)(Greedy()([x, kinds])))
+    numbers = np.ones((2, 3), "int32")
+    model([X, numbers])
+    model.compile("sgd", "mse")
+    model.train_on_batch([X, numbers], np.ones((2, 1)))
+    assert np.all(numbers == 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "dtype", "made"),
+    [
+        (lambda x: ops.one_hot(x, 5), "int32", ((None, 3, 5), "float32")),
+        (lambda x: np.arange(5)[x], "int32", ((None, 3), "int64")),
+        (lambda x: ops.where(x, 1.0, 2.0), "bool", ((None, 3), "float32")),
+        (lambda x: x * 2, "float64", ((None, 3), "float32")),
+    ],
+)
+def test_a_symbolic_output_has_the_type_that_comes_out(call, dtype, made):
+    layer = type("Own", (Layer,), {"call": lambda self, inputs: call(inputs)})()
+    y = layer(coreops.Input((3,), dtype=dtype))
+    assert (y.shape, y.dtype) == made
+
+
+def test_arguments_that_are_no_arrays_tell_of_the_shape():
+    assert Told()(coreops.Input((3,)), times=2).shape == (None, 6)

@@ -332,6 +332,15 @@ def test_a_generator_that_raises(model):
     model.fit(X, Y, verbose=0)
 
 
+def test_a_batch_without_samples(model):
+    for learn in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="batch 1 of `x` holds no samples"):
+            learn(iter([(X, Y), (X[:0], Y[:0])]), verbose=0)
+    after = linear(coreops)
+    after.fit(X, Y, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], after.get_weights()[0])
+
+
 def test_a_generator_that_ends_early(model):
     record = recorder(coreops)
     with pytest.warns(UserWarning, match="ran out of data") as warnings:

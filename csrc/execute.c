@@ -77,7 +77,8 @@ static ptrdiff_t share_of(const co_job *job, ptrdiff_t block, ptrdiff_t grain, i
  * tiles share out badly, is one chunk, of which large steps share out their parts. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
-    ptrdiff_t grain = plan->grain, block = plan->block;
+    const ptrdiff_t together = plan->grain;
+    ptrdiff_t grain = 1, block = plan->block;
     double ns = 0;
     for (int i = 0, found = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
@@ -88,6 +89,8 @@ static int cut(co_job *job, int threads) {
         const ptrdiff_t units = rows * plan->units / step->positions;
         if (!found++ || units < block) block = units > 0 ? units : 1;
     }
+    block = block < together ? together : block / together * together;
+    grain = (grain + together - 1) / together * together;
     job->watched = co_arrive(ns, threads);
     const int wanted = co_team(PTRDIFF_MAX, ns, threads);
     int team = job->units < wanted ? (int)job->units : wanted;

@@ -23,6 +23,7 @@ int co_by_matmul(const co_job *job, int w, int turned, ptrdiff_t rows) {
     const co_matmul *matmul = job->plan->matmul;
     const co_weights *weight = &job->plan->weights[w];
     return matmul && !(job->flags & CO_BATCH_INVARIANT) && rows >= matmul->rows &&
+           (!job->plan->trainer || rows >= CO_LEARNING_ROWS) &&
            matmul->suits(turned ? weight->n : weight->k, turned ? weight->k : weight->n);
 }
 

@@ -88,9 +88,10 @@ static void clear(const co_trainer *trainer, const co_piece *piece, char *g, ptr
 
 /* Whether the use is a product that the trainer's matmul makes, of pieces with rows enough. */
 static int by_matmul(const co_trainer *trainer, const co_use *use) {
-    const ptrdiff_t rows = trainer->kept[use->dy].rows, n = trainer->weights[use->weight].n;
+    const co_matrix *matrix = &trainer->weights[use->weight];
+    const ptrdiff_t rows = trainer->kept[use->dy].rows;
     return trainer->matmul && use->x >= 0 && !use->chunks && !use->by_number && rows &&
-           trainer->matmul->suits(rows, n);
+           matrix->k >= CO_LEARNING_ROWS && trainer->matmul->suits(rows, matrix->n);
 }
 
 /* One use's part of the gradient of a piece: rows * columns reals at g, ldg apart. scratch: of a

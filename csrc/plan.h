@@ -320,6 +320,9 @@ void *co_trainer_data(const co_trainer *trainer, int w);
 co_status co_trainer_pack_for(co_trainer *trainer, int w, int turned, int threads);
 const void *co_trainer_packed(const co_trainer *trainer, int w, int turned);
 const co_matmul *co_trainer_matmul(const co_trainer *trainer);
+/* From so many rows on a product pays for weights that are packed anew at each step (measured:
+ * docs/performance.md). */
+enum { CO_LEARNING_ROWS = 32 };
 /* weights.c. Packs a k by n matrix for a matmul, panels shared out over threads. */
 void co_pack_panels(const co_matmul *matmul, ptrdiff_t k, ptrdiff_t n, const void *panels,
                     void *packed, int threads);

@@ -216,7 +216,7 @@ cdef extern from "train.h" nogil:
         ptrdiff_t norms
         co_weight how
         co_norm norm
-    co_trainer *co_trainer_create(const co_kernels *)
+    co_trainer *co_trainer_create(const co_kernels *, co_precision)
     void co_trainer_destroy(co_trainer *)
     int co_trainer_weight(co_trainer *, ptrdiff_t, ptrdiff_t, void *)
     void co_trainer_teach(co_trainer *, int, const co_lesson *)

@@ -6,7 +6,7 @@
 
 void co_plan_train(co_plan *plan, co_trainer *trainer) {
     plan->trainer = trainer;
-    plan->matmul = NULL; /* its weights would have to be packed anew for each run */
+    plan->matmul = co_trainer_matmul(trainer);
 }
 
 int co_back_append(co_backward *back, co_step step, ptrdiff_t size) {

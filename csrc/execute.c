@@ -19,6 +19,14 @@ double co_step_ns(const co_job *job, const co_step *step) {
     return step->kind->speed ? ns / step->kind->speed(job, step) : ns;
 }
 
+int co_by_matmul(const co_job *job, int w, int turned, ptrdiff_t rows) {
+    const co_matmul *matmul = job->plan->matmul;
+    const co_weights *weight = &job->plan->weights[w];
+    return matmul && !(job->flags & CO_BATCH_INVARIANT) && rows >= matmul->rows &&
+           (!job->plan->trainer || rows >= CO_LEARNING_ROWS) &&
+           matmul->suits(turned ? weight->n : weight->k, turned ? weight->k : weight->n);
+}
+
 static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     const co_job *job = context;
     const ptrdiff_t first = chunk * job->block, left = job->units - first;
@@ -70,7 +78,8 @@ static ptrdiff_t share_of(const co_job *job, ptrdiff_t block, ptrdiff_t grain, i
  * tiles share out badly, is one chunk, of which large steps share out their parts. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
-    ptrdiff_t grain = plan->grain, block = plan->block;
+    const ptrdiff_t together = plan->grain;
+    ptrdiff_t grain = 1, block = plan->block;
     double ns = 0;
     for (int i = 0, found = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
@@ -81,6 +90,8 @@ static int cut(co_job *job, int threads) {
         const ptrdiff_t units = rows * plan->units / step->positions;
         if (!found++ || units < block) block = units > 0 ? units : 1;
     }
+    block = block < together ? together : block / together * together;
+    grain = (grain + together - 1) / together * together;
     job->watched = co_arrive(ns, threads);
     const int wanted = co_team(PTRDIFF_MAX, ns, threads);
     int team = job->units < wanted ? (int)job->units : wanted;
@@ -141,6 +152,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
                   .batch = batch,
                   .units = batch * plan->units,
                   .flags = how.flags,
+                  .threads = how.threads,
                   .team = 1,
                   .arena = stack};
     const co_status status = prepare(&job);

@@ -9,7 +9,7 @@
  * co_trainer_learn multiplies them, a piece of a weight at a time, and updates
  * and packs that piece while it is at hand.
  *
- *     co_trainer *t = co_trainer_create(kernels);
+ *     co_trainer *t = co_trainer_create(kernels, CO_HIGHEST);
  *     int w = co_trainer_weight(t, 784, 10, kernel), b = co_trainer_weight(t, 1, 10, bias);
  *     co_plan *p = co_plan_create(kernels, CO_HIGHEST, 4, 784);
  *     co_plan_train(p, t);
@@ -32,7 +32,8 @@
 #include "loss.h"
 #include "update.h"
 
-co_trainer *co_trainer_create(const co_kernels *kernels);
+/* precision: the least that products of float32 keep. */
+co_trainer *co_trainer_create(const co_kernels *kernels, co_precision precision);
 void co_trainer_destroy(co_trainer *trainer);
 
 /* A weight w[k,n] of reals, row-major; a vector of n has k = 1. The memory is the caller's, and

@@ -208,6 +208,40 @@ def test_an_embedding_learns_the_same_in_any_number_of_threads(isa, rng):
     assert len(set(found)) == 1
 
 
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+@pytest.mark.parametrize("make", [dense(8), wide(layers.LSTM, 8), wide(layers.SimpleRNN, 8)])
+def test_chunks_of_a_batch_stay_whole(isa, rng, make, precision):
+    """However many rows a layer before wants to have at once: 323 of them are more than that."""
+    x, y = rng.normal(size=(323, 4, 3)).astype("float32"), rng.normal(size=(323, 2))
+    found, before = [], coreops.get_num_threads()
+    for threads in (1, 2, 3):
+        coreops.set_num_threads(threads)
+        coreops.utils.set_random_seed(1)
+        norm, last = layers.BatchNormalization(momentum=0), layers.Dense(2)
+        model = Sequential([layers.Input((4, 3)), make(), norm, layers.Flatten(), last])
+        model.precision = precision
+        model.compile("sgd", "mse")
+        h = model.layers[0](x).astype(np.float64)
+        axes = tuple(range(h.ndim - 1))
+        normal = (h - h.mean(axes)) / np.sqrt(h.var(axes) + 1e-3)
+        error = normal.reshape(323, -1) @ last.kernel.numpy() - y
+        dy = (error @ last.kernel.numpy().T / error.size * 2).reshape(h.shape)
+        model.train_on_batch(x, y)
+        rtol = 1e-4 if precision == "highest" else 2e-2
+        for one, exact in (
+            (norm.moving_mean, h.mean(axes)),
+            (norm.moving_variance, h.var(axes)),
+            (norm.beta, -0.01 * dy.sum(axes)),
+            (norm.gamma, 1 - 0.01 * (dy * normal).sum(axes)),
+        ):
+            np.testing.assert_allclose(
+                one.numpy(), exact, rtol=rtol, atol=rtol * np.abs(exact).max()
+            )
+        found.append(b"".join(w.tobytes() for w in model.get_weights()))
+    coreops.set_num_threads(before)
+    assert len(set(found)) == 1
+
+
 def test_plans_are_made_once(rng, monkeypatch):
     """What learns does not make the plans of the next step stale."""
     stack = [layers.Embedding(9, 4), layers.BatchNormalization(), layers.LayerNormalization()]

@@ -327,6 +327,7 @@ OPTIMIZERS = {
     "accumulation": lambda: optimizers.Lion(0.01, gradient_accumulation_steps=3),
     "schedule": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)),
     "scaled": lambda: optimizers.SGD(0.1, loss_scale_factor=4.0, clipnorm=0.1),
+    "ftrl": lambda: optimizers.Ftrl(0.1, loss_scale_factor=4.0, weight_decay=0.01),
 }
 CONSTRAINTS = [None, "non_neg", "max_norm", "unit_norm", constraints.MinMaxNorm(0.1, 0.3, 0.5),
                constraints.MaxNorm(0.5, axis=1)]  # fmt: skip

@@ -3,8 +3,9 @@
 cdef class Trainer:
     """The weights of a model while they learn.
 
-    dtype: float32 or float64, of all of them. The arrays are the caller's: the trainer changes them in
-    place. One thread at a time.
+    dtype: float32 or float64, of all of them. precision: the least that products of float32 keep, one
+    of PRECISIONS, also those of the plans that take the trainer. The arrays are the caller's: the
+    trainer changes them in place. One thread at a time.
     """
 
     cdef co_trainer *_c
@@ -14,10 +15,12 @@ cdef class Trainer:
     cdef dict _taught  # by number: g and the slots
     cdef Rule _fits  # which was checked against them
 
-    def __cinit__(self, dtype):
+    def __cinit__(self, dtype, str precision="highest"):
+        cdef int keeps = PRECISIONS.index(precision)
         self.dtype = np.dtype(dtype)
         self._alive, self._shapes, self._taught = [], [], {}
-        self._c = co_trainer_create(co_tier_kernels(_tier, 8 * self.dtype.itemsize))
+        self._c = co_trainer_create(co_tier_kernels(_tier, 8 * self.dtype.itemsize),
+                                    <co_precision>keeps)
         if self._c == NULL:
             raise MemoryError("no memory for a trainer")
 
@@ -130,7 +133,7 @@ cdef class Trainer:
 
 cdef class TrainingPlan(Plan):
     """A plan whose products have the weights of a trainer, and which can end with a loss and the
-    way back. `attach` comes first. Products are made by multiply-adds, whatever the precision."""
+    way back. `attach` comes first."""
 
     cdef Trainer _trainer
     cdef ptrdiff_t _penalties

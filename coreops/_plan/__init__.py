@@ -15,21 +15,19 @@ from .emission import (
     casts,
     emit_calls,
     emit_each,
-    masks_of,
     observed,
     refuse_mask,
     run_seam,
 )
 from .flow import Flow
-from .graph import Call, Graph, Ref, chain
+from .graph import Graph, Ref
 from .merging import merge
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
 from .recurrent import Cell, Place, Run, ones, pick, recurrent
-from .values import Derived, Item, Kind, Mask, Normalized, Result, Seam, Value
+from .values import Derived, Item, Kind, Normalized, Result, Seam, Value
 
 __all__ = [
-    "Call",
     "Cell",
     "Derived",
     "Emitted",
@@ -38,7 +36,6 @@ __all__ = [
     "Item",
     "KerasArray",
     "Kind",
-    "Mask",
     "Normalized",
     "Place",
     "Program",
@@ -56,7 +53,6 @@ __all__ = [
     "as_array",
     "batch_normalize",
     "casts",
-    "chain",
     "current_training",
     "deferring",
     "embedding",
@@ -65,7 +61,6 @@ __all__ = [
     "gauss",
     "layer_norm",
     "mask_of",
-    "masks_of",
     "merge",
     "observed",
     "ones",

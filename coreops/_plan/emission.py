@@ -252,10 +252,10 @@ def run_seam(made: Any, taken: Sequence[Item]) -> list[Item]:
         kept = masks[0]
     output, mask = result if isinstance(result, tuple) else (result, kept)
     outputs = leaves(output)
-    return list(zip(outputs, masks_of(mask, output, len(outputs)), strict=True))
+    return list(zip(outputs, _masks_of(mask, output, len(outputs)), strict=True))
 
 
-def masks_of(mask: Any, output: Any, count: int) -> list[Any]:
+def _masks_of(mask: Any, output: Any, count: int) -> list[Any]:
     """Return the masks of so many arrays of a structure; one mask belongs to the first."""
     if isinstance(output, (list, tuple, dict)) and type(mask) is type(output):
         found: list[Any] = []

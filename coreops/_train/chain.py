@@ -19,9 +19,9 @@ from .workspace import Frozen, Rooms, Workspace, aligned
 class Chain:
     """The calls of a graph for samples of one shape, with the weights of a workspace.
 
-    variables: those that learn. training: whether layers behave as in training. inputs: whether the
-    gradients of what goes in are asked for. Parts are compiled when data first gets to them, as
-    what comes out of a user's function is not known before.
+    variables: those that learn. precision: the least that products of float32 keep. training: that
+    layers behave so. inputs: that gradients of what goes in are asked for. Parts are compiled when
+    data first gets to them, as what comes out of a user's function is not known before.
     """
 
     # What sees to the activity penalties of layers, as it is told of what one has made.
@@ -32,13 +32,14 @@ class Chain:
         graph: _plan.Graph,
         workspace: Workspace,
         variables: Sequence[Variable],
-        mask_policy: str | None = None,
+        mask_policy: str | None,
+        precision: str,
         *,
         training: bool = True,
         inputs: bool = False,
     ) -> None:
         self.training = training
-        self.trainer = _kernels.Trainer(workspace.dtype)
+        self.trainer = _kernels.Trainer(workspace.dtype, precision)
         self.workspace = workspace
         self.graph = graph
         self._live = graph.live()
@@ -119,11 +120,7 @@ class Chain:
         return part
 
     def _emit(
-        self,
-        index: int,
-        stop: int | None,
-        kinds: dict[_plan.Ref, _plan.Kind],
-        after: Any,
+        self, index: int, stop: int | None, kinds: dict[_plan.Ref, _plan.Kind], after: Any
     ) -> tuple[TrainingFlow, _plan.Emitted]:
         shape = kinds[self.graph.calls[index].inputs[0]][0]
         flow = TrainingFlow(shape, self.workspace.dtype, self)

@@ -98,13 +98,15 @@ class Learners:
 class LearningChain(Chain):
     """A chain whose weights an optimizer changes."""
 
-    def __init__(self, graph: Any, learners: Learners, mask_policy: str | None) -> None:
+    def __init__(
+        self, graph: Any, learners: Learners, mask_policy: str | None, precision: str
+    ) -> None:
         self._learners = learners
         self._given = {id(variable) for variable in learners.apart}
         self._asked = False  # for the gradients of all variables
         self._update: _kernels.Update | None = None
         self._wholes: dict[_plan.Ref, Whole] = {}  # by what comes of it
-        super().__init__(graph, learners.workspace, learners.variables, mask_policy)
+        super().__init__(graph, learners.workspace, learners.variables, mask_policy, precision)
         for variable in learners.apart:
             learners.gradient(variable)
 

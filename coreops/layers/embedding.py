@@ -13,9 +13,6 @@ from .arguments import positive
 from .building import Unbuilt
 from .layer import Layer
 
-# Options of Keras' Embedding that change nothing while they are None.
-_NEUTRAL = ("lora_rank", "lora_alpha", "quantization_config")
-
 _FLOAT_EXACT = 2**24  # float32 has all integers up to here
 
 
@@ -45,6 +42,7 @@ class Embedding(Layer):
     """
 
     integer_input = "cast"
+    _neutral = ("lora_rank", "lora_alpha", "quantization_config")
     embeddings: Any = Unbuilt()
 
     @_legacy.accepts_old_names
@@ -131,9 +129,3 @@ class Embedding(Layer):
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Embedding:
-        """Return a new layer; Keras' options that are None are left out."""
-        left_out = {key for key in _NEUTRAL if key in config and config[key] is None}
-        return cls(**{key: value for key, value in config.items() if key not in left_out})

@@ -52,6 +52,7 @@ class Layer(Running, Quantizable):
     mixes_samples = False  # whether what it gives may depend on more than a sample of what it takes
     takes_any = False  # its Python takes arrays of any type as they are
     _stateless = False  # built from the start
+    _neutral: tuple[str, ...] = ()  # options of Keras' class that are nothing while they are None
     _mask_policy: str | None = None  # None: the global one
     _precision: str | None = None  # of float32 products; None: the global one
 
@@ -156,8 +157,8 @@ class Layer(Running, Quantizable):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
-        """Return a new layer with the configuration that `get_config` gave."""
-        return cls(**config)
+        """Return a new layer with the configuration that `get_config`, or Keras', gave."""
+        return cls(**{k: v for k, v in config.items() if v is not None or k not in cls._neutral})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

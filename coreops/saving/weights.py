@@ -109,6 +109,20 @@ def _other_kind(variable: Any, stored: Stored) -> bool:
     return (variable.dtype == "int8") != (stored.dtype == np.int8)
 
 
+def adopt(
+    fitting: Iterable[tuple[Any, Stored]], problems: list[str], what: str, skip_mismatch: bool
+) -> None:
+    """Put stored values into their variables, unless there are problems: one error lists these, or
+    with `skip_mismatch` a warning."""
+    if problems:
+        message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
+        if not skip_mismatch:
+            raise ModelFileError(message)
+        warn(message)
+    for variable, values in fitting:
+        variable.adopt(values.read())
+
+
 def fill(
     model: Any,
     groups: Groups,
@@ -165,12 +179,6 @@ def fill(
         # The states of Keras' random generators, and of optimizers of models inside this one.
         if not path.endswith(("seed_generator", "/optimizer"))
     ]
-    if problems:
-        message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
-        if not skip_mismatch:
-            raise ModelFileError(message)
-        warn(message)
-    for variable, values in fitting:
-        variable.adopt(values.read())
+    adopt(fitting, problems, what, skip_mismatch)
     for layer, path in by_themselves:
         layer.load_own_variables({name: one.read() for name, one in groups.store(path).items()})

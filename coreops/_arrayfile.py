@@ -156,23 +156,15 @@ def write_array(path: str, y: np.ndarray) -> None:
     Raises:
         CommandError: the disk is full, no permission, a .csv for more than two axes.
     """
+    from .saving.atomic import replacing
+
     write = writer_for(path)
-    target = Path(path).resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        try:
-            with open(part, "xb") as file:
-                write(file, y)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            write(file, y)
     except OSError as error:
-        raise CommandError(
-            f"cannot write {path}: {error.strerror or error}", CANNOT_WRITE
-        ) from None
+        reason = os.strerror(error.errno) if error.errno else error
+        raise CommandError(f"cannot write {path}: {reason}", CANNOT_WRITE) from None
 
 
 class _Sink:

@@ -70,6 +70,13 @@ cdef extern from "dispatch.h":
                            void *) noexcept nogil
         void (*layer_norm_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *,
                                 double, void *, void *) noexcept nogil
+        double (*channel_moments)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *, double,
+                                  double *, double *) noexcept nogil
+        void (*channel_sums)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *,
+                             double *, double *) noexcept nogil
+        void (*channel_grad)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *, const void *,
+                             const void *, const void *, const void *, const void *,
+                             void *) noexcept nogil
         void (*mean_over)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *,
                           void *) noexcept nogil
         void (*mean_over_grad)(ptrdiff_t, ptrdiff_t, const uint8_t *, const void *,
@@ -171,6 +178,32 @@ cdef extern from "coreops.h" nogil:
     co_status co_plan_run(const co_plan *, ptrdiff_t, void *const *, const co_stream *, co_how)
 
 
+cdef extern from "batchnorm.h" nogil:
+    ctypedef struct co_moments:
+        const co_kernels *kernels
+        ptrdiff_t n
+        double epsilon, fuzz
+        const void *gamma
+        const void *beta
+        void *dgamma
+        void *dbeta
+        double *mean
+        double *variance
+        double *scale
+        double *factor
+        double *sums
+        double *products
+        void *center
+        void *times
+        void *shift
+        void *by_x
+        void *rest
+    co_status co_batch_norm(co_moments *, ptrdiff_t, const uint8_t *, const void *, void *, int)
+    co_status co_batch_norm_back(co_moments *, ptrdiff_t, const uint8_t *, const void *,
+                                 const void *, void *, int)
+    void co_batch_norm_move(const co_moments *, void *, void *, double)
+
+
 cdef extern from "train.h" nogil:
     enum:
         CO_BUFFER_X, CO_BUFFER_Y, CO_BUFFER_MASK, CO_BUFFER_PENALTY
@@ -183,7 +216,7 @@ cdef extern from "train.h" nogil:
         ptrdiff_t norms
         co_weight how
         co_norm norm
-    co_trainer *co_trainer_create(const co_kernels *)
+    co_trainer *co_trainer_create(const co_kernels *, co_precision)
     void co_trainer_destroy(co_trainer *)
     int co_trainer_weight(co_trainer *, ptrdiff_t, ptrdiff_t, void *)
     void co_trainer_teach(co_trainer *, int, const co_lesson *)
@@ -199,34 +232,9 @@ cdef extern from "train.h" nogil:
     co_status co_plan_penalty(co_plan *, int, double, double)
     int co_plan_learn(co_plan *, int, co_loss, ptrdiff_t, ptrdiff_t)
     int co_plan_learn_from(co_plan *, int)
+    co_status co_plan_moments(co_plan *, int, int, co_moments *)
+    int co_plan_normalized(co_plan *, int, co_moments *)
+    int co_plan_learn_from_normalized(co_plan *, int, int, co_moments *)
     int co_plan_want(co_plan *, int)
     co_status co_plan_back(co_plan *)
     co_status co_plan_close(co_plan *)
-
-
-cdef extern from "channels.h" nogil:
-    ctypedef struct co_channels:
-        const co_kernels *kernels
-        ptrdiff_t m, n
-        const uint8_t *mask
-        const void *x
-        const void *dy
-        const void *center
-    co_status co_channel_sums(const co_channels *, double *, double *, int)
-    void co_channel_affine(const co_channels *, const void *, const void *, void *, int)
-    void co_channel_grad(const co_channels *, const void *, const void *, const void *, void *, int)
-    ctypedef struct co_moments:
-        double epsilon, fuzz
-        double *mean
-        double *variance
-        double *scale
-        double *factor
-        double *sums
-        double *products
-        void *center
-        void *a
-        void *b
-        void *c
-    co_status co_batch_norm(co_channels *, co_moments *, const void *, const void *, void *, int)
-    co_status co_batch_norm_back(co_channels *, co_moments *, void *, void *, void *, int)
-    void co_batch_norm_move(const co_channels *, const co_moments *, void *, void *, double)

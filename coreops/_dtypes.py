@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from . import config
+from ._warnings import warn
 from .saving import registry
 
 _HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
@@ -41,9 +41,7 @@ class DTypePolicy:
                 f"Cannot interpret {name!r} as a dtype policy: expected one of {list(_POLICIES)}."
             )
         if name in _HALF:
-            warnings.warn(
-                f"The dtype policy '{name}' is computed in float32 here.", UserWarning, stacklevel=3
-            )
+            warn(f"The dtype policy '{name}' is computed in float32 here.")
         self.name = name
 
     @property

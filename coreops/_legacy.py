@@ -6,13 +6,11 @@ Old names are translated, with a DeprecationWarning, and never written into conf
 from __future__ import annotations
 
 import functools
-import sys
-import warnings
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, TypeVar, cast
 
-_PACKAGE = __package__
+from ._warnings import warn
+
 _Function = TypeVar("_Function", bound=Callable)
 
 _WEIGHT_NAMES: dict[str, str | None] = {
@@ -246,13 +244,4 @@ def pop_initial_weights(kwargs: dict[str, Any]) -> list | None:
 
 
 def _warn(message: str) -> None:
-    """Warn in the name of the line outside of this package that used the old spelling."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and _is_ours(frame):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, DeprecationWarning, stacklevel=level)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return name == _PACKAGE or name.startswith(f"{_PACKAGE}.")
+    warn(message, DeprecationWarning)

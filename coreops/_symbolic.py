@@ -3,7 +3,7 @@ that they came from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
@@ -180,6 +180,17 @@ def leaves(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
         return [leaf for item in value for leaf in leaves(item)]
     return [] if value is None else [value]
+
+
+def instances(value: Any, kinds: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield what is of some classes in nested lists, tuples and dicts. Containers in `seen` are
+    left out, others join them: so one that holds itself has an end."""
+    if isinstance(value, kinds):
+        yield value
+    elif isinstance(value, (list, tuple, dict)) and id(value) not in seen:
+        seen.add(id(value))
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from instances(item, kinds, seen)
 
 
 def alone(items: list[Any]) -> Any:

@@ -22,7 +22,6 @@ from ._exit import (
     CommandError,
 )
 from .bench import command as bench_command
-from .callbacks.progress import fit
 
 _EXIT_CODES = """\
 exit codes:
@@ -188,10 +187,17 @@ def _predict(arguments: argparse.Namespace) -> None:
     writer_for(arguments.output)  # a wrong name is told before any work
     model = load(arguments.model)
     x = read_array(arguments.input, arguments.key)
-    _check_shape(arguments.input, x, model)
+    _check_shape(arguments, x, model)
     started = time.perf_counter()
-    y = _run(model, x, arguments)
+    try:
+        y = model.predict(x, arguments.batch_size, 0 if arguments.quiet else "auto")
+    except (ValueError, TypeError) as error:
+        raise CommandError(
+            f"the model does not take {arguments.input}: {error}", BAD_INPUT
+        ) from None
     seconds = time.perf_counter() - started
+    if isinstance(y, (list, dict)):
+        raise CommandError(f"{arguments.model} gives {len(y)} arrays, not one", BAD_INPUT)
     write_array(arguments.output, y)
     if not arguments.quiet:
         noun = "sample" if len(x) == 1 else "samples"
@@ -207,18 +213,22 @@ def _need_h5py() -> None:
         raise CommandError(str(error), NEEDS_PACKAGE) from None
 
 
-def _check_shape(path: str, x: Any, model: Any) -> None:
+def _check_shape(arguments: argparse.Namespace, x: Any, model: Any) -> None:
     """Compare an array with the model's input shape, before any work."""
     wanted = getattr(model, "input_shape", None)
     if wanted is None:  # a model without an Input takes its shape from the data
         return
+    if isinstance(wanted, (list, dict)):
+        raise CommandError(f"{arguments.model} takes {len(wanted)} arrays, not one", BAD_INPUT)
     sample = ", ".join("any" if size is None else str(size) for size in wanted[1:])
     if not _fits(x.shape[1:], wanted[1:]):
         hint = ""
         if _fits(x.shape, wanted[1:]):
             hint = " For a single sample, add a leading axis of 1."
         raise CommandError(
-            f"{path} has shape {x.shape}, but the model takes (samples, {sample}).{hint}", BAD_INPUT
+            f"{arguments.input} has shape {x.shape}, but the model takes (samples, {sample})."
+            f"{hint}",
+            BAD_INPUT,
         )
 
 
@@ -226,66 +236,6 @@ def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
     return len(shape) == len(wanted) and all(
         size is None or size == got for size, got in zip(wanted, shape, strict=True)
     )
-
-
-def _run(model: Any, x: Any, arguments: argparse.Namespace) -> Any:
-    """Predict batch by batch into one array."""
-    import numpy as np
-
-    step, count = arguments.batch_size, len(x)
-    progress = Progress(count, shown=not arguments.quiet and sys.stderr.isatty())
-    result = None
-    try:
-        for start in range(0, max(count, 1), step):
-            y = np.asarray(model.predict_on_batch(np.ascontiguousarray(x[start : start + step])))
-            if result is None:
-                result = np.empty((count, *y.shape[1:]), y.dtype)
-            result[start : start + step] = y
-            progress.show(min(start + step, count))
-    except (ValueError, TypeError) as error:
-        raise CommandError(
-            f"the model does not take {arguments.input}: {error}", BAD_INPUT
-        ) from None
-    finally:
-        progress.close()
-    return result
-
-
-class Progress:
-    """One line on stderr, redrawn at most ten times a second.
-
-    Args:
-        total: number of samples.
-        shown: False to stay silent.
-    """
-
-    WIDTH = 30
-
-    def __init__(self, total: int, *, shown: bool) -> None:
-        self.total, self.shown = total, shown
-        self.started = self.drawn = time.monotonic()
-        self.on_screen = False
-
-    def show(self, done: int) -> None:
-        """Draw the line if the last drawing is old enough."""
-        now = time.monotonic()
-        if not self.shown or now - self.drawn < 0.1:
-            return
-        self.drawn, self.on_screen = now, True
-        share = done / self.total
-        left = (now - self.started) * (1 - share) / share
-        bar = "#" * int(share * self.WIDTH)
-        text = f"[{bar:<{self.WIDTH}}] {done:,} of {self.total:,}, {left:.0f} s left"
-        self._draw(f"{text:<79}")
-
-    def close(self) -> None:
-        """Wipe the line."""
-        if self.on_screen:
-            self._draw(" " * 79)
-            print("\r", end="", file=sys.stderr, flush=True)
-
-    def _draw(self, line: str) -> None:
-        print(f"\r{fit(line, sys.stderr)}", end="", file=sys.stderr, flush=True)
 
 
 def _complain(message: str, code: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _kernels, config
 from ._names import auto_name
+from ._variables import Variable
 from .saving import registry
 
 _WORD = (1 << 64) - 1
@@ -32,6 +33,8 @@ class SeedGenerator(_kernels.Stream):
         ValueError: for a seed that is not an int.
     """
 
+    _state: Variable | None = None  # made when somebody asks
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         if seed is not None and not isinstance(seed, int):
             raise ValueError(f"Argument `seed` must be an integer. Received: seed={seed!r}")
@@ -40,14 +43,19 @@ class SeedGenerator(_kernels.Stream):
         self.seed = (make_default_seed() if seed is None else seed) & _WORD
 
     @property
-    def state(self) -> np.ndarray:
+    def state(self) -> Variable:
         """The seed and the number of draws so far: where the stream stands. May be set."""
-        return np.array([self.seed, self.call], np.uint64)
+        if self._state is None:
+            path = f"{self.name}/seed_generator_state"
+            state = Variable([0, 0], None, "uint64", False, "seed_generator_state", path)
+            state._source = _Place(self)
+            self._state = state
+        return self._state
 
     @state.setter
     def state(self, value: Any) -> None:
         seed, call = (int(part) for part in value)
-        self.seed, self.call = seed & _WORD, call
+        self.place = seed & _WORD, call
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that `from_config` rebuilds it from."""
@@ -59,11 +67,26 @@ class SeedGenerator(_kernels.Stream):
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "seed": self.seed, "call": self.call}
+        return {**self.__dict__, "_state": None, "place": self.place}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+
+
+class _Place:
+    """Where the variable that is a stream's state has its value: in the stream."""
+
+    def __init__(self, stream: SeedGenerator) -> None:
+        self._stream = stream
+
+    def pull(self, variable: Variable) -> None:
+        place = np.array(self._stream.place, np.uint64)
+        if not np.array_equal(place, variable._value):
+            variable._replace(place)
+
+    def push(self, variable: Variable) -> None:
+        self._stream.state = variable._value
 
 
 registry.add("random", SeedGenerator)
@@ -98,7 +121,7 @@ def numpy_generator(seed: Seed = None) -> np.random.Generator:
             _global_generator = SeedGenerator()
         seed = _global_generator
     if isinstance(seed, SeedGenerator):
-        key = seed.seed, seed.next()
+        key = seed.key()
     elif isinstance(seed, int):
         key = seed & _WORD, 0
     else:

@@ -1,3 +1,4 @@
+/* blocks.c - large blocks that were given back wait in a few slots. */
 #include "blocks.h"
 
 #include <stdatomic.h>

@@ -6,7 +6,7 @@
 
 void co_plan_train(co_plan *plan, co_trainer *trainer) {
     plan->trainer = trainer;
-    plan->matmul = NULL; /* its weights would have to be packed anew for each run */
+    plan->matmul = co_trainer_matmul(trainer);
 }
 
 int co_back_append(co_backward *back, co_step step, ptrdiff_t size) {
@@ -88,6 +88,13 @@ static void give_back(co_backward *back, int x) {
     if (back->status == CO_OK) plan->values[dx].buffer = plan->values[x].wanted;
 }
 
+/* Whoever reads v reads another value, of the same numbers. */
+static void read_instead(co_plan *plan, int v, int other) {
+    for (int i = 0; i < plan->n_steps; i++)
+        for (int j = 0; j < CO_MOST_IN; j++)
+            if (plan->steps[i].in[j] == v) plan->steps[i].in[j] = other;
+}
+
 co_status co_plan_back(co_plan *plan) {
     const int n_values = plan->n_values;
     if (!plan->n_ends) plan->forward = plan->n_steps; /* it learns from penalties alone */
@@ -110,6 +117,8 @@ co_status co_plan_back(co_plan *plan) {
     }
     for (int v = 0; v < n_values && back.status == CO_OK; v++)
         if (plan->values[v].wanted) give_back(&back, v);
+    for (int i = 0; i < plan->n_ends; i++)
+        if (plan->ends[i].made >= 0) read_instead(plan, plan->ends[i].y, plan->ends[i].made);
     free(back.gradient);
     return back.status;
 }
@@ -137,11 +146,11 @@ static int loss_input(const co_plan *plan, int y, ptrdiff_t n, co_loss *loss) {
 }
 
 /* Takes down that the plan learns from y. */
-static co_status add_end(co_plan *plan, int y, int gradient) {
+static co_status add_end(co_plan *plan, int y, int gradient, int made) {
     co_end *ends = realloc(plan->ends, (size_t)(plan->n_ends + 1) * sizeof *ends);
     if (!ends) return CO_NO_MEMORY;
     plan->ends = ends;
-    ends[plan->n_ends++] = (co_end){y, gradient};
+    ends[plan->n_ends++] = (co_end){y, gradient, made};
     return CO_OK;
 }
 
@@ -152,7 +161,7 @@ int co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdi
     const int end = loss_input(plan, y, n, &loss), first = CO_BUFFERS + plan->more_buffers;
     const int gradient = co_plan_loss(plan, end, loss, positions, n);
     if (gradient < 0) return gradient;
-    const co_status status = add_end(plan, end, gradient);
+    const co_status status = add_end(plan, end, gradient, -1);
     return status == CO_OK ? first : (int)status;
 }
 
@@ -162,8 +171,22 @@ int co_plan_learn_from(co_plan *plan, int y) {
     if (!plan->n_ends) plan->forward = plan->n_steps;
     const int gradient = co_plan_more(plan, size, plan->item_bytes);
     if (gradient < 0) return gradient;
-    const co_status status = add_end(plan, y, gradient);
+    const co_status status = add_end(plan, y, gradient, -1);
     return status == CO_OK ? plan->values[gradient].buffer : (int)status;
+}
+
+int co_plan_learn_from_normalized(co_plan *plan, int x, int mask, co_moments *of) {
+    const ptrdiff_t size = co_plan_operand(plan, x);
+    if (size < 0) return (int)size;
+    if (!plan->n_ends) plan->forward = plan->n_steps;
+    const int is_input = plan->values[x].buffer >= 0,
+              dy = co_plan_more(plan, size, plan->item_bytes);
+    const int made = is_input || dy < 0 ? x : co_plan_more(plan, size, plan->item_bytes);
+    if (dy < 0 || made < 0) return CO_NO_MEMORY;
+    const int gradient = co_plan_before_normalized(plan, dy, made, mask, of);
+    if (gradient < 0) return gradient;
+    const co_status status = add_end(plan, x, gradient, is_input ? -1 : made);
+    return status == CO_OK ? plan->values[dy].buffer : (int)status;
 }
 
 int co_plan_want(co_plan *plan, int x) {

@@ -19,6 +19,14 @@ double co_step_ns(const co_job *job, const co_step *step) {
     return step->kind->speed ? ns / step->kind->speed(job, step) : ns;
 }
 
+int co_by_matmul(const co_job *job, int w, int turned, ptrdiff_t rows) {
+    const co_matmul *matmul = job->plan->matmul;
+    const co_weights *weight = &job->plan->weights[w];
+    return matmul && !(job->flags & CO_BATCH_INVARIANT) && rows >= matmul->rows &&
+           (!job->plan->trainer || rows >= CO_LEARNING_ROWS) &&
+           matmul->suits(turned ? weight->n : weight->k, turned ? weight->k : weight->n);
+}
+
 static void run_chunk(void *context, int worker, ptrdiff_t chunk) {
     const co_job *job = context;
     const ptrdiff_t first = chunk * job->block, left = job->units - first;
@@ -70,7 +78,8 @@ static ptrdiff_t share_of(const co_job *job, ptrdiff_t block, ptrdiff_t grain, i
  * tiles share out badly, is one chunk, of which large steps share out their parts. */
 static int cut(co_job *job, int threads) {
     const co_plan *plan = job->plan;
-    ptrdiff_t grain = plan->grain, block = plan->block;
+    const ptrdiff_t together = plan->grain;
+    ptrdiff_t grain = 1, block = plan->block;
     double ns = 0;
     for (int i = 0, found = 0; i < plan->n_steps; i++) {
         const co_step *step = &plan->steps[i];
@@ -81,6 +90,8 @@ static int cut(co_job *job, int threads) {
         const ptrdiff_t units = rows * plan->units / step->positions;
         if (!found++ || units < block) block = units > 0 ? units : 1;
     }
+    block = block < together ? together : block / together * together;
+    grain = (grain + together - 1) / together * together;
     job->watched = co_arrive(ns, threads);
     const int wanted = co_team(PTRDIFF_MAX, ns, threads);
     int team = job->units < wanted ? (int)job->units : wanted;
@@ -123,6 +134,15 @@ static co_status prepare(const co_job *job) {
     return status;
 }
 
+static co_status conclude(const co_job *job) {
+    for (int i = 0; i < job->plan->n_steps; i++) {
+        const co_step *step = &job->plan->steps[i];
+        if (step->kind->conclude) step->kind->conclude(job, step);
+    }
+    if (job->watched) co_leave();
+    return CO_OK;
+}
+
 co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers,
                       const co_stream *streams, co_how how) {
     _Alignas(CO_LINE) char stack[CO_STACK_ARENA];
@@ -132,6 +152,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
                   .batch = batch,
                   .units = batch * plan->units,
                   .flags = how.flags,
+                  .threads = how.threads,
                   .team = 1,
                   .arena = stack};
     const co_status status = prepare(&job);
@@ -145,8 +166,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     const int workers = team > job.team ? team : job.team;
     if (workers == 1 && job.arena_bytes <= CO_STACK_ARENA) {
         co_parallel(chunks, 1, run_chunk, &job);
-        if (job.watched) co_leave();
-        return CO_OK;
+        return conclude(&job);
     }
     /* The last run may have left an arena; it is large enough for any run of this size. */
     co_plan *shared = (co_plan *)plan;
@@ -162,8 +182,7 @@ co_status co_plan_run(const co_plan *plan, ptrdiff_t batch, void *const *buffers
     job.arena = (char *)header + CO_LINE;
     co_parallel(chunks, team, run_chunk, &job);
     free(atomic_exchange(&shared->spare, header));
-    if (job.watched) co_leave();
-    return CO_OK;
+    return conclude(&job);
 }
 
 ptrdiff_t co_plan_arena(const co_plan *plan, ptrdiff_t batch) {

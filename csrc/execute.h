@@ -10,7 +10,7 @@ struct co_job {
     const co_stream *streams;
     ptrdiff_t batch;
     ptrdiff_t units, block; /* of the batch; of a chunk, the last one may have less */
-    int flags;
+    int flags, threads;     /* as co_how has them */
     int team;    /* threads that share out the parts of a step, when there is one chunk */
     int watched; /* parallel.h wants to be told of its end */
     char *arena;
@@ -51,7 +51,8 @@ int co_goes_past(const co_job *job, const co_step *step, ptrdiff_t share);
 /* How long a step takes one thread in this run, in nanoseconds. */
 double co_step_ns(const co_job *job, const co_step *step);
 
-/* steps/dense.c. Packs weight w for the plan's matmul, unless another run has. */
-co_status co_pack_for_matmul(const co_job *job, int w);
+/* Whether products of rows by weight w, or with `turned` by its transpose, go by the plan's matmul.
+ * All rows of the call decide, so that they are treated alike. */
+int co_by_matmul(const co_job *job, int w, int turned, ptrdiff_t rows);
 
 #endif

@@ -178,7 +178,7 @@ typedef struct co_planes {
             ptrdiff_t ldc, const co_act *act, void *scratch))                                      \
     /* y[i] = act(x[i]) */                                                                         \
     KERNEL(vact, void, (ptrdiff_t n, const void *x, void *y, const co_act *act))                   \
-    /* y[i] = a * x[i] */                                                                          \
+    /* y[i] = a * x[i], a rounded to real before */                                                \
     KERNEL(vscale, void, (ptrdiff_t n, const void *x, void *y, double a))                          \
     /* y[i] = max(x[i], 0) + alpha[i] * min(x[i], 0) */                                            \
     KERNEL(vprelu, void, (ptrdiff_t n, const void *x, const void *alpha, void *y))                 \
@@ -214,8 +214,6 @@ typedef struct co_planes {
      * one, half of it where both are, else 0. dx may be dz. */                                    \
     KERNEL(chosen, void,                                                                           \
            (int how, ptrdiff_t n, const void *x, const void *y, const void *dz, void *dx))         \
-    /* y[i] = factor * x[i], factor rounded to real before. y may be x. */                         \
-    KERNEL(scale, void, (ptrdiff_t n, double factor, const void *x, void *y))                      \
     /* z[i,j] = sum over l < k of x[i,l] * y[j,l], for m rows of x and n of y, in an order that    \
      * depends on k alone. */                                                                      \
     KERNEL(products, void,                                                                         \
@@ -242,12 +240,18 @@ typedef struct co_planes {
     KERNEL(affine, void,                                                                           \
            (ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const void *x, const void *center,            \
             const void *scale, const void *shift, void *y))                                        \
-    /* Over the m contiguous rows of n whose mask is not 0 (NULL: all), with v = x - center (NULL: \
-     * x) and d = dy (NULL: v): sums[c] += sum of d[i,c] and products[c] += sum of v[i,c] d[i,c],  \
-     * 32 rows in reals and these in double, in order. */                                          \
+    /* Of rows that were counted before, `count` with that mean and so large a sum of squared      \
+     * differences from it, and the m contiguous rows of n whose mask is not 0 (NULL: all): mean   \
+     * and squares become those of both, 32 rows in reals and these in double, in order. Returns   \
+     * the number of both. */                                                                      \
+    KERNEL(channel_moments, double,                                                                \
+           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, double count,            \
+            double *mean, double *squares))                                                        \
+    /* Over m contiguous rows of n: sums[c] += sum of dy[i,c] and products[c] += sum of            \
+     * (x[i,c] - center[c]) dy[i,c], 32 rows in reals and these in double, in order. */            \
     KERNEL(channel_sums, void,                                                                     \
-           (ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x, const void *dy,          \
-            const void *center, double *sums, double *products))                                   \
+           (ptrdiff_t m, ptrdiff_t n, const void *x, const void *dy, const void *center,           \
+            double *sums, double *products))                                                       \
     /* dx = a[c] dy, to which rows whose mask is not 0 (NULL: all) add b[c] (x - center[c]) +      \
      * c[c]. */                                                                                    \
     KERNEL(channel_grad, void,                                                                     \
@@ -360,7 +364,6 @@ typedef struct co_planes {
     KERNEL(peak_read, double, (ptrdiff_t n, const void *x))
 
 #define CO_FIELD(slot, ret, params) ret(*slot) params;
-#define CO_SLOT(slot, ret, params) .slot = slot,
 
 struct co_kernels {
     const char *isa;                        /* "baseline", "avx2", ... */
@@ -370,37 +373,5 @@ struct co_kernels {
     const co_matmul *matmul[CO_PRECISIONS]; /* NULL: gemm is the best there is */
     CO_KERNEL_LIST(CO_FIELD)
 };
-
-/* The last line of every isa file: the table that its objects export. */
-#define CO_CAT_(a, b, c) a##b##_f##c
-#define CO_CAT(a, b, c) CO_CAT_(a, b, c)
-#define CO_STR_(x) #x
-#define CO_STR(x) CO_STR_(x)
-#define CO_DEFINE_TABLE(tier)                                                                      \
-    extern const co_kernels CO_CAT(co_kernels_, tier, CO_REAL_BITS);                               \
-    const co_kernels CO_CAT(co_kernels_, tier, CO_REAL_BITS) = {.isa = CO_STR(tier),               \
-                                                                .real_bits = CO_REAL_BITS,         \
-                                                                .gemm_mr = GEMM_MR,                \
-                                                                .gemm_nr = GEMM_NR,                \
-                                                                .qgemm_nr = QGEMM_NR,              \
-                                                                CO_KERNEL_LIST(CO_SLOT)};
-
-/* Or, for float32, what the tier changes in the table of one that it adds to: the int8 kernels, and
- * the list of co_matmuls that CO_MATMULS is. */
-#ifndef CO_MATMULS
-#define CO_MATMULS {NULL}
-#endif
-#define CO_DEFINE_ADDITION(tier)                                                                   \
-    void co_add_##tier(co_kernels *table);                                                         \
-    void co_add_##tier(co_kernels *table) {                                                        \
-        const co_matmul *const matmul[CO_PRECISIONS] = CO_MATMULS;                                 \
-        for (int p = 0; p < CO_PRECISIONS; p++) table->matmul[p] = matmul[p];                      \
-        table->isa = CO_STR(tier);                                                                 \
-        table->qgemm_nr = QGEMM_NR;                                                                \
-        table->qgemm_bytes = qgemm_bytes;                                                          \
-        table->qgemm_pack = qgemm_pack;                                                            \
-        table->qgemm_scratch = qgemm_scratch;                                                      \
-        table->qgemm = qgemm;                                                                      \
-    }
 
 #endif

@@ -17,7 +17,8 @@ static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 /* The shape of the pieces of a weight: whole columns where their norms are bounded, else a few
  * rows, all of them if they are short enough. */
 static void shape_pieces(const co_trainer *trainer, const co_matrix *weight, co_piece *piece) {
-    const ptrdiff_t mr = trainer->kernels->gemm_mr, nr = trainer->kernels->gemm_nr;
+    const ptrdiff_t mr = trainer->kernels->gemm_mr;
+    const ptrdiff_t nr = trainer->matmul ? trainer->matmul->nr : trainer->kernels->gemm_nr;
     const ptrdiff_t most = CO_PIECE_BYTES / trainer->item;
     if (weight->lesson.norms) {
         piece->rows = weight->k;
@@ -48,11 +49,12 @@ co_status co_trainer_finish(co_trainer *trainer) {
     trainer->n_pieces = 0;
     trainer->largest = 0;
     for (int w = 0; w < trainer->n_weights; w++) {
-        const co_matrix *weight = &trainer->weights[w];
+        co_matrix *weight = &trainer->weights[w];
         co_piece shape = {.weight = w};
         co_trainer_pack(trainer, w);
         if (!weight->learns) continue;
         shape_pieces(trainer, weight, &shape);
+        weight->rows = shape.rows;
         for (ptrdiff_t i = 0; i < weight->k; i += shape.rows)
             for (ptrdiff_t j = 0; j < weight->n; j += shape.columns) {
                 co_piece *piece = co_more(&trainer->pieces, &trainer->n_pieces, sizeof *piece);
@@ -76,7 +78,7 @@ typedef struct co_call {
     const co_trainer *trainer;
     const co_rule *rule;
     int what;
-    ptrdiff_t scratch; /* bytes of a worker's, for chunks */
+    ptrdiff_t scratch; /* bytes of a worker's */
 } co_call;
 
 static void clear(const co_trainer *trainer, const co_piece *piece, char *g, ptrdiff_t ldg) {
@@ -84,39 +86,25 @@ static void clear(const co_trainer *trainer, const co_piece *piece, char *g, ptr
         memset(g + i * ldg * trainer->item, 0, (size_t)(piece->columns * trainer->item));
 }
 
-/* The images that a use in chunks has kept. */
-static ptrdiff_t images_of(const co_trainer *trainer, const co_use *use) {
-    return trainer->kept[use->dy].rows / (use->chunks->s.oh * use->chunks->s.ow);
+/* Whether the use is a product that the trainer's matmul makes, of pieces with rows enough. */
+static int by_matmul(const co_trainer *trainer, const co_use *use) {
+    const co_matrix *matrix = &trainer->weights[use->weight];
+    const ptrdiff_t rows = trainer->kept[use->dy].rows;
+    return trainer->matmul && use->x >= 0 && !use->chunks && !use->by_number && rows &&
+           matrix->k >= CO_LEARNING_ROWS && trainer->matmul->suits(rows, matrix->n);
 }
 
-static ptrdiff_t chunks_of(const co_trainer *trainer, const co_use *use) {
-    return (images_of(trainer, use) + use->chunks->images - 1) / use->chunks->images;
-}
-
-/* A piece of the sum of all chunks, in order. */
-static void add_chunks(const co_trainer *trainer, const co_piece *piece, const co_use *use, char *g,
-                       ptrdiff_t ldg) {
-    const co_matrix *matrix = &trainer->weights[piece->weight];
-    const ptrdiff_t n = matrix->n, item = trainer->item, chunks = chunks_of(trainer, use);
-    const int whole = piece->columns == n && ldg == n;
-    const ptrdiff_t count = whole ? piece->rows * n : piece->columns;
-    const char *sums = use->chunks->sums + (piece->i * n + piece->j) * item;
-    for (ptrdiff_t i = 0; i < (whole ? 1 : piece->rows); i++)
-        trainer->kernels->colsum(chunks, count, sums + i * n * item, matrix->k * n,
-                                 g + i * ldg * item);
-}
-
-/* One use's part of the gradient of a piece: rows * columns reals at g, ldg apart. */
-static void part_of(const co_call *call, const co_piece *piece, const co_use *use, char *g,
-                    ptrdiff_t ldg) {
-    const co_trainer *trainer = call->trainer;
+/* One use's part of the gradient of a piece: rows * columns reals at g, ldg apart. scratch: of a
+ * matmul. */
+static void part_of(const co_trainer *trainer, const co_piece *piece, const co_use *use, char *g,
+                    ptrdiff_t ldg, char *scratch) {
     const co_kernels *kernels = trainer->kernels;
     const ptrdiff_t nr = kernels->gemm_nr, item = trainer->item;
     const co_kept *dy = &trainer->kept[use->dy];
     const ptrdiff_t rows = dy->rows;
     const char *panels = dy->data + piece->j * rows * item;
     if (use->chunks) {
-        add_chunks(trainer, piece, use, g, ldg);
+        co_trainer_add_chunks(trainer, piece, use, g, ldg);
         return;
     }
     if (use->x < 0 && dy->layout == CO_KEEP_ROWS) {
@@ -136,9 +124,13 @@ static void part_of(const co_call *call, const co_piece *piece, const co_use *us
         return;
     }
     static const co_act linear = {.kind = CO_ACT_LINEAR};
-    kernels->gemm(piece->rows, piece->columns, rows,
-                  trainer->kept[use->x].data + piece->i * rows * item, rows, panels, NULL, g, ldg,
-                  &linear);
+    const co_matmul *matmul = trainer->matmul;
+    const char *x = trainer->kept[use->x].data + piece->i * rows * item;
+    if (by_matmul(trainer, use) && piece->rows >= matmul->rows)
+        matmul->run(kernels, piece->rows, piece->columns, rows, x, rows, panels,
+                    dy->packed + matmul->bytes(rows, piece->j), NULL, g, ldg, &linear, scratch);
+    else
+        kernels->gemm(piece->rows, piece->columns, rows, x, rows, panels, NULL, g, ldg, &linear);
 }
 
 /* A row at a time unless the piece has all columns. */
@@ -149,10 +141,16 @@ static void add_rows(const co_trainer *trainer, const co_piece *piece, const cha
                                y + i * ldy * trainer->item);
 }
 
-/* The gradient of a piece, at g. part: room for a part of it. */
-static void gradient_of(const co_call *call, const co_piece *piece, char *g, ptrdiff_t ldg,
-                        char *part) {
-    const co_trainer *trainer = call->trainer;
+/* Bytes that two pieces take. */
+static ptrdiff_t room_of_pieces(const co_trainer *trainer) {
+    return (2 * trainer->largest * trainer->item + CO_LINE - 1) / CO_LINE * CO_LINE;
+}
+
+/* The gradient of a piece, at g. scratch: a worker's. */
+static void gradient_of(const co_trainer *trainer, const co_piece *piece, char *g, ptrdiff_t ldg,
+                        char *scratch) {
+    char *part = scratch + trainer->largest * trainer->item;
+    char *more = scratch + room_of_pieces(trainer);
     const co_matrix *matrix = &trainer->weights[piece->weight];
     const co_lesson *lesson = &matrix->lesson;
     const ptrdiff_t item = trainer->item, n = matrix->n, at = (piece->i * n + piece->j) * item;
@@ -168,10 +166,10 @@ static void gradient_of(const co_call *call, const co_piece *piece, char *g, ptr
         if (trainer->uses[u].weight != piece->weight) continue;
         if (!trainer->kept[trainer->uses[u].dy].rows) continue; /* of a plan that did not run */
         if (parts++) {
-            part_of(call, piece, &trainer->uses[u], part, piece->columns);
+            part_of(trainer, piece, &trainer->uses[u], part, piece->columns, more);
             add_rows(trainer, piece, part, piece->columns, g, ldg);
         } else {
-            part_of(call, piece, &trainer->uses[u], g, ldg);
+            part_of(trainer, piece, &trainer->uses[u], g, ldg, more);
         }
     }
     if (!parts) clear(trainer, piece, g, ldg);
@@ -206,15 +204,13 @@ static void learn_piece(void *context, int worker, ptrdiff_t index) {
     const co_trainer *trainer = call->trainer;
     const co_piece *piece = &trainer->pieces[index];
     const co_matrix *matrix = &trainer->weights[piece->weight];
-    char *scratch = trainer->scratch + 2 * worker * trainer->largest * trainer->item;
-    char *g = scratch;
+    char *scratch = trainer->scratch + worker * call->scratch, *g = scratch;
     ptrdiff_t ldg = piece->columns;
     if (!(call->what & GRADIENT) || !(call->what & UPDATE)) {
         ldg = matrix->n;
         g = (char *)matrix->lesson.g + (piece->i * ldg + piece->j) * trainer->item;
     }
-    if (call->what & GRADIENT)
-        gradient_of(call, piece, g, ldg, scratch + trainer->largest * trainer->item);
+    if (call->what & GRADIENT) gradient_of(trainer, piece, g, ldg, scratch);
     if (call->what & UPDATE) update_piece(call, piece, g, ldg);
 }
 
@@ -226,7 +222,8 @@ static double estimate(const co_trainer *trainer, int what) {
         const double rows = (double)trainer->kept[trainer->uses[u].dy].rows;
         if (trainer->uses[u].chunks) continue;
         const double k = trainer->uses[u].by_number ? 1 : (double)matrix->k;
-        ns += k * (double)matrix->n * rows / (2 * trainer->kernels->gemm_nr);
+        const double speed = by_matmul(trainer, &trainer->uses[u]) ? trainer->matmul->speed : 1;
+        ns += k * (double)matrix->n * rows / (2 * trainer->kernels->gemm_nr) / speed;
     }
     for (int w = 0; w < trainer->n_weights && (what & UPDATE); w++)
         if (trainer->weights[w].learns)
@@ -234,84 +231,12 @@ static double estimate(const co_trainer *trainer, int what) {
     return ns;
 }
 
-void co_trainer_sum_chunk(const co_trainer *trainer, const co_use *use, ptrdiff_t chunk,
-                          const char *x, const char *dy, char *scratch) {
-    const co_chunked *how = use->chunks;
-    const co_matrix *matrix = &trainer->weights[use->weight];
-    const ptrdiff_t left = images_of(trainer, use) - chunk * how->images;
-    how->sum(trainer->kernels, how, left < how->images ? left : how->images, x, dy,
-             how->sums + chunk * matrix->k * matrix->n * trainer->item, scratch);
-}
-
-/* Whether there are chunks that a run has left to be summed. */
-static int has_chunks(const co_trainer *trainer, const co_use *use) {
-    return use->chunks && !use->chunks->at_hand && trainer->kept[use->dy].rows;
-}
-
-/* The chunks of all uses, one after the other. */
-static void sum_chunk(void *context, int worker, ptrdiff_t chunk) {
-    const co_call *call = context;
-    const co_trainer *trainer = call->trainer;
-    const co_use *use = trainer->uses;
-    for (;; use++) {
-        if (!has_chunks(trainer, use)) continue;
-        const ptrdiff_t count = chunks_of(trainer, use);
-        if (chunk < count) break;
-        chunk -= count;
-    }
-    const co_window *s = &use->chunks->s;
-    const ptrdiff_t first = chunk * use->chunks->images * trainer->item;
-    co_trainer_sum_chunk(trainer, use, chunk,
-                         trainer->kept[use->x].data + first * s->h * s->w * s->c,
-                         trainer->kept[use->dy].data + first * s->oh * s->ow * use->chunks->n,
-                         trainer->scratch + worker * call->scratch);
-}
-
-co_status co_trainer_chunks(const co_trainer *trainer, const co_use *use) {
-    const co_matrix *matrix = &trainer->weights[use->weight];
-    const ptrdiff_t g = matrix->k * matrix->n * trainer->item, chunks = chunks_of(trainer, use);
-    co_chunked *how = use->chunks;
-    if (g && chunks > PTRDIFF_MAX / 2 / g) return CO_NO_MEMORY;
-    if (how->sums && (size_t)(chunks * g) <= how->bytes) return CO_OK;
-    free(how->sums);
-    how->sums = co_lines((size_t)(chunks * g));
-    how->bytes = how->sums ? (size_t)(chunks * g) : 0;
-    return how->sums ? CO_OK : CO_NO_MEMORY;
-}
-
-static co_status room_for_scratch(co_trainer *trainer, size_t bytes) {
+co_status co_trainer_scratch(co_trainer *trainer, size_t bytes) {
     if (bytes <= trainer->scratch_bytes) return CO_OK;
     free(trainer->scratch);
     trainer->scratch = co_lines(bytes);
     trainer->scratch_bytes = trainer->scratch ? bytes : 0;
     return trainer->scratch ? CO_OK : CO_NO_MEMORY;
-}
-
-/* Sums the gradients that come in chunks. */
-static co_status go_over_chunks(co_trainer *trainer, int threads) {
-    co_call call = {.trainer = trainer};
-    ptrdiff_t count = 0;
-    double ns = 0;
-    for (int u = 0; u < trainer->n_uses; u++) {
-        const co_use *use = &trainer->uses[u];
-        if (!has_chunks(trainer, use)) continue;
-        const co_matrix *matrix = &trainer->weights[use->weight];
-        const ptrdiff_t chunks = chunks_of(trainer, use);
-        const double time = (double)trainer->kept[use->dy].rows * (double)matrix->k *
-                            (double)matrix->n / (2 * trainer->kernels->gemm_nr);
-        const co_status status = co_trainer_chunks(trainer, use);
-        if (status != CO_OK) return status;
-        count += chunks;
-        ns += time;
-        if (use->chunks->scratch > call.scratch) call.scratch = use->chunks->scratch;
-    }
-    if (!count) return CO_OK;
-    const int team = co_team(count, ns, threads);
-    call.scratch = (call.scratch / CO_LINE + 1) * CO_LINE;
-    const co_status status = room_for_scratch(trainer, (size_t)team * (size_t)call.scratch);
-    if (status != CO_OK) return status;
-    co_parallel(count, team, sum_chunk, &call);
-    return CO_OK;
 }
 
 /* The factors that keep norms of gradients, which lie in g, within the rule's bound. */
@@ -331,11 +256,36 @@ static void clip(co_trainer *trainer, const co_rule *rule) {
         trainer->weights[i].lesson.how.factor = co_rule_factor(rule, all);
 }
 
+/* Has what was kept of results' gradients in the form that the matmul takes, and tells how much
+ * scratch its products of pieces need. */
+static co_status pack_kept(co_trainer *trainer, int threads, ptrdiff_t *scratch) {
+    *scratch = 0;
+    for (int u = 0; u < trainer->n_uses; u++) {
+        const co_use *use = &trainer->uses[u];
+        if (!by_matmul(trainer, use)) continue;
+        co_kept *dy = &trainer->kept[use->dy];
+        const co_matmul *matmul = trainer->matmul;
+        const ptrdiff_t rows = trainer->weights[use->weight].rows;
+        const ptrdiff_t bytes = matmul->scratch(rows, dy->rows);
+        const size_t room = (size_t)matmul->bytes(dy->rows, dy->n);
+        if (bytes > *scratch) *scratch = bytes;
+        if (room > dy->packed_bytes) {
+            free(dy->packed);
+            dy->packed = co_lines(room);
+            dy->packed_bytes = dy->packed ? room : 0;
+            if (!dy->packed) return CO_NO_MEMORY;
+        }
+        co_pack_panels(matmul, dy->rows, dy->n, dy->data, dy->packed, threads);
+    }
+    return CO_OK;
+}
+
 static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int what, int threads) {
     co_call call = {.trainer = trainer, .rule = rule, .what = what};
     const int team = co_team(trainer->n_pieces, estimate(trainer, what), threads);
-    const co_status status =
-        room_for_scratch(trainer, 2 * (size_t)team * (size_t)(trainer->largest * trainer->item));
+    co_status status = what & GRADIENT ? pack_kept(trainer, threads, &call.scratch) : CO_OK;
+    call.scratch = room_of_pieces(trainer) + (call.scratch + CO_LINE - 1) / CO_LINE * CO_LINE;
+    if (status == CO_OK) status = co_trainer_scratch(trainer, (size_t)team * (size_t)call.scratch);
     if (status != CO_OK) return status;
     co_parallel(trainer->n_pieces, team, learn_piece, &call);
     return CO_OK;
@@ -343,10 +293,11 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
 
 co_status co_trainer_learn(co_trainer *trainer, const co_rule *rule, int threads) {
     const int apart = !rule || (rule->norm < HUGE_VAL && !rule->gathers);
-    co_status status = go_over_chunks(trainer, threads);
+    co_status status = co_trainer_sum_chunks(trainer, threads);
     if (status == CO_OK)
         status = go_over_pieces(trainer, rule, apart ? GRADIENT : GRADIENT | UPDATE, threads);
-    trainer->version++;
+    for (int w = 0; w < trainer->n_weights; w++)
+        if (trainer->weights[w].learns) co_trainer_changed(trainer, w);
     for (int i = 0; i < trainer->n_kept; i++) trainer->kept[i].rows = 0; /* it was learnt from */
     if (apart && rule && status == CO_OK) {
         clip(trainer, rule);

@@ -1,3 +1,4 @@
+/* parallel.c - workers that share out the chunks of a call: the only file that says OpenMP. */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* sched_getcpu */
 #endif

@@ -63,8 +63,11 @@ typedef struct co_kind {
     co_status (*pack)(co_plan *plan, co_step *step);
     /* Nanoseconds of a unit. NULL: as long as it takes to move its result. */
     double (*cost)(const co_plan *plan, const co_step *step);
-    /* Before a run of the plan; and that takes how long, at what speed of `cost`'s. */
+    /* Before a run of the plan. */
     co_status (*prepare)(const co_job *job, const co_step *step);
+    /* After it. */
+    void (*conclude)(const co_job *job, const co_step *step);
+    /* How long it takes then, at what speed of `cost`'s. */
     double (*speed)(const co_job *job, const co_step *step);
     /* Bytes of a worker's scratch for a block of so many units. */
     ptrdiff_t (*scratch)(const co_job *job, const co_step *step, ptrdiff_t units);
@@ -145,7 +148,7 @@ typedef struct co_weights {
     void *copy;             /* owned, as what follows; NULL: not asked for */
     void *panels, *turned;  /* for gemm or qgemm, its transpose for gemm, */
     void *dots, *recur;     /* for dots, for recur, */
-    _Atomic(void *) packed; /* and for the plan's matmul, by the first run that uses it */
+    _Atomic(void *) packed; /* and for the plan's matmul, by the first run that takes it */
 } co_weights;
 
 typedef struct co_value {
@@ -162,9 +165,10 @@ typedef struct co_value {
 
 enum { CO_LINE = 64 }; /* bytes of a cache line, and of the widest vector */
 
-/* A value that a plan learns from, and the value of its gradient. */
+/* A value that a plan learns from, and the value of its gradient. made: what has the first one as
+ * it was made by a run before, or -1. */
 typedef struct co_end {
-    int y, gradient;
+    int y, gradient, made;
 } co_end;
 
 struct co_plan {
@@ -255,6 +259,8 @@ int co_step_is_act(const co_step *step, int kind);
 int co_step_is_softmax(const co_step *step, ptrdiff_t n);
 /* The loss of x as (positions, n), weighted; its result is the gradient. */
 int co_plan_loss(co_plan *plan, int x, co_loss how, ptrdiff_t positions, ptrdiff_t n);
+/* The gradient of x, out of one of what becomes of it when it is normalised. */
+int co_plan_before_normalized(co_plan *plan, int dy, int x, int mask, co_moments *of);
 /* A further buffer of the run, of a new value. */
 int co_plan_more(co_plan *plan, ptrdiff_t size, int item_bytes);
 
@@ -266,6 +272,11 @@ const void *co_weight_panels(co_plan *plan, int w);
 const void *co_weight_dots(co_plan *plan, int w);
 const void *co_weight_turned(co_plan *plan, int w);
 const void *co_weight_recur(co_plan *plan, int w, ptrdiff_t bytes);
+/* What the plan's matmul takes of weight w, or with `turned` of its transpose, which only a
+ * trainer's has. Before a run that takes it: makes it, from gemm's panels, unless it is there and
+ * the weight has not changed. */
+co_status co_weight_pack(const co_plan *plan, int w, int turned, int threads);
+const void *co_weight_packed(const co_plan *plan, int w, int turned);
 /* Whether there is a weight w of such items. */
 int co_is_weight(const co_plan *plan, int w, int item_bytes);
 /* Whether it is a vector of n reals, or -1: none. */
@@ -305,6 +316,16 @@ ptrdiff_t co_trainer_size(const co_trainer *trainer, int w, ptrdiff_t *k);
 void *co_trainer_panels(co_trainer *trainer, int w);
 void *co_trainer_turned(co_trainer *trainer, int w);
 void *co_trainer_data(const co_trainer *trainer, int w);
+/* co_weight_pack, co_weight_packed. */
+co_status co_trainer_pack_for(co_trainer *trainer, int w, int turned, int threads);
+const void *co_trainer_packed(const co_trainer *trainer, int w, int turned);
+const co_matmul *co_trainer_matmul(const co_trainer *trainer);
+/* From so many rows on a product pays for weights that are packed anew at each step (measured:
+ * docs/performance.md). */
+enum { CO_LEARNING_ROWS = 32 };
+/* weights.c. Packs a k by n matrix for a matmul, panels shared out over threads. */
+void co_pack_panels(const co_matmul *matmul, ptrdiff_t k, ptrdiff_t n, const void *panels,
+                    void *packed, int threads);
 
 /* permute.c. Axes that lead in x and in the result make no loop: *positions is
  * their product, the permutation is that of one position. The shape's product

@@ -9,7 +9,7 @@
  * co_trainer_learn multiplies them, a piece of a weight at a time, and updates
  * and packs that piece while it is at hand.
  *
- *     co_trainer *t = co_trainer_create(kernels);
+ *     co_trainer *t = co_trainer_create(kernels, CO_HIGHEST);
  *     int w = co_trainer_weight(t, 784, 10, kernel), b = co_trainer_weight(t, 1, 10, bias);
  *     co_plan *p = co_plan_create(kernels, CO_HIGHEST, 4, 784);
  *     co_plan_train(p, t);
@@ -27,11 +27,13 @@
 #ifndef COREOPS_TRAIN_H
 #define COREOPS_TRAIN_H
 
+#include "batchnorm.h"
 #include "coreops.h"
 #include "loss.h"
 #include "update.h"
 
-co_trainer *co_trainer_create(const co_kernels *kernels);
+/* precision: the least that products of float32 keep. */
+co_trainer *co_trainer_create(const co_kernels *kernels, co_precision precision);
 void co_trainer_destroy(co_trainer *trainer);
 
 /* A weight w[k,n] of reals, row-major; a vector of n has k = 1. The memory is the caller's, and
@@ -91,6 +93,16 @@ co_status co_plan_penalty(co_plan *plan, int x, double l1, double l2);
  * saturate. */
 int co_plan_learn(co_plan *plan, int y, co_loss loss, ptrdiff_t positions, ptrdiff_t n);
 int co_plan_learn_from(co_plan *plan, int y);
+
+/* Batch normalisation stands between plans. The one that makes x sums its moments as its runs go,
+ * of the rows of of->n that a mask (-1: none) keeps; plans that have x as an input see what becomes
+ * of it, and give the gradient of that back, with the sums that it asks for. From this gradient the
+ * first plan learns: it has a buffer, and another for x as a run made it before, unless x is an
+ * input. Returns the first of them. `of` stays in place as long as the plans. */
+co_status co_plan_moments(co_plan *plan, int x, int mask, co_moments *of);
+int co_plan_normalized(co_plan *plan, int x, co_moments *of);
+int co_plan_learn_from_normalized(co_plan *plan, int x, int mask, co_moments *of);
+
 /* The gradient of input x is wanted. Returns the buffer that it goes to, or a co_status. */
 int co_plan_want(co_plan *plan, int x);
 /* Appends the steps that take the gradients back to the weights, and to the inputs where they are

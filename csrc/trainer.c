@@ -15,10 +15,11 @@ void *co_more(void *list_of, int *count, size_t size) {
     return memset((char *)grown + (size_t)(*count)++ * size, 0, size);
 }
 
-co_trainer *co_trainer_create(const co_kernels *kernels) {
+co_trainer *co_trainer_create(const co_kernels *kernels, co_precision precision) {
     co_trainer *trainer = calloc(1, sizeof *trainer);
     if (!trainer) return NULL;
     trainer->kernels = kernels;
+    trainer->matmul = kernels->matmul[precision];
     trainer->item = kernels->real_bits / 8;
     return trainer;
 }
@@ -28,8 +29,12 @@ void co_trainer_destroy(co_trainer *trainer) {
     for (int i = 0; i < trainer->n_weights; i++) {
         free(trainer->weights[i].panels);
         free(trainer->weights[i].turned);
+        for (int turned = 0; turned < 2; turned++) free(trainer->weights[i].packed[turned]);
     }
-    for (int i = 0; i < trainer->n_kept; i++) free(trainer->kept[i].data);
+    for (int i = 0; i < trainer->n_kept; i++) {
+        free(trainer->kept[i].data);
+        free(trainer->kept[i].packed);
+    }
     for (int i = 0; i < trainer->n_uses; i++) {
         if (trainer->uses[i].chunks) free(trainer->uses[i].chunks->sums);
         free(trainer->uses[i].chunks);
@@ -86,6 +91,32 @@ void *co_trainer_turned(co_trainer *trainer, int w) {
     return weight->turned;
 }
 
+const co_matmul *co_trainer_matmul(const co_trainer *trainer) { return trainer->matmul; }
+
+co_status co_trainer_pack_for(co_trainer *trainer, int w, int turned, int threads) {
+    co_matrix *weight = &trainer->weights[w];
+    const ptrdiff_t k = turned ? weight->n : weight->k, n = turned ? weight->k : weight->n;
+    if (!weight->packed[turned]) {
+        weight->packed[turned] = co_lines((size_t)trainer->matmul->bytes(k, n));
+        if (!weight->packed[turned]) return CO_NO_MEMORY;
+    } else if (!weight->stale[turned]) {
+        return CO_OK;
+    }
+    co_pack_panels(trainer->matmul, k, n, turned ? weight->turned : weight->panels,
+                   weight->packed[turned], threads);
+    weight->stale[turned] = 0;
+    return CO_OK;
+}
+
+const void *co_trainer_packed(const co_trainer *trainer, int w, int turned) {
+    return trainer->weights[w].packed[turned];
+}
+
+void co_trainer_changed(co_trainer *trainer, int w) {
+    trainer->version++;
+    trainer->weights[w].stale[0] = trainer->weights[w].stale[1] = 1;
+}
+
 co_status co_trainer_use(co_trainer *trainer, int w, int x, int dy, int by_number) {
     co_use *use = co_more(&trainer->uses, &trainer->n_uses, sizeof *use);
     if (!use) return CO_NO_MEMORY;
@@ -107,7 +138,8 @@ int co_trainer_use_chunks(co_trainer *trainer, int w, int x, int dy, const co_ch
 
 size_t co_trainer_bytes(const co_trainer *trainer) {
     size_t bytes = trainer->scratch_bytes;
-    for (int i = 0; i < trainer->n_kept; i++) bytes += trainer->kept[i].bytes;
+    for (int i = 0; i < trainer->n_kept; i++)
+        bytes += trainer->kept[i].bytes + trainer->kept[i].packed_bytes;
     for (int u = 0; u < trainer->n_uses; u++)
         if (trainer->uses[u].chunks) bytes += trainer->uses[u].chunks->bytes;
     return bytes;
@@ -191,7 +223,7 @@ void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece) {
 
 void co_trainer_pack(co_trainer *trainer, int w) {
     const co_matrix *weight = &trainer->weights[w];
-    trainer->version++;
+    co_trainer_changed(trainer, w);
     if (weight->k && weight->n)
         co_trainer_pack_piece(trainer, &(co_piece){w, 0, weight->k, 0, weight->n});
 }

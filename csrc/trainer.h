@@ -7,10 +7,10 @@
 /* Rows that steps kept: n elements for each position of a batch's samples. */
 typedef struct co_kept {
     ptrdiff_t n, positions;
-    ptrdiff_t rows; /* of the last run */
-    int layout;     /* CO_KEEP_... */
-    size_t bytes;   /* that there is room for */
-    char *data;
+    ptrdiff_t rows;             /* of the last run */
+    int layout;                 /* CO_KEEP_... */
+    size_t bytes, packed_bytes; /* that there is room for */
+    char *data, *packed;        /* what the trainer's matmul takes of panels */
 } co_kept;
 
 /* A gradient that is summed over chunks of a batch's images, so many each: of a convolution, whose
@@ -37,7 +37,10 @@ typedef struct co_use {
 typedef struct co_matrix {
     ptrdiff_t k, n;
     char *w, *panels, *turned; /* gemm's panels of it and of its transpose, if a plan wants them */
+    char *packed[2];           /* what the matmul takes of it and of its transpose, */
+    int stale[2];              /* and whether it has changed since */
     int learns;
+    ptrdiff_t rows; /* of the first of its pieces: none has more */
     co_lesson lesson;
 } co_matrix;
 
@@ -49,6 +52,7 @@ typedef struct co_piece {
 
 struct co_trainer {
     const co_kernels *kernels;
+    const co_matmul *matmul; /* what multiplies where it suits; NULL: gemm */
     ptrdiff_t item;
     int n_weights, n_kept, n_uses, n_pieces;
     co_matrix *weights;
@@ -63,13 +67,22 @@ struct co_trainer {
 
 /* Room for the items of a list and one more, which is zero; NULL: no memory. */
 void *co_more(void *list_of, int *count, size_t size);
+/* Weight number w has changed: whoever packs it for himself has to do so again. */
+void co_trainer_changed(co_trainer *trainer, int w);
 /* Packs a piece of a weight, for the next run of the plans. */
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece);
 
-/* learn.c. Room for the chunks of the next run; and the sum of one, whose images and gradients
+/* learn.c. Room for what workers need beside. */
+co_status co_trainer_scratch(co_trainer *trainer, size_t bytes);
+
+/* chunks.c. Room for the chunks of the next run; and the sum of one, whose images and gradients
  * these are. */
 co_status co_trainer_chunks(const co_trainer *trainer, const co_use *use);
 void co_trainer_sum_chunk(const co_trainer *trainer, const co_use *use, ptrdiff_t chunk,
                           const char *x, const char *dy, char *scratch);
+/* The sums of all chunks that runs have left; and a piece of the sum of them, in order. */
+co_status co_trainer_sum_chunks(co_trainer *trainer, int threads);
+void co_trainer_add_chunks(const co_trainer *trainer, const co_piece *piece, const co_use *use,
+                           char *g, ptrdiff_t ldg);
 
 #endif

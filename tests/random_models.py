@@ -173,7 +173,7 @@ class Maker:
             options["data_format"] = "channels_first"
         return d, fits, options
 
-    def strides(self, d, options, pair=True):
+    def strides(self, options):
         """Strides, or dilation."""
         if self.flag(0.4):
             options["strides"] = int(self.rng.integers(1, 4))
@@ -189,21 +189,21 @@ class Maker:
             options["padding"] = "causal"
         return getattr(self.layers, f"Conv{d}D")(
             groups * self.size(), size, groups=groups, activation=self.activation(),
-            use_bias=self.flag(0.8), **self.strides(d, options),
+            use_bias=self.flag(0.8), **self.strides(options),
         )  # fmt: skip
 
     def separable(self, shape):
         d, size, options = self.window(shape)
         return getattr(self.layers, f"SeparableConv{d}D")(
             self.size(), size, depth_multiplier=self.one_of(1, 1, 2), activation=self.activation(),
-            use_bias=self.flag(0.8), **self.strides(d, options),
+            use_bias=self.flag(0.8), **self.strides(options),
         )  # fmt: skip
 
     def depthwise(self, shape):
         d, size, options = self.window(shape)
         return getattr(self.layers, f"DepthwiseConv{d}D")(
             size, depth_multiplier=self.one_of(1, 1, 2), activation=self.activation(),
-            use_bias=self.flag(0.8), **self.strides(d, options),
+            use_bias=self.flag(0.8), **self.strides(options),
         )  # fmt: skip
 
     def pool(self, shape):

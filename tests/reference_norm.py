@@ -35,13 +35,23 @@ def layer_norm_gradient(x, dy, epsilon, gamma=None):
     return dx, dgamma
 
 
-def channel_sums(x, mask=None, dy=None, center=None):
-    """In float64: sums over the rows, and of products."""
+def channel_moments(x, mask, count, mean, squares):
+    """In float64: how many rows, their mean and the squared differences from it, of rows known by
+    these and those of x."""
     v = x.astype(np.float64).reshape(-1, x.shape[-1])
-    v = v if center is None else v - center
-    d = v if dy is None else dy.astype(np.float64).reshape(v.shape)
-    keep = np.ones(len(v), bool) if mask is None else mask.reshape(-1)
-    return d[keep].sum(0), (v[keep] * d[keep]).sum(0)
+    v = v if mask is None else v[mask.reshape(-1)]
+    both = count + len(v)
+    if both == 0:
+        return both, mean, squares
+    all_of_them = (count * mean + v.sum(0)) / both
+    own = ((v - all_of_them) ** 2).sum(0)
+    return both, all_of_them, squares + count * (mean - all_of_them) ** 2 + own
+
+
+def channel_sums(x, dy, center):
+    """In float64: sums over the rows, and of products."""
+    v, d = (t.astype(np.float64).reshape(-1, x.shape[-1]) for t in (x, dy))
+    return d.sum(0), ((v - center) * d).sum(0)
 
 
 def batch_norm(x, dy, mask, gamma, beta, epsilon, fuzz):

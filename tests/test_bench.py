@@ -355,7 +355,7 @@ def test_nobody_but_numpy():
             suite.chosen_peers([name])
 
 
-def test_a_run_with_a_loaded_case(monkeypatch):
+def test_a_run_with_a_loaded_case():
     case = Case("l", "load", (4, 8), (Dense(4, "relu"),), loaded=True)
     seen = []
     run = suite.run(
@@ -554,7 +554,7 @@ def test_complaints(capsys, monkeypatch, arguments, code, told):
 @pytest.mark.parametrize(
     "arguments", [["--threads", "0"], ["--time", "x"], ["--time", "1", "--quick"]]
 )
-def test_usage(capsys, arguments):
+def test_usage(arguments):
     with pytest.raises(SystemExit) as stop:
         bench(*arguments)
     assert stop.value.code == _exit.USAGE

@@ -132,6 +132,17 @@ def test_a_metric_that_is_not_there(model):
         EarlyStopping(mode="up")
 
 
+def test_a_subclass_may_stop_by_what_it_makes_of_the_logs(model):
+    class BySum(EarlyStopping):
+        def get_monitor_value(self, logs):
+            return logs["loss"] + logs["mae"]
+
+    stop = BySum(monitor="sum", mode="max")
+    history = model.fit(X, Y, epochs=9, verbose=0, callbacks=[stop])
+    assert history.epoch == [0, 1]
+    assert stop.best == history.history["loss"][0] + history.history["mae"][0]
+
+
 def test_early_stopping_says_so(model, capsys):
     stop = EarlyStopping(monitor="loss", verbose=1, min_delta=100, restore_best_weights=True)
     history = model.fit(X, Y, epochs=9, verbose=0, callbacks=[stop])

@@ -15,7 +15,7 @@ import pytest
 from keras_cases import FILES, expected, h5py  # noqa: F401 - fixtures
 
 import coreops
-from coreops import _arrayfile, _exit, cli
+from coreops import _arrayfile, _exit, cli, layers
 from coreops._demo import train
 
 MODEL = str(FILES / "leaky_and_elu.keras")  # six features in, six out
@@ -245,7 +245,7 @@ class TestPredict:
         def interrupt(*_):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(cli, "_run", interrupt)
+        monkeypatch.setattr(coreops.Model, "predict", interrupt)
         assert run("predict", MODEL, samples[0], tmp_path / "y.npy") == _exit.INTERRUPTED
         assert complaint(capsys) == "coreops: interrupted\n"
 
@@ -253,7 +253,7 @@ class TestPredict:
         def exhaust(*_):
             raise MemoryError
 
-        monkeypatch.setattr(cli, "_run", exhaust)
+        monkeypatch.setattr(coreops.Model, "predict", exhaust)
         assert run("predict", MODEL, samples[0], tmp_path / "y.npy") == _exit.FAILED
         assert "--batch-size" in complaint(capsys)
 
@@ -274,27 +274,16 @@ def test_missing_h5py(tmp_path, capsys, monkeypatch):
     assert run("demo") == _exit.NEEDS_PACKAGE
 
 
-def test_progress_fits_a_narrow_terminal(capsys, monkeypatch):
-    now = iter(range(100))
-    monkeypatch.setattr(cli.time, "monotonic", lambda: next(now))
-    monkeypatch.setattr(cli, "fit", lambda line, stream: line[:39])
-    progress = cli.Progress(2000, shown=True)
-    progress.show(500)
-    progress.close()
-    assert [len(part) for part in capsys.readouterr().err.split("\r")] == [0, 39, 39, 0]
-
-
-def test_progress_draws_and_wipes_one_line(capsys, monkeypatch):
-    now = iter(range(100))
-    monkeypatch.setattr(cli.time, "monotonic", lambda: next(now))
-    progress = cli.Progress(2000, shown=True)
-    progress.show(500)
-    progress.show(2000)
-    progress.close()
-    drawn = capsys.readouterr().err.split("\r")
-    assert "500 of 2,000, 3 s left" in drawn[1]
-    assert drawn[2].startswith("[" + "#" * 30 + "] 2,000 of 2,000")
-    assert drawn[-2:] == [" " * 79, ""]
+def test_a_model_of_several_arrays(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((4, 3), "float32"))
+    x, more = layers.Input((3,)), layers.Input((3,))
+    sums = coreops.Model([x, more], layers.Add()([x, more]))
+    heads = coreops.Model(x, [layers.Dense(1)(x), layers.Dense(2)(x)])
+    for model, told in ((sums, "takes 2 arrays"), (heads, "gives 2 arrays")):
+        model.save(tmp_path / "m.safetensors")
+        files = [tmp_path / name for name in ("m.safetensors", "x.npy", "y.npy")]
+        assert run("predict", *files) == _exit.BAD_INPUT
+        assert told in complaint(capsys)
 
 
 # --- the process itself ---------------------------------------------------------------------------
@@ -503,7 +492,7 @@ def test_info_of_seams_and_open_sizes(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5", ".safetensors", ".weights.h5"])
-def test_convert(tmp_path, suffix, capsys):
+def test_convert(tmp_path, suffix):
     target = tmp_path / f"m{suffix}"
     assert run("convert", MODEL, target) == _exit.OK
     model = coreops.saving.load_model(MODEL)
@@ -516,7 +505,7 @@ def test_convert(tmp_path, suffix, capsys):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_convert_tells_what_is_wrong(tmp_path, capsys):
+def test_convert_tells_what_is_wrong(tmp_path):
     assert run("convert", MODEL, tmp_path / "m.onnx") == _exit.USAGE
     assert run("convert", tmp_path / "no.keras", tmp_path / "m.h5") == _exit.NO_FILE
     assert run("convert", FILES / "refused_layers.keras", tmp_path / "m.h5") == _exit.BAD_MODEL
@@ -526,7 +515,7 @@ def test_convert_tells_what_is_wrong(tmp_path, capsys):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_wrong_tier_is_no_traceback(tmp_path):
+def test_a_wrong_tier_is_no_traceback():
     script = Path(sys.executable).with_name("coreops")
     commands = [[sys.executable, "-P", "-m", "coreops", "info"]]
     commands += [[str(script), "info"]] if script.exists() else []

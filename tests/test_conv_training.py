@@ -153,23 +153,28 @@ def test_what_is_not_finite_stays_in_its_channel(isa, dtype, rng, special):  # n
     assert not np.delete(odd, 3, axis=2).any()
 
 
-def network(seed=3):
+def network(seed=3, normed=False):
     coreops.utils.set_random_seed(seed)
     stack = [layers.Input((18, 15, 3)), layers.Conv2D(20, 3, padding="same", activation="relu")]
     stack += [layers.Conv2D(24, 3, padding="same", activation="gelu"), layers.MaxPooling2D(2)]
     stack += [layers.DepthwiseConv2D(3, strides=2, padding="same", activation="relu")]
     stack += [layers.Conv2D(16, 3, strides=2, padding="same", groups=2), layers.Flatten()]
+    if normed:
+        stack[-1:] = [layers.BatchNormalization(), layers.ReLU(), layers.Flatten()]
+        stack.insert(2, layers.BatchNormalization())
     return Sequential([*stack, layers.Dense(4, activation="softmax")])
 
 
-@pytest.mark.parametrize("batch", [1, 3, 40])
-def test_same_bits_for_any_number_of_threads(isa, rng, batch):  # noqa: F811
+@pytest.mark.parametrize(
+    ("batch", "normed"), [(1, False), (3, False), (40, False), (3, True), (40, True)]
+)
+def test_same_bits_for_any_number_of_threads(isa, rng, batch, normed):  # noqa: F811
     x = rng.normal(size=(batch, 18, 15, 3)).astype("float32")
     y = rng.integers(0, 4, batch)
     results, threads = [], coreops.get_num_threads()
     for count in (1, 2, 3, 8):
         coreops.set_num_threads(count)
-        model = network()
+        model = network(normed=normed)
         model.compile("adam", "sparse_categorical_crossentropy")
         losses = [model.train_on_batch(x, y) for _ in range(3)]
         results.append([losses, *model.get_weights()])
@@ -178,11 +183,13 @@ def test_same_bits_for_any_number_of_threads(isa, rng, batch):  # noqa: F811
         assert all(map(np.array_equal, results[0], other))
 
 
-def test_a_plan_that_takes_gradients_back_makes_nothing_else(rng):
-    """Before a batch normalisation a convolution's results are not made again: the one of its way
-    back is that of its image's gradient."""
-    stack = [layers.Input((8, 8, 3)), layers.Conv2D(16, 3), layers.BatchNormalization()]
-    stack += [layers.ReLU(), layers.Conv2D(16, 3), layers.BatchNormalization(), layers.Flatten()]
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_a_plan_that_takes_gradients_back_makes_nothing_else(rng, activation):
+    """Before a batch normalisation results are not made again, whether they are a convolution's or
+    an activation's: the one convolution of the way back is that of its image's gradient."""
+    convs = [layers.Conv2D(16, 3, activation=activation) for _ in range(2)]
+    stack = [layers.Input((8, 8, 3)), convs[0], layers.BatchNormalization()]
+    stack += [layers.ReLU(), convs[1], layers.BatchNormalization(), layers.Flatten()]
     model = Sequential([*stack, layers.Dense(4, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.train_on_batch(rng.normal(size=(4, 8, 8, 3)), rng.integers(0, 4, 4))

@@ -187,12 +187,12 @@ def test_another_number_of_layers(tmp_path):
 # --- Keras 1 and the first versions of Keras 2 ----------------------------------------------------
 
 
-def write(h5py, path, layers, weights, version="1.2.2", backend="tensorflow"):  # noqa: F811
+def write(h5py, path, layers, weights, version="1.2.2"):  # noqa: F811
     """A file in the form of Keras 1: names of a fixed length, lists as configs."""
     config = {"class_name": "Sequential", "config": layers}
     with h5py.File(path, "w") as file:
         file.attrs["keras_version"] = np.bytes_(version)
-        file.attrs["backend"] = np.bytes_(backend)
+        file.attrs["backend"] = np.bytes_("tensorflow")
         file.attrs["model_config"] = np.bytes_(json.dumps(config))
         root = file.create_group("model_weights")
         root.attrs["layer_names"] = np.array(list(weights), "S")

@@ -167,7 +167,7 @@ def test_ranks_that_differ_by_one(keras, rng):
             assert np.isclose(ours(y_true, y_pred), theirs(y_true.astype("f4"), y_pred), rtol=1e-5)
 
 
-def test_what_may_be_passed(rng):
+def test_what_may_be_passed():
     mse = losses.MeanSquaredError()
     assert mse([1, 2], [[2], [4]]) == 2.5
     assert mse([1.0, 2.0], [2.0, 4.0], [2, 0]) == 2.5  # one value, whose weights are summed
@@ -253,6 +253,16 @@ def test_weights_per_position_of_labels_that_lack_an_axis(rng):
     mse = losses.MeanSquaredError()
     assert np.isclose(mse(y_true, KerasArray.attach(y_pred, mask)), errors[mask].mean())
     assert np.isclose(mse(y_true, y_pred, weight), (errors * weight).mean())
+
+
+def test_weights_of_samples_may_have_an_axis_of_size_1(rng):
+    """So they are no weights per position, though both have as many axes."""
+    y_true, y_pred, weight = rng.random((4, 3)), rng.random((4, 3, 1)), rng.random((4, 1))
+    errors = np.square(y_true - y_pred[..., 0])
+    mse = losses.MeanSquaredError(reduction="sum", dtype="float64")
+    assert np.isclose(mse(y_true, y_pred, weight), (errors.mean(1) * weight[:, 0]).sum())
+    _, factor = mse.prepare(y_true, y_pred.shape, "float64", weight)
+    assert np.isclose(np.sum(factor * errors), mse(y_true, y_pred, weight))
 
 
 def test_ignored_labels_leave_the_mean(rng):

@@ -339,6 +339,10 @@ def test_shapes_that_do_not_fit():
         metrics.Recall(class_id=1).update_state(np.ones(4), np.ones(4))
     with pytest.raises(ValueError, match="expected a label for each"):
         metrics.MeanIoU(3).update_state(np.ones(4), np.ones(5))
+    for multi_label in (False, True):
+        auc = metrics.AUC(multi_label=multi_label, label_weights=[1, 2])
+        with pytest.raises(ValueError, match="label_weights"):
+            auc.update_state(np.ones((4, 3)), np.ones((4, 3)))
     auc = metrics.AUC(multi_label=True)
     assert auc.result() == 0
     with pytest.raises(ValueError, match="multi_label"):

@@ -90,44 +90,59 @@ def test_layer_norm_gradient_against_differences(isa, rng):
 
 @pytest.mark.parametrize("m", [0, 1, 31, 32, 33, 100])
 @pytest.mark.parametrize("n", [1, 3, 16, 17, 65, 130])
+def test_channel_moments(isa, dtype, rng, m, n):
+    """Squares are of differences, so that a far mean takes nothing away from them."""
+    for far in (1, 1000):
+        x = unaligned((rng.normal(size=(m, n)) + far).astype(dtype))
+        mean, squares = rng.normal(size=n) + far, rng.random(n)
+        for mask in (None, rng.random(m) < 0.6, np.zeros(m, bool)):
+            for count in (0, 7):
+                before = (mean, squares) if count else (np.zeros(n), np.zeros(n))
+                got = _kernels.channel_moments(x, mask, count, *before)
+                exact = reference.channel_moments(x, mask, count, *before)
+                assert got[0] == exact[0]
+                # each difference is off by a rounding of its size, and of that of the 32 rows' mean
+                bound = 40 * eps(dtype) * (m + 1) * 16
+                assert np.all(np.abs(got[1] - exact[1]) <= bound + 1e-13 * far)
+                assert np.all(np.abs(got[2] - exact[2]) <= bound + 1e-10 * far)
+
+
+def test_channel_moments_leave_masked_rows_out(isa, dtype):
+    x = np.ones((40, 5), dtype)
+    x[3] = np.nan
+    count, mean, squares = _kernels.channel_moments(x, np.arange(40) != 3, 0, *np.zeros((2, 5)))
+    assert count == 39
+    assert np.array_equal(mean, np.ones(5))
+    assert np.array_equal(squares, np.zeros(5))
+    for value in (np.nan, np.inf):  # and others show
+        x[3] = value
+        _, mean, squares = _kernels.channel_moments(x, None, 0, *np.zeros((2, 5)))
+        assert not np.isfinite(mean).any()
+        assert np.isnan(squares).all()
+
+
+@pytest.mark.parametrize("m", [0, 1, 31, 32, 33, 100])
+@pytest.mark.parametrize("n", [1, 3, 16, 17, 65, 130])
 def test_channel_sums(isa, dtype, rng, m, n):
     x, dy = (unaligned((rng.normal(size=(m, n)) + 1).astype(dtype)) for _ in range(2))
     center = unaligned(rng.normal(size=n).astype(dtype))
-    mask = rng.random(m) < 0.6
-    for keep in (None, mask):
-        for of in (None, dy):
-            for c in (None, center):
-                got = _kernels.channel_sums(x, keep, of, c)
-                v = np.abs(x - (0 if c is None else c)).astype(np.float64)
-                by = v if of is None else np.abs(of).astype(np.float64)
-                for actual, exact, size in zip(
-                    got,
-                    reference.channel_sums(x, keep, of, c),
-                    (by.sum(0), (v * by).sum(0)),
-                    strict=True,
-                ):
-                    assert actual.dtype == np.float64
-                    assert np.all(np.abs(actual - exact) <= 36 * eps(dtype) * (size + 1e-300))
+    got, exact = _kernels.channel_sums(x, dy, center), reference.channel_sums(x, dy, center)
+    by, v = np.abs(dy).astype(np.float64), np.abs(x - center).astype(np.float64)
+    for actual, expected, size in zip(got, exact, (by.sum(0), (v * by).sum(0)), strict=True):
+        assert actual.dtype == np.float64
+        assert np.all(np.abs(actual - expected) <= 36 * eps(dtype) * (size + 1e-300))
 
 
-def test_channel_sums_leave_masked_rows_out(isa, dtype):
-    x = np.ones((40, 5), dtype)
-    x[3] = np.nan
-    mask = np.arange(40) != 3
-    sums, products = _kernels.channel_sums(x, mask)
-    assert np.array_equal(sums, np.full(5, 39))
-    assert np.array_equal(products, np.full(5, 39))
-
-
-def test_channels_do_not_depend_on_threads(isa, rng):
+def test_batches_do_not_depend_on_threads(isa, rng):
     x, dy = (rng.normal(size=(5000, 40)).astype(np.float32) for _ in range(2))
-    center, a = x.mean(0), np.ones(40, np.float32)
     before, results = coreops.get_num_threads(), []
     for threads in (1, 2, 3):
         coreops.set_num_threads(threads)
-        sums = _kernels.channel_sums(x, None, dy, center)
-        others = [_kernels.channel_affine(x, center, a), _kernels.channel_gradient(x, dy, *[a] * 4)]
-        results.append(b"".join(r.tobytes() for r in (*sums, *others)))
+        norm = _kernels.BatchNorm(40, "float32", 1e-3)
+        y, dx = np.empty_like(x), np.empty_like(x)
+        norm.forward(x, None, y)
+        norm.back(x, None, dy, dx)
+        results.append(y.tobytes() + dx.tobytes())
     coreops.set_num_threads(before)
     assert len(set(results)) == 1
 
@@ -140,11 +155,11 @@ def test_batch_norm(isa, dtype, rng, m, n):
     some = rng.random(m) < 0.6
     some[0] = True
     for mask in (None, some, np.zeros(m, bool)):
-        norm = _kernels.BatchNorm((m, n), dtype, 1e-3, 1e-7)
-        y, dx = np.empty_like(x), np.empty_like(x)
         own = [np.ones(n, dtype), np.ones(n, dtype)]
-        norm.forward(x, mask, gamma, beta, y)
-        norm.back(dy, dx, *own)
+        norm = _kernels.BatchNorm(n, dtype, 1e-3, 1e-7, gamma, beta, *own)
+        y, dx = np.empty_like(x), np.empty_like(x)
+        norm.forward(x, mask, y)
+        norm.back(x, mask, dy, dx)
         got = (y, dx, own[0] - 1, own[1] - 1, norm.mean, norm.variance)
         exact = reference.batch_norm(x, dy, mask, gamma, beta, 1e-3, 1e-7)
         # sums of m terms of some units each, divided by deviations of at least 0.03
@@ -157,17 +172,15 @@ def test_batch_norm(isa, dtype, rng, m, n):
         np.testing.assert_allclose(moving[1], 2.25 + norm.variance / 4, rtol=4 * eps(dtype))
 
 
-def test_batch_norm_without_a_batch():
-    norm = _kernels.BatchNorm((3, 2), "float32", 1e-3)
+def test_batch_norm_of_what_does_not_fit():
+    norm = _kernels.BatchNorm(2, "float32", 1e-3)
     x = np.zeros((3, 2), np.float32)
-    with pytest.raises(ValueError, match="without a batch"):
-        norm.back(x, x.copy())
-    norm.forward(x, None, None, None, x.copy())
-    norm.let_go()
-    with pytest.raises(ValueError, match="without a batch"):
-        norm.back(x, x.copy())
-    with pytest.raises(ValueError, match="expected an x"):
-        norm.forward(x[:2], None, None, None, x)
+    with pytest.raises(ValueError, match="expected a y"):
+        norm.forward(x, None, x[:2].copy())
+    with pytest.raises(ValueError, match="expected 2 channels"):
+        norm.forward(np.zeros((2, 3), np.float32), None, np.zeros((2, 3), np.float32))
+    with pytest.raises(ValueError, match="expected a gamma"):
+        _kernels.BatchNorm(2, "float32", 1e-3, 0.0, np.ones(3, np.float32))
 
 
 @pytest.mark.parametrize("n", [1, 5, 16, 33])

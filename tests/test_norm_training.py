@@ -52,10 +52,20 @@ def check_gradients(model, x, y, *, eps=1e-5):
         assert np.array_equal(one, other)
 
 
-def pooled(*stack, shape=(6, 4)):
+def pooled(*stack, shape=(6, 4), end=lambda: layers.Activation("linear")):
     return lambda: Sequential(
-        [layers.Input(shape), *(make() for make in stack), layers.Flatten(), layers.Dense(2)]
+        [layers.Input(shape), *(make() for make in stack), layers.Flatten(), layers.Dense(2), end()]
     )
+
+
+def branched():
+    """What is normalised is read as it is, too, and the result in two plans."""
+    x = layers.Input((6, 4))
+    raw = layers.Dense(3, activation="tanh")(x)
+    once = layers.BatchNormalization()(raw)
+    twice = layers.BatchNormalization()(layers.Dense(3)(once))
+    y = layers.Multiply()([layers.Add()([raw, once]), twice])
+    return coreops.Model(x, layers.Dense(2)(layers.Flatten()(y)))
 
 
 def dense(units=3, activation="tanh"):
@@ -76,6 +86,12 @@ def drop_mask(make):
 STACKS = {
     "batch": pooled(dense(), layers.BatchNormalization, dense()),
     "batch, first": pooled(layers.BatchNormalization, dense()),
+    "batch, twice": pooled(dense(), layers.BatchNormalization, layers.BatchNormalization),
+    "batch, behind Python": pooled(
+        dense(), wide(layers.Lambda, ops.square), layers.BatchNormalization, dense()
+    ),
+    "batch, last": pooled(dense(), shape=(6, 4), end=layers.BatchNormalization),
+    "batch, read in two plans": lambda: branched(),
     "batch, other axis": pooled(dense(), wide(layers.BatchNormalization, axis=1)),
     "batch, no scale": pooled(dense(), wide(layers.BatchNormalization, scale=False)),
     "batch, no center": pooled(dense(), wide(layers.BatchNormalization, center=False)),
@@ -187,6 +203,40 @@ def test_an_embedding_learns_the_same_in_any_number_of_threads(isa, rng):
         model.compile("adam", "mse")
         for _ in range(3):
             model.train_on_batch(x, y)
+        found.append(b"".join(w.tobytes() for w in model.get_weights()))
+    coreops.set_num_threads(before)
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+@pytest.mark.parametrize("make", [dense(8), wide(layers.LSTM, 8), wide(layers.SimpleRNN, 8)])
+def test_chunks_of_a_batch_stay_whole(isa, rng, make, precision):
+    """However many rows a layer before wants to have at once: 323 of them are more than that."""
+    x, y = rng.normal(size=(323, 4, 3)).astype("float32"), rng.normal(size=(323, 2))
+    found, before = [], coreops.get_num_threads()
+    for threads in (1, 2, 3):
+        coreops.set_num_threads(threads)
+        coreops.utils.set_random_seed(1)
+        norm, last = layers.BatchNormalization(momentum=0), layers.Dense(2)
+        model = Sequential([layers.Input((4, 3)), make(), norm, layers.Flatten(), last])
+        model.precision = precision
+        model.compile("sgd", "mse")
+        h = model.layers[0](x).astype(np.float64)
+        axes = tuple(range(h.ndim - 1))
+        normal = (h - h.mean(axes)) / np.sqrt(h.var(axes) + 1e-3)
+        error = normal.reshape(323, -1) @ last.kernel.numpy() - y
+        dy = (error @ last.kernel.numpy().T / error.size * 2).reshape(h.shape)
+        model.train_on_batch(x, y)
+        rtol = 1e-4 if precision == "highest" else 2e-2
+        for one, exact in (
+            (norm.moving_mean, h.mean(axes)),
+            (norm.moving_variance, h.var(axes)),
+            (norm.beta, -0.01 * dy.sum(axes)),
+            (norm.gamma, 1 - 0.01 * (dy * normal).sum(axes)),
+        ):
+            np.testing.assert_allclose(
+                one.numpy(), exact, rtol=rtol, atol=rtol * np.abs(exact).max()
+            )
         found.append(b"".join(w.tobytes() for w in model.get_weights()))
     coreops.set_num_threads(before)
     assert len(set(found)) == 1

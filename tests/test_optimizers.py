@@ -1,6 +1,7 @@
 """Optimizers against real Keras' on its NumPy backend, step by step, and what they promise."""
 
 import copy
+import inspect
 import json
 import pickle
 
@@ -309,6 +310,20 @@ def test_configs_go_to_keras_and_back(keras, kind, option):
     assert type(again) is type(ours)
     assert again.get_config() == ours.get_config()
     assert keras.optimizers.get(json.loads(json.dumps(config))).get_config() == theirs.get_config()
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", sorted({name for name, _ in KINDS.values()}))
+def test_arguments_by_place_are_those_of_keras(keras, name):
+    """Those that all optimizers have come last, in one order."""
+    ours, theirs = getattr(optimizers, name), getattr(keras.optimizers, name)
+    last = {"ema_momentum": 0.75, "ema_overwrite_frequency": 3, "use_ema": True, "name": "mine",
+            "weight_decay": 0.5, "clipvalue": 0.25, "loss_scale_factor": 2.0}  # fmt: skip
+    places = [p for p in inspect.signature(theirs).parameters.values() if p.name != "kwargs"]
+    values = [last.get(p.name, p.default) for p in places]
+    expected = theirs(*values).get_config()
+    found = ours(*values).get_config()
+    assert {key: found[key] for key in expected} == pytest.approx(expected)
 
 
 def test_names_and_configs_of_other_makes():

@@ -44,7 +44,7 @@ def load(name, **options):
         return load_model(FILES / f"{name}.keras", custom_objects=custom, **options)
 
 
-def assert_close(actual, wanted, name="", factor=1.0):
+def assert_close(actual, wanted, name=""):
     """Equal to 1e-5 of the largest value, or what the case's type allows."""
     assert actual.shape == wanted.shape
     if name in EXACT:
@@ -54,7 +54,7 @@ def assert_close(actual, wanted, name="", factor=1.0):
     finite = np.abs(wanted[np.isfinite(wanted)])
     bound = HALF.get(name, 1e-12 if actual.dtype == np.float64 else 1e-5)
     scale = max(1.0, finite.max()) if finite.size else 1.0
-    np.testing.assert_allclose(actual, wanted, rtol=bound, atol=bound * scale * factor)
+    np.testing.assert_allclose(actual, wanted, rtol=bound, atol=bound * scale)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -32,7 +32,7 @@ def recorded(name):
     return xs if len(xs) > 1 else xs[0], ys
 
 
-def check(model, name, **tolerance):
+def check(model, name):
     x, expected = recorded(name)
     for outputs in (model(x), model.predict(x, verbose=0)):
         for one, other in zip(flat(outputs), expected, strict=True):
@@ -261,6 +261,21 @@ def test_operations_that_make_masks_are_left_out(tmp_path, h5py):  # noqa: F811
     x = np.ones((2, 4, 3), "float32")
     x[:, 2:] = 0
     np.testing.assert_array_equal(model(x)._keras_mask, x.any(-1))
+
+
+@pytest.mark.parametrize(("compared", "own"), [(0, True), (2, False)])
+def test_a_mask_that_no_layer_makes_stays(tmp_path, compared, own):
+    """An operation like Embedding's own is left out; another is what the layer takes."""
+    ids = coreops.Input((4,), dtype="int32")
+    h = layers.Embedding(3, 2, mask_zero=True)(ids)
+    h = layers.GlobalAveragePooling1D()(h, mask=coreops.ops.not_equal(ids, compared))
+    model = Model(ids, h)
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    x = np.array([[0, 1, 2, 1], [2, 2, 0, 1]])
+    np.testing.assert_array_equal(again(x), model(x))
+    kept = [layer for layer in again.operations if "not_equal" in layer.name]
+    assert bool(kept) != own
 
 
 def test_calls_in_the_form_of_keras_2(tmp_path, h5py):  # noqa: F811

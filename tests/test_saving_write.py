@@ -588,19 +588,86 @@ def test_without_h5py(monkeypatch, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("hook", ["save_own_variables", "load_own_variables"])
+class Halved(coreops.layers.Dense):
+    """Stores half of its bias, and something that is no weight."""
+
+    count = 0
+
+    def save_own_variables(self, store):
+        store["0"], store["half"] = self.kernel.numpy(), self.bias.numpy() / 2
+        store["count"] = self.count
+
+    def load_own_variables(self, store):
+        self.kernel.assign(store["0"])
+        self.bias.assign(store["half"] * 2)
+        self.count = int(store["count"])
+
+
 @pytest.mark.parametrize("name", ["m.keras", "m.weights.h5", "m.safetensors"])
-def test_a_store_of_its_own_is_refused(tmp_path, hook, name):
-    """What it would have stored must not be lost without a word."""
-    own = type("Own", (coreops.layers.Dense,), {hook: lambda self, store: None})
-    model = coreops.Sequential([coreops.layers.Input((3,)), own(2, name="apart")])
-    save = model.save_weights if name.endswith(".weights.h5") else model.save
-    with pytest.raises(NotImplementedError, match=rf"layer 'apart': `Own\.{hook}` is not called"):
-        save(tmp_path / name)
+def test_a_layer_may_store_what_it_likes(tmp_path, name, rng):
+    def made():
+        parts = [coreops.Input((3,)), Halved(2), coreops.layers.Dense(2)]
+        return coreops.Sequential(parts)
+
+    model = made()
+    model.set_weights([rng.normal(size=w.shape) for w in model.weights])
+    model.layers[0].count = 5
+    if name == "m.weights.h5":
+        model.save_weights(tmp_path / name)
+        again = made()
+        again.load_weights(tmp_path / name)
+    else:
+        model.save(tmp_path / name)
+        again = coreops.saving.load_model(tmp_path / name, custom_objects={"Halved": Halved})
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert again.layers[0].count == 5
+
+
+def test_what_a_layer_stores_is_checked(tmp_path):
+    for stored in ({"a/b": 1.0}, {"a": "text"}, {1: 1.0}):
+        own = type("Own", (coreops.layers.Dense,), {})
+        own.save_own_variables = lambda self, store, stored=stored: store.update(stored)
+        model = coreops.Sequential([coreops.Input((3,)), own(2, name="apart")])
+        with pytest.raises(ValueError, match="Layer 'apart': save_own_variables"):
+            model.save(tmp_path / "m.keras")
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_of_some_layers(tmp_path, rng):
+def test_variables_of_a_layers_own_as_in_files():
+    one, other = coreops.layers.Dense(2), coreops.layers.Dense(2, use_bias=False)
+    store = {}
+    for layer in (one, other):
+        layer.build((None, 3))
+    one.save_own_variables(store)
+    assert sorted(store) == ["0", "1"]
+    twin = coreops.layers.Dense(2)
+    twin.build((None, 3))
+    twin.load_own_variables(store)
+    np.testing.assert_array_equal(twin.kernel, one.kernel)
+    with pytest.raises(ValueError, match=r"1 variables.*2"):
+        other.load_own_variables(store)
+
+
+def test_a_list_that_holds_itself(tmp_path):
+    class Ring(coreops.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.ring = [coreops.layers.Dense(2)]
+            self.ring.append(self.ring)
+
+        def call(self, inputs):
+            return self.ring[0](inputs)
+
+    model = coreops.Sequential([coreops.Input((3,)), Ring()])
+    model.save_weights(tmp_path / "m.weights.h5")
+    start = model.get_weights()
+    model.set_weights([w + 1 for w in start])
+    model.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(model.get_weights()[0], start[0])
+
+
+def test_weights_of_some_layers(tmp_path):
     def made():
         inner = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)], name="inner")
         return coreops.Sequential([coreops.Input((3,)), inner, coreops.layers.Dense(2)])
@@ -623,7 +690,7 @@ def test_weights_of_some_layers(tmp_path, rng):
         model.load_weights(tmp_path / "some.keras", objects_to_skip=[])
 
 
-def test_the_optimizer_may_be_skipped(tmp_path, rng):
+def test_the_optimizer_may_be_skipped(tmp_path):
     def made(steps):
         model = coreops.Sequential([coreops.Input((3,)), coreops.layers.Dense(2)])
         model.compile("adam", "mse")

@@ -224,6 +224,17 @@ def test_gradients_of_sparse_crossentropy(float64, rng, last, ignored):
     check_gradients(prepare(make, loss, x, rng), x, y)
 
 
+def test_a_loss_of_python_is_as_wide_as_the_model():
+    """That the layers compute in float64 is enough, as where the loss has a kernel."""
+    x, y = np.full((1, 1), 1 / 3), np.ones((1, 1))
+    model = Sequential([layers.Input((1,)), layers.Dense(1, dtype="float64")])
+    model.set_weights([np.full((1, 1), 1e-9), np.ones(1)])
+    for loss in ("mae", lambda y_true, y_pred: ops.abs(y_true - y_pred)):
+        model.compile(optimizers.SGD(0.0), loss)
+        assert model.evaluate(x, y, verbose=0) == pytest.approx(1e-9 / 3, rel=1e-6)
+        assert model.train_on_batch(x, y) == pytest.approx(1e-9 / 3, rel=1e-6)
+
+
 def test_gradients_where_steps_are_masked(float64, rng):
     x, y = rng.normal(size=(4, 3, 5)), rng.normal(size=(4, 3, 2))
     x[1, 1] = x[2] = 0
@@ -316,6 +327,7 @@ OPTIMIZERS = {
     "accumulation": lambda: optimizers.Lion(0.01, gradient_accumulation_steps=3),
     "schedule": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)),
     "scaled": lambda: optimizers.SGD(0.1, loss_scale_factor=4.0, clipnorm=0.1),
+    "ftrl": lambda: optimizers.Ftrl(0.1, loss_scale_factor=4.0, weight_decay=0.01),
 }
 CONSTRAINTS = [None, "non_neg", "max_norm", "unit_norm", constraints.MinMaxNorm(0.1, 0.3, 0.5),
                constraints.MaxNorm(0.5, axis=1)]  # fmt: skip
@@ -488,7 +500,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_alone(rng, bad):
     assert np.isfinite(model.train_on_batch(x, y))
 
 
-def test_numpy_in_a_lambda_is_refused(rng):
+def test_numpy_in_a_lambda_is_refused():
     model = Sequential(
         [layers.Input((3,)), layers.Dense(3), layers.Lambda(np.exp, name="own"), layers.Dense(1)]
     )
@@ -499,7 +511,7 @@ def test_numpy_in_a_lambda_is_refused(rng):
     assert all(map(np.array_equal, before, model.get_weights()))
 
 
-def test_quantized_layers_do_not_learn(rng):
+def test_quantized_layers_do_not_learn():
     model = network()
     with pytest.warns(UserWarning, match="InputLayer"):
         model.quantize("int8")

@@ -88,8 +88,8 @@ def test_gradients_through_changes_of_shape(float64, rng, name):  # noqa: F811
     check_gradients(prepare(make, "mse", x, rng), x, y)
 
 
-def steps_agree(make, x, y, optimizer, count=3):
-    """Steps of a model against `optimizer.apply` with the gradients of its twin."""
+def steps_agree(make, x, y, optimizer):
+    """Three steps of a model against `optimizer.apply` with the gradients of its twin."""
     models = []
     for _ in range(2):
         coreops.utils.set_random_seed(3)
@@ -97,7 +97,7 @@ def steps_agree(make, x, y, optimizer, count=3):
         models[-1].compile(optimizer(), "mse")
     model, twin = models
     twin._build_for([x])
-    for _ in range(count):
+    for _ in range(3):
         model.train_on_batch(x, y)
         step = twin._training_step()
         step(x, y, update=False)

@@ -460,6 +460,22 @@ def test_the_state_of_a_seed_generator():
     )
 
 
+def test_a_state_is_a_variable():
+    stream = coreops.random.SeedGenerator(7, name="draws")
+    state = stream.state
+    assert state is stream.state
+    assert (state.path, state.trainable) == ("draws/seed_generator_state", False)
+    before = state.version
+    coreops.random.normal((3,), seed=stream)
+    assert list(state.numpy()) == [7, 1]
+    assert state.version != before
+    state.assign([8, 5])
+    assert stream.key() == (8, 6)
+    twin = pickle.loads(pickle.dumps(stream))
+    twin.state = [1, 1]
+    assert list(state) == [8, 6]
+
+
 def test_other_names_of_keras():
     assert coreops.layers.GlobalAvgPool2D is coreops.layers.GlobalAveragePooling2D
     entry = {"class_name": "GlobalMaxPool1D", "config": {"name": "g"}}

@@ -42,6 +42,26 @@ cdef class Stream:
         """Take the number of the stream's next draw: 1, 2, ..."""
         return self.draw().call
 
+    def key(self):
+        """Take the stream's next draw: the seed, and the draw's number."""
+        cdef co_stream drawn = self.draw()
+        return drawn.seed, drawn.call
+
+    @property
+    def place(self):
+        """The seed and the number of draws so far, both of one moment."""
+        cdef uint64_t seed, call
+        with cython.critical_section(self):
+            seed, call = self.seed, self.call
+        return seed, call
+
+    @place.setter
+    def place(self, value):
+        cdef uint64_t seed, call
+        seed, call = value
+        with cython.critical_section(self):
+            self.seed, self.call = seed, call
+
 
 cdef enum:
     MOST_STREAMS = 8  # of a plan that a call with training=True goes straight to

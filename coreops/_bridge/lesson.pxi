@@ -80,7 +80,7 @@ cdef class Draws:
 
     cdef int draw(self) except -1:
         if self._generators:
-            self._pairs = [(generator.seed, generator.next()) for generator in self._generators]
+            self._pairs = [generator.key() for generator in self._generators]
         return 0
 
 
@@ -121,24 +121,6 @@ cdef class RunStep(Step):
 
     cdef int let_go(self) except -1:
         return self._run._let_go()
-
-
-cdef class NormStep(Step):
-    """Batch normalisation of a batch; or, if gradients are there, the way back through it."""
-
-    cdef BatchNorm _norm
-    cdef tuple _arrays
-    cdef bint _back
-
-    def __init__(self, BatchNorm norm not None, tuple arrays not None, bint back):
-        self._norm, self._arrays, self._back = norm, arrays, back
-
-    cdef double go(self) except? -1:
-        if self._back:
-            self._norm.back(*self._arrays)
-        else:
-            self._norm.forward(*self._arrays)
-        return 0
 
 
 cdef class SumStep(Step):

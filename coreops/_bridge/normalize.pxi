@@ -126,54 +126,45 @@ def layer_norm_gradient(cnp.ndarray x not None, cnp.ndarray dy not None, double 
     return dx, dgamma
 
 
-# ---------------------------------------------------------------------------------- whole batches
-
-cdef co_channels _channels(str name, cnp.ndarray x, object mask, object dy, object center) except *:
-    cdef co_channels batch
-    batch.kernels = _kernels_of(name, x, () if dy is None else (dy,))
-    batch.n = _last(name, x)
-    batch.m = x.size // batch.n if batch.n else 0
-    batch.mask = _mask_of(mask, (<object>x).shape[:cnp.PyArray_NDIM(x) - 1])
-    batch.x = cnp.PyArray_DATA(x)
-    batch.dy = NULL if dy is None else cnp.PyArray_DATA(<cnp.ndarray>dy)
-    batch.center = _vector("a center", center, x.dtype, batch.n)
-    return batch
-
-
-def channel_sums(cnp.ndarray x not None, mask=None, dy=None, center=None):
-    """The sums over all axes but the last of dy (None: x - center), and of its products with
-    x - center, where the mask is True; in float64, with the same bits for any number of threads."""
-    cdef co_channels batch = _channels("channel_sums", x, mask, dy, center)
-    cdef cnp.ndarray sums = np.empty(batch.n), products = np.empty(batch.n)
-    cdef co_status status
+def channel_moments(cnp.ndarray x not None, mask, double count, mean, squares):
+    """The number, the mean and the sum of squared differences from it, of rows of which `count` had these
+    and the others are x's, over all axes but the last, where the mask is True; in float64."""
+    cdef const co_kernels *kernels = _kernels_of("channel_moments", x, ())
+    cdef ptrdiff_t n = _last("channel_moments", x), m = x.size // n if n else 0
+    cdef const uint8_t *keep = _mask_of(mask, (<object>x).shape[:cnp.PyArray_NDIM(x) - 1])
+    mean, squares = mean.copy(), squares.copy()
+    cdef double *to_mean = <double *>_vector("a mean", mean, np.dtype(np.float64), n)
+    cdef double *to_squares = <double *>_vector("squares", squares, np.dtype(np.float64), n)
     with nogil:
-        status = co_channel_sums(&batch, <double *>cnp.PyArray_DATA(sums),
-                                 <double *>cnp.PyArray_DATA(products), _threads)
-    if status != CO_OK:
-        raise MemoryError("no memory for the sums of a batch")
+        count = kernels.channel_moments(m, n, keep, cnp.PyArray_DATA(x), count, to_mean, to_squares)
+    return count, mean, squares
+
+
+def channel_sums(cnp.ndarray x not None, cnp.ndarray dy not None, center):
+    """The sums over all axes but the last of dy, and of its products with x - center; in float64."""
+    cdef const co_kernels *kernels = _kernels_of("channel_sums", x, (dy,))
+    cdef ptrdiff_t n = _last("channel_sums", x), m = x.size // n if n else 0
+    cdef const void *c = _vector("a center", center, x.dtype, n)
+    cdef cnp.ndarray sums = np.zeros(n), products = np.zeros(n)
+    with nogil:
+        kernels.channel_sums(m, n, cnp.PyArray_DATA(x), cnp.PyArray_DATA(dy), c,
+                             <double *>cnp.PyArray_DATA(sums), <double *>cnp.PyArray_DATA(products))
     return sums, products
-
-
-def channel_affine(cnp.ndarray x not None, center, scale, shift=None):
-    """(x - center) * scale + shift, which belong to the last axis of x."""
-    cdef co_channels batch = _channels("channel_affine", x, None, None, center)
-    cdef const void *s = _vector("a scale", scale, x.dtype, batch.n)
-    cdef const void *t = _vector("a shift", shift, x.dtype, batch.n)
-    cdef cnp.ndarray y = np.empty_like(x)
-    with nogil:
-        co_channel_affine(&batch, s, t, cnp.PyArray_DATA(y), _threads)
-    return y
 
 
 def channel_gradient(cnp.ndarray x not None, cnp.ndarray dy not None, center, a, b, c, mask=None):
     """a * dy, and where the mask is True plus b * (x - center) + c."""
-    cdef co_channels batch = _channels("channel_gradient", x, mask, dy, center)
-    cdef const void *by_dy = _vector("an a", a, x.dtype, batch.n)
-    cdef const void *by_x = _vector("a b", b, x.dtype, batch.n)
-    cdef const void *one = _vector("a c", c, x.dtype, batch.n)
+    cdef const co_kernels *kernels = _kernels_of("channel_gradient", x, (dy,))
+    cdef ptrdiff_t n = _last("channel_gradient", x), m = x.size // n if n else 0
+    cdef const uint8_t *keep = _mask_of(mask, (<object>x).shape[:cnp.PyArray_NDIM(x) - 1])
+    cdef const void *minus = _vector("a center", center, x.dtype, n)
+    cdef const void *by_dy = _vector("an a", a, x.dtype, n)
+    cdef const void *by_x = _vector("a b", b, x.dtype, n)
+    cdef const void *one = _vector("a c", c, x.dtype, n)
     cdef cnp.ndarray dx = np.empty_like(x)
     with nogil:
-        co_channel_grad(&batch, by_dy, by_x, one, cnp.PyArray_DATA(dx), _threads)
+        kernels.channel_grad(m, n, keep, cnp.PyArray_DATA(x), cnp.PyArray_DATA(dy), minus, by_dy,
+                             by_x, one, cnp.PyArray_DATA(dx))
     return dx
 
 

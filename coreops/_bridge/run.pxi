@@ -3,10 +3,11 @@
 cdef class Run:
     """A plan that trains, with what its runs of so many samples read and leave.
 
-    y: where the result goes, None if the plan has none; penalty: where each sample's penalties go, if the plan has any; mask: where
-    the result's mask goes, if it has one. The other arrays are `put`: 0 is the plan's first input, and
-    i > 0 what the plan was told of as number i - 1 of its further inputs, results, and whatever `learn`,
-    `learn_from` and `want` speak of. Raises ValueError for arrays that do not fit.
+    y: where the result goes, None if the plan has none; penalty: where each sample's penalties go, if
+    the plan has any; mask: where the result's mask goes, if it has one. The other arrays are `put`: 0
+    is the plan's first input, and i > 0 what the plan was told of as number i - 1 of its further
+    inputs, results, and whatever `learn`, `learn_from` and `want` speak of. Raises ValueError for
+    arrays that do not fit.
     """
 
     cdef TrainingPlan _plan

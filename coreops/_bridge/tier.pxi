@@ -10,11 +10,6 @@ def tiers():
     return [co_tier_name(i).decode() for i in range(co_tier_count()) if co_tier_supported(i)]
 
 
-def built_tiers():
-    """The names of all tiers of this build, narrowest first."""
-    return [co_tier_name(i).decode() for i in range(co_tier_count())]
-
-
 def isa():
     """The name of the tier that new plans use."""
     return co_tier_name(_tier).decode()
@@ -33,7 +28,7 @@ def use_isa(name=None):
             f"COREOPS_ISA={name!r} is not a tier that this build and this CPU can run; "
             f"possible here: {', '.join(possible)}"
         )
-    _tier = built_tiers().index(name)
+    _tier = [co_tier_name(i).decode() for i in range(co_tier_count())].index(name)
     bump_epoch()
 
 

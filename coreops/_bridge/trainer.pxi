@@ -3,8 +3,9 @@
 cdef class Trainer:
     """The weights of a model while they learn.
 
-    dtype: float32 or float64, of all of them. The arrays are the caller's: the trainer changes them in
-    place. One thread at a time.
+    dtype: float32 or float64, of all of them. precision: the least that products of float32 keep, one
+    of PRECISIONS, also those of the plans that take the trainer. The arrays are the caller's: the
+    trainer changes them in place. One thread at a time.
     """
 
     cdef co_trainer *_c
@@ -14,10 +15,12 @@ cdef class Trainer:
     cdef dict _taught  # by number: g and the slots
     cdef Rule _fits  # which was checked against them
 
-    def __cinit__(self, dtype):
+    def __cinit__(self, dtype, str precision="highest"):
+        cdef int keeps = PRECISIONS.index(precision)
         self.dtype = np.dtype(dtype)
         self._alive, self._shapes, self._taught = [], [], {}
-        self._c = co_trainer_create(co_tier_kernels(_tier, 8 * self.dtype.itemsize))
+        self._c = co_trainer_create(co_tier_kernels(_tier, 8 * self.dtype.itemsize),
+                                    <co_precision>keeps)
         if self._c == NULL:
             raise MemoryError("no memory for a trainer")
 
@@ -130,14 +133,15 @@ cdef class Trainer:
 
 cdef class TrainingPlan(Plan):
     """A plan whose products have the weights of a trainer, and which can end with a loss and the
-    way back. `attach` comes first. Products are made by multiply-adds, whatever the precision."""
+    way back. `attach` comes first."""
 
     cdef Trainer _trainer
     cdef ptrdiff_t _penalties
+    cdef list _norms  # which the C side points to
 
     def attach(self, Trainer trainer not None):
         """Takes the trainer, before any step. Returns the plan."""
-        self._trainer = trainer
+        self._trainer, self._norms = trainer, []
         co_plan_train(self._c, trainer._c)
         return self
 
@@ -171,6 +175,27 @@ cdef class TrainingPlan(Plan):
         self._building(True)
         self._check(co_plan_learn_from(self._c, y))
         self._more.append((False, self.dtype, (co_plan_size(self._c, y),)))
+
+    def moments(self, int x, int mask, BatchNorm norm not None):
+        """Runs make the moments of x, of the positions that a mask (-1: none) keeps."""
+        self._building(True)
+        self._check(co_plan_moments(self._c, x, mask, &norm._of))
+        self._norms.append(norm)
+
+    def normalized(self, int x, BatchNorm norm not None):
+        """What becomes of input x, of which a run of another plan made the moments."""
+        self._building(True)
+        cdef int y = self._check(co_plan_normalized(self._c, x, &norm._of))
+        self._norms.append(norm)
+        return y
+
+    def learn_from_normalized(self, int x, int mask, BatchNorm norm not None, bint made):
+        """The plan learns from a gradient of what becomes of x, a further array of a run. made: whether
+        x is one more, as a run made it before; it is unless it is an input."""
+        self._building(True)
+        self._check(co_plan_learn_from_normalized(self._c, x, mask, &norm._of))
+        self._norms.append(norm)
+        self._more += [(False, self.dtype, (co_plan_size(self._c, x),))] * (1 + made)
 
     def want(self, int x):
         """The gradient of input x goes to a further array of a run."""

@@ -8,9 +8,9 @@ cdef class Rule:
     """One step of an optimizer, the same for all its weights.
 
     kind: one of RULES; p, q and epsilon are its arguments, as csrc/update.h has them. clip: bound
-    of a gradient's elements; norm: of a gradient's norm, or of that of all of them. accumulate: how many steps make an update. averages: whether the
-    last slot is the weight's average, of that ema_momentum, and overwrite_every: after how many
-    updates it becomes the weight.
+    of a gradient's elements; norm: of a gradient's norm, or of that of all of them. accumulate: how
+    many steps make an update. averages: whether the last slot is the weight's average, of that
+    ema_momentum, and overwrite_every: after how many updates it becomes the weight.
     """
 
     cdef co_rule _c

@@ -12,23 +12,22 @@ from .eager import (
 )
 from .emission import (
     Emitted,
+    casts,
     emit_calls,
     emit_each,
-    masks_of,
     observed,
     refuse_mask,
     run_seam,
 )
 from .flow import Flow
-from .graph import Call, Graph, Ref, chain
+from .graph import Graph, Ref
 from .merging import merge
 from .normalization import affine, embedding, gauss, layer_norm, pool
 from .program import Program, current_training, python_scope
 from .recurrent import Cell, Place, Run, ones, pick, recurrent
-from .values import Derived, Item, Kind, Mask, Normalized, Result, Seam, Value
+from .values import Derived, Item, Kind, Normalized, Result, Seam, Value
 
 __all__ = [
-    "Call",
     "Cell",
     "Derived",
     "Emitted",
@@ -37,7 +36,6 @@ __all__ = [
     "Item",
     "KerasArray",
     "Kind",
-    "Mask",
     "Normalized",
     "Place",
     "Program",
@@ -54,7 +52,7 @@ __all__ = [
     "apply_softmax",
     "as_array",
     "batch_normalize",
-    "chain",
+    "casts",
     "current_training",
     "deferring",
     "embedding",
@@ -63,7 +61,6 @@ __all__ = [
     "gauss",
     "layer_norm",
     "mask_of",
-    "masks_of",
     "merge",
     "observed",
     "ones",

@@ -45,15 +45,17 @@ def batch_normalize(
     Returns the result, the mean and the variance, and what takes a gradient of the result to those
     of x, gamma and beta.
     """
-    norm = _kernels.BatchNorm(x.shape, x.dtype, epsilon, fuzz)
-    y = np.empty_like(x)
     weights = [None if w is None else np.ascontiguousarray(w, x.dtype) for w in (gamma, beta)]
-    norm.forward(x, mask, weights[0], weights[1], y)
+    own = [np.empty(x.shape[-1:], x.dtype) for _ in range(2)]
+    norm = _kernels.BatchNorm(x.shape[-1], x.dtype, epsilon, fuzz, *weights, *own)
+    y = np.empty_like(x)
+    norm.forward(x, mask, y)
 
     def back(dy: Any) -> list[Any]:
         dx = np.empty_like(x)
-        own = [np.zeros(x.shape[-1:], x.dtype) for _ in range(2)]
-        norm.back(np.ascontiguousarray(dy, x.dtype), dx, *own)
-        return [dx, *own]
+        for one in own:
+            one[...] = 0
+        norm.back(x, mask, np.ascontiguousarray(dy, x.dtype), dx)
+        return [dx, *(one.copy() for one in own)]
 
     return y, norm.mean, norm.variance, back

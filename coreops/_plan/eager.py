@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def apply_softmax(x: Any, axis: int | Sequence[int] = -1, log: bool = False) -> 
         order = [a for a in range(array.ndim) if a not in axes] + axes
         in_place = order == sorted(order)
         moved = array if in_place else apply_permute(array, order)
-        n = int(np.prod([array.shape[a] for a in axes]))
+        n = prod(array.shape[a] for a in axes)
         soft = _run(moved, (n,), "softmax", -1, log).reshape(moved.shape)
         return soft if in_place else apply_permute(soft, np.argsort(order).tolist())
 
@@ -90,7 +91,7 @@ def softmax_gradient(dy: Any, y: Any, axis: int | Sequence[int], log: bool) -> n
     y, dy = _working(y, dy)
     axes = normalize_axes(axis, y.ndim)
     order = [a for a in range(y.ndim) if a not in axes] + axes
-    rows = (-1, int(np.prod([y.shape[a] for a in axes])))
+    rows = (-1, prod(y.shape[a] for a in axes))
     if y.size == 0:
         return np.zeros_like(y)
     turned = [np.ascontiguousarray(np.transpose(a, order)) for a in (y, dy)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from .. import _kernels, config
 from .._symbolic import leaves, map_structure
+from .._warnings import warn
 from .flow import Flow
 from .graph import Call, Graph, Ref
 from .values import Item, Kind, Mask, Normalized, Seam, Value
@@ -113,13 +113,17 @@ def _entered(taken: Sequence[Value], values: dict[Ref, Value]) -> tuple[Ref, ...
     return tuple(refs)
 
 
+def casts(layer: Leaf, kind: str) -> bool:
+    """Whether a layer takes arrays of a kind of dtype in its compute dtype, not as they are."""
+    return kind == "f" or (layer.integer_input == "cast" and kind in "biu")
+
+
 def plan_dtype(call: Call, dtypes: Sequence[np.dtype]) -> np.dtype:
     """What the arrays of a call are cast to: the compute dtype of its layer if one is a float, or
     if the layer computes; half types are computed in float32."""
     layer = call.layer
-    for dtype in dtypes:
-        if dtype.kind == "f" or (layer.integer_input == "cast" and dtype.kind in "biu"):
-            return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
+    if any(casts(layer, dtype.kind) for dtype in dtypes):
+        return _COMPUTE.get(layer.compute_dtype, np.dtype(np.float32))
     return np.dtype(dtypes[0]).newbyteorder("=") if dtypes else np.dtype(np.float32)
 
 
@@ -210,12 +214,10 @@ def refuse_mask(layer: Leaf, source: str, policy: str | None) -> None:
     """What happens when the mask of `source` reaches a layer that cannot take one: a ValueError
     naming both, or under the policy "warn" (None: the global one) Keras' warning."""
     if (policy or config.mask_policy()) == "warn":
-        warnings.warn(
+        warn(
             f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a "
             "mask attached to it. However, this layer does not support masking and will "
-            "therefore destroy the mask information.",
-            UserWarning,
-            stacklevel=5,
+            "therefore destroy the mask information."
         )
         return
     raise ValueError(
@@ -250,10 +252,10 @@ def run_seam(made: Any, taken: Sequence[Item]) -> list[Item]:
         kept = masks[0]
     output, mask = result if isinstance(result, tuple) else (result, kept)
     outputs = leaves(output)
-    return list(zip(outputs, masks_of(mask, output, len(outputs)), strict=True))
+    return list(zip(outputs, _masks_of(mask, output, len(outputs)), strict=True))
 
 
-def masks_of(mask: Any, output: Any, count: int) -> list[Any]:
+def _masks_of(mask: Any, output: Any, count: int) -> list[Any]:
     """Return the masks of so many arrays of a structure; one mask belongs to the first."""
     if isinstance(output, (list, tuple, dict)) and type(mask) is type(output):
         found: list[Any] = []

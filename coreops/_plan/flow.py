@@ -8,13 +8,14 @@ do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels
 from .graph import Ref
-from .values import Item, Kind, Mask, Result, Seam, Value, _prod
+from .values import Item, Kind, Mask, Result, Seam, Value
 
 if TYPE_CHECKING:
     from ..random import SeedGenerator
@@ -66,7 +67,7 @@ class Flow:
 
     def count(self, shape: Sequence[int]) -> int:
         """How many elements of that shape a sample of the plan has."""
-        return _prod((*self.lead, *shape))
+        return prod((*self.lead, *shape))
 
     def take(self, ref: Ref, kind: Kind) -> Value:
         """An array from outside, as an input of the plan."""
@@ -94,6 +95,10 @@ class Flow:
     def is_input(self, x: Value) -> bool:
         """Whether it is an array from outside as it comes, which is there before the plan runs."""
         return x.id == 0 or x.id in self._taken.values()
+
+    def outside(self) -> dict[int, Ref]:
+        """Numbers of values that are arrays from outside as they come, with these."""
+        return {id: ref for (ref, _), id in self._taken.items()}
 
     def gather(self, known: dict[Ref, Item]) -> list[np.ndarray]:
         """Return the plan's inputs, out of arrays with their masks.
@@ -130,7 +135,7 @@ class Flow:
         """End the plan, and say what it leaves: these values, with their masks. What is but an
         input is no result of the plan unless it is among the final ones; without results there is
         no plan."""
-        outside = {id: ref for (ref, _), id in self._taken.items()}
+        outside = self.outside()
         results: list[Result] = []
         masks: dict[int, int] = {}  # numbers of results
         first: Value | None = None
@@ -169,7 +174,7 @@ class Flow:
             raise ValueError(
                 f"{self.batch_reason} asks for a batch of {self.batch}, received {batch}"
             )
-        return [(generator.seed, generator.next()) for generator in self.generators]
+        return [generator.key() for generator in self.generators]
 
     def is_stale(self) -> bool:
         """Whether a variable has changed since it was packed."""
@@ -204,7 +209,7 @@ class Flow:
         if key not in self._numbers:
             array = self.value_of(weight, dtype)
             if rows > 0:
-                array = array.reshape(_prod(array.shape[:rows]), _prod(array.shape[rows:]))
+                array = array.reshape(prod(array.shape[:rows]), prod(array.shape[rows:]))
             number = self.plan.weight(array, vector)
             self._numbers[key] = number, weight
         return self._numbers[key][0]
@@ -219,7 +224,7 @@ class Flow:
             kernel = self.value_of(kernel) / self.value_of(scale)
         w, b = self.weight(kernel, rows=rows), self.weight(bias, vector=True)
         y = self.plan.dense(x.id, self.count(x.shape[:-1]), w, b)
-        return x._replace(id=y, shape=(*x.shape[:-1], _prod(kernel.shape[rows:])))
+        return x._replace(id=y, shape=(*x.shape[:-1], prod(kernel.shape[rows:])))
 
     def dense_int8(self, x: Value, kernel: Any, scale: Any, bias: Any = None) -> Value:
         """x, quantized row by row, @ kernel (k, n) of int8 over both scales, + bias (n,). Raises
@@ -259,7 +264,7 @@ class Flow:
             return Seam(x, lambda array, mask: apply_softmax(array, axis, log=log))
         inner = [a - 1 for a in axes]
         order = [a for a in range(rank - 1) if a not in inner] + inner
-        n = _prod(x.shape[a] for a in inner)
+        n = prod(x.shape[a] for a in inner)
         moved = self._permute(x, order)
         soft = moved._replace(id=self.plan.softmax(moved.id, n, log))
         back = self._permute(soft, [order.index(a) for a in range(rank - 1)])

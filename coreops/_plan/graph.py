@@ -75,12 +75,3 @@ class Graph:
             needed |= set(call.inputs)
             found.append(tuple(sorted(needed)))
         return found[::-1]
-
-
-def chain(layers: Sequence[Any]) -> Graph:
-    """The graph of layers that take one array each, one after the other."""
-    graph = Graph()
-    x: Ref = graph.inputs[0]
-    for layer in layers:
-        (x,) = graph.call(layer, (x,), {})
-    return graph.end([x])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 
 import numpy as np
 
 from .. import _kernels
 from .flow import Flow
-from .values import Mask, Value, _prod
+from .values import Mask, Value
 
 
 def merge(flow: Flow, how: str, values: Sequence[Value]) -> Value:
@@ -35,7 +36,7 @@ def stretch(flow: Flow, x: Value, shape: tuple[int, ...]) -> Value:
     made = x.shape
     for axis, (size, wanted) in enumerate(zip(x.shape, shape, strict=True)):
         if size != wanted:
-            inner = _prod(made[axis + 1 :])
+            inner = prod(made[axis + 1 :])
             x = x._replace(id=flow.plan.repeat(x.id, inner, wanted))
             made = (*made[:axis], wanted, *made[axis + 1 :])
     return x._replace(shape=made)
@@ -65,7 +66,7 @@ def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
     first = values[0]
     shape = list(first.shape)
     shape[axis] = sum(x.shape[axis] for x in values)
-    if len(values) == 1 or not _prod(shape):
+    if len(values) == 1 or not prod(shape):
         return (
             first._replace(shape=tuple(shape), mask=None)
             if len(values) == 1
@@ -78,7 +79,7 @@ def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
 
 def part(flow: Flow, x: Value, axis: int, start: int, stop: int) -> Value:
     """The elements start .. stop - 1 along an axis of a sample, from 0. Without a mask."""
-    run = _prod(x.shape[axis + 1 :])
+    run = prod(x.shape[axis + 1 :])
     shape = (*x.shape[:axis], stop - start, *x.shape[axis + 1 :])
     if shape == x.shape:
         return x._replace(mask=None)
@@ -129,7 +130,7 @@ def products(
     x, y = _last(flow, x, axes[0]), _last(flow, y, axes[1])
     if least is not None:
         x, y = unit_rows(flow, x, least), unit_rows(flow, y, least)
-    sizes = _prod(rows), _prod(columns), k, flow.count(())
+    sizes = prod(rows), prod(columns), k, flow.count(())
     made = _kernels.plan_products(flow.plan, x.id, y.id, *sizes)
     return x._replace(id=made, shape=(*rows, *columns) or (1,), mask=None)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _kernels, config
-from .emission import emit_calls, observed, plan_dtype, run_seam
+from .emission import casts, emit_calls, observed, plan_dtype, run_seam
 from .flow import Flow
 from .graph import Graph, Ref
 from .values import Item, Kind, Result
@@ -46,6 +46,7 @@ class Segment(NamedTuple):
     seam: Any  # None, or what a Seam runs
     many: bool  # it takes lists
     taken: tuple[Ref, ...]  # the arrays that the seam takes
+    copied: frozenset[Ref]  # those of them that others have too
     given: tuple[Ref, ...]  # and gives
     training: bool  # how it behaves
     next: int  # the first call after it
@@ -130,12 +131,6 @@ class Program:
         """What comes out, as the graph numbers it."""
         return self._graph.outputs
 
-    def one(
-        self, x: np.ndarray, mask: np.ndarray | None = None, out: np.ndarray | None = None
-    ) -> Item:
-        """The same for a graph of one input and one output."""
-        return self((x,), (mask,), out)[0]
-
     def single_segment(self, *arrays: np.ndarray, cast: bool = False) -> Segment | None:
         """The one segment that is the whole program for such arrays, if there is one and nothing
         of Python's in it, and it takes them as they are; with cast also integers as reals."""
@@ -186,10 +181,9 @@ class Program:
             known[ref] = y, before[mask][1] if isinstance(mask, Ref) else _at(made, mask)
         if segment.seam is None:
             return
-        live = self._live[segment.next]
         taken = [known[ref] for ref in segment.taken]
         taken = [
-            (x.copy() if ref in live or any(x is y for y, _ in taken[:i]) else x, mask)
+            (x.copy() if ref in segment.copied or any(x is y for y, _ in taken[:i]) else x, mask)
             for i, (ref, (x, mask)) in enumerate(zip(segment.taken, taken, strict=True))
         ]
         with python_scope(segment.training):
@@ -227,15 +221,20 @@ class Program:
         )
         wanted = dict.fromkeys([*self._live[made.next], *made.taken])
         final = set(self._graph.outputs)
-        if made.layer is None or not made.layer.takes_any:
-            final.update(made.taken)  # in the type that the layer computes in
+        copied = set(self._live[made.next])
+        if made.layer is not None and not made.layer.takes_any:
+            outside = flow.outside()
+            for ref in made.taken:
+                source = outside.get(made.values[ref].id)
+                as_is = source is not None and not casts(made.layer, kinds[source][1].kind)
+                (copied if as_is else final).add(ref)
         plan, results = flow.finish_all(
             {ref: made.values[ref] for ref in wanted if ref in made.values and ref not in kinds},
             final,
         )
         return Segment(
-            flow, plan, results,
-            made.seam, made.many, made.taken, made.given, made.training, made.next,
+            flow, plan, results, made.seam, made.many,
+            made.taken, frozenset(copied), made.given, made.training, made.next,
         )  # fmt: skip
 
 

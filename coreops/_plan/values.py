@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ class Value:
 
     @property
     def size(self) -> int:
-        return _prod(self.shape)
+        return prod(self.shape)
 
     def _replace(self, **changes: Any) -> Value:
         return replace(self, **changes)
@@ -98,10 +99,3 @@ class Result(NamedTuple):
     shape: tuple[int, ...]
     mask: int | Ref | None
     masked: tuple[int, ...] | None = None  # the mask's shape
-
-
-def _prod(sizes: Any) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Aim:
     def __init__(self, judged: Judged, shape: tuple[int, ...], dtype: np.dtype) -> None:
         assert judged.loss is not None
         self.judged, self.loss, self.shape = judged, judged.loss, shape
-        self.weights = aligned((shape[0], int(np.prod(shape[1:-1]))), dtype)
+        self.weights = aligned((shape[0], prod(shape[1:-1])), dtype)
         self.factor: float | np.ndarray | None = None
         self._dtype = dtype
         self._rank = 0  # of the targets

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _tape
+from .._warnings import warn
 from .parts import Passed
 
 Targets = Sequence[np.ndarray | None] | None
@@ -41,8 +41,7 @@ def options(options: dict[str, Any]) -> dict[str, Any]:
 
 def warn_of(total: float) -> None:
     """Say that a loss is no number to learn from."""
-    warnings.warn(
+    warn(
         f"The loss of a batch is {total}: nothing is learnt from it, the weights stay as they are.",
         RuntimeWarning,
-        stacklevel=3,
     )

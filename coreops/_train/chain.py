@@ -13,15 +13,15 @@ from .flow import TrainingFlow
 from .parts import Part, Passed, Reshaped, add_to, penalized
 from .script import Script
 from .way import Known, Way
-from .workspace import Frozen, Workspace, aligned
+from .workspace import Frozen, Rooms, Workspace, aligned
 
 
 class Chain:
     """The calls of a graph for samples of one shape, with the weights of a workspace.
 
-    variables: those that learn. training: whether layers behave as in training. inputs: whether the
-    gradients of what goes in are asked for. Parts are compiled when data first gets to them, as
-    what comes out of a user's function is not known before.
+    variables: those that learn. precision: the least that products of float32 keep. training: that
+    layers behave so. inputs: that gradients of what goes in are asked for. Parts are compiled when
+    data first gets to them, as what comes out of a user's function is not known before.
     """
 
     # What sees to the activity penalties of layers, as it is told of what one has made.
@@ -32,13 +32,14 @@ class Chain:
         graph: _plan.Graph,
         workspace: Workspace,
         variables: Sequence[Variable],
-        mask_policy: str | None = None,
+        mask_policy: str | None,
+        precision: str,
         *,
         training: bool = True,
         inputs: bool = False,
     ) -> None:
         self.training = training
-        self.trainer = _kernels.Trainer(workspace.dtype)
+        self.trainer = _kernels.Trainer(workspace.dtype, precision)
         self.workspace = workspace
         self.graph = graph
         self._live = graph.live()
@@ -50,6 +51,8 @@ class Chain:
         self._parts: dict[int, Part] = {}
         self._packed: tuple[int, int] | None = None
         self.script: Script | None = None  # of the step that is made
+        self.norms: dict[_plan.Ref, _kernels.BatchNorm] = {}  # of arrays taken normalised
+        self.rooms = Rooms(workspace.dtype)  # for the gradients of these
         self.whole = True  # no plan was given up in the middle: the trainer knows of its steps
 
     # --- weights ------------------------------------------------------------------------------
@@ -106,11 +109,9 @@ class Chain:
             kinds[ref] = x.shape[1:], x.dtype, None if mask is None else mask.shape[1:]
         part = self._parts.get(index)
         if part is not None:
-            if part.kinds != kinds:
+            stale = (way.flow.read and way.flow.is_stale() for way in part.ways.values())
+            if part.kinds != kinds or any(stale):
                 raise Reshaped
-            for way in part.ways.values():
-                if way.flow.read and way.flow.is_stale():
-                    raise Reshaped
         if part is None:
             flow, made = self._emit(index, None, kinds, self._observed)
             part = Part(index, made.next, kinds, made, {})
@@ -119,11 +120,7 @@ class Chain:
         return part
 
     def _emit(
-        self,
-        index: int,
-        stop: int | None,
-        kinds: dict[_plan.Ref, _plan.Kind],
-        after: Any,
+        self, index: int, stop: int | None, kinds: dict[_plan.Ref, _plan.Kind], after: Any
     ) -> tuple[TrainingFlow, _plan.Emitted]:
         shape = kinds[self.graph.calls[index].inputs[0]][0]
         flow = TrainingFlow(shape, self.workspace.dtype, self)
@@ -141,10 +138,7 @@ class Chain:
             if ref in wanted and (ref in made.taken or ref not in flow.refs())
         }
         plan, results = flow.finish_all(values, set())
-        y = None if plan is None else flow.first
-        if plan is None and (flow.penalties or flow.ends):  # for its own sake
-            y = next(iter(made.values.values()))._replace(mask=None)
-            flow.finish(y, masked=False)
+        y = flow.finish_alone(made.values.values()) if plan is None else flow.first
         return Way(flow, results, y, {}, {})
 
     def way_back(self, part: Part, gradients: frozenset[_plan.Ref]) -> Way:
@@ -211,7 +205,7 @@ class Chain:
         states = [state.copy() for state in way.flow.states]
         if states:  # a script does not bring them back
             self.script = None
-        if way.y is not None:
+        if way.runs:
             streams = way.flow.streams(len(known[way.flow.inputs[0][0]][0]))
             made = way.run(known, streams, {}, self.script, counts=True)
         self.settle(way, known, before, made)
@@ -231,10 +225,9 @@ class Chain:
                 y = np.ascontiguousarray(x).reshape((*x.shape[:1], *result.shape))
             else:
                 y = made[result.at]
-            if isinstance(result.mask, _plan.Ref):
-                mask = before[result.mask][1]
-            else:
-                mask = None if result.mask is None else made[result.mask]
+            mask = result.mask
+            if mask is not None:
+                mask = before[mask][1] if isinstance(mask, _plan.Ref) else made[mask]
             known[result.ref] = y, mask
 
     def _through(self, passed: Passed, known: Known) -> Passed:
@@ -252,7 +245,7 @@ class Chain:
             with _tape.recording(own) as leaves, _plan.python_scope(made.training):
                 taken = [known[ref] for ref in made.taken]
                 entries: list[Any] = [
-                    _tape.trace(y) if y.dtype.kind == "f" else y for y, _ in taken
+                    _tape.trace(y) if y.dtype.kind == "f" else y.copy() for y, _ in taken
                 ]
                 masks = [mask for _, mask in taken]
                 found = _plan.run_seam(made, list(zip(entries, masks, strict=True)))
@@ -282,18 +275,19 @@ class Chain:
         if made.seam is not None:
             self._back_through(passed, gradients)
         for result in way.results:  # what was but another shape of an input
-            if isinstance(result.at, _plan.Ref) and result.ref in gradients:
+            if isinstance(result.at, _plan.Ref) and result.ref in gradients.keys() - self.norms:
                 shape = passed.known[result.at][0].shape
                 gradient = gradients.pop(result.ref).reshape(shape)
                 if passed.known[result.at][0].dtype.kind == "f":
                     self.add(gradients, result.at, gradient)
         given = frozenset(ref for ref in passed.part.given if ref in gradients)
-        if way.y is None or not (given or way.flow.penalties):
+        if not way.runs or not (given or way.flow.penalties):
             return
         way = self.way_back(passed.part, given)
         self.refresh()
         self.restore(passed)
         more: dict[Any, np.ndarray] = {("gradient", ref): gradients.pop(ref) for ref in given}
+        more.update((key, passed.made) for key in way.flow.more if key[0] == "made")
         self.run_back(way, passed.known, passed.streams, more, gradients)
 
     def run_back(
@@ -307,9 +301,12 @@ class Chain:
         """Run a plan forward and back; the gradients of what went in are added to the others."""
         for key in way.flow.more:
             if isinstance(key, tuple) and key[0] == "wanted":
-                more[key] = way.buffer(key, known[key[1]][0].shape)
+                x, short = known[key[1]][0], key[1] in self.norms
+                more[key] = self.rooms.take(x.shape) if short else way.buffer(key, x.shape)
         made = way.run(known, streams, more, self.script)
         for key, gradient in more.items():
+            if key[0] == "gradient":
+                self.rooms.give(gradient)
             if key[0] == "wanted" and known[key[1]][0].dtype.kind == "f":
                 self.add(gradients, key[1], gradient)
         return made

@@ -49,7 +49,7 @@ class Compiled:
         loss, loss_weights, user, weighted = self._arguments
         found = zip(
             _each(loss, "loss", names, shared=True),
-            _each(loss_weights, "loss_weights", names),
+            _each(loss_weights, "loss_weights", names, shared=not isinstance(loss_weights, dict)),
             _each(user, "metrics", names),
             _each(weighted, "weighted_metrics", names),
             names or [""],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
+from .._warnings import warn
 from .arrays import Batch
 from .data import Source
 
@@ -108,10 +108,8 @@ class Feed:
 
     def _warn(self) -> None:
         self._warned = True
-        warnings.warn(
+        warn(
             "The input ran out of data before all steps were made. It must give "
             "`steps_per_epoch * epochs` batches; a generator that should go on forever has to "
-            "loop.",
-            UserWarning,
-            stacklevel=4,
+            "loop."
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _kernels
-from .._plan import Derived, Flow, Ref, Seam, Value
+from .._plan import Derived, Flow, Kind, Ref, Seam, Value
 from .._variables import Variable
 from ..ops import nn
 
@@ -28,6 +28,7 @@ class TrainingFlow(Flow):
         self._chain = chain
         self.penalties: list[tuple[float, float]] = []
         self.ends = False
+        self.looks = False  # at what goes through it, which is a reason to run it
 
     def fresh(self, shape: tuple[int, ...]) -> TrainingFlow:
         return TrainingFlow(shape, self.plan.dtype, self._chain)
@@ -82,6 +83,10 @@ class TrainingFlow(Flow):
         function = nn.log_softmax if log else nn.softmax
         return Seam(x, lambda array, mask: function(array, axis))
 
+    def take(self, ref: Ref, kind: Kind) -> Value:
+        x, norm = super().take(ref, kind), self._chain.norms.get(ref)
+        return x if norm is None else x._replace(id=self.plan.normalized(x.id, norm))
+
     def refs(self) -> set[Ref]:
         """What of outside the plan takes."""
         return {ref for ref, is_mask in self.inputs if not is_mask}
@@ -94,15 +99,40 @@ class TrainingFlow(Flow):
         self.ends = True
 
     def learn_from(self, y: Value, ref: Ref) -> None:
-        """Learn from a gradient of y, which is array `ref`."""
-        self.plan.learn_from(y.id)
-        self.more.append(("gradient", ref))
+        """Learn from a gradient of y, which is array `ref`; or of what that is normalised to."""
         self.ends = True
+        norm = self._chain.norms.get(ref)
+        if norm is None:
+            self.plan.learn_from(y.id)
+            self.more.append(("gradient", ref))
+            return
+        mask, made = self._mask_of(y), not self.is_input(y)
+        self.plan.learn_from_normalized(y.id, mask, norm, made)
+        self.more += [("gradient", ref), ("made", ref)][: 1 + made]
+
+    def moments(self, y: Value, norm: _kernels.BatchNorm) -> None:
+        """Let runs make the moments of y, for plans that take it normalised."""
+        self.plan.moments(y.id, self._mask_of(y), norm)
+        self.looks = True
+
+    def _mask_of(self, y: Value) -> int:
+        return -1 if y.mask is None else self.mask_value(y.mask)
 
     def want(self, ref: Ref) -> None:
         """Ask for the gradient of an array that the plan takes."""
         self.plan.want(self._taken[ref, False])
         self.more.append(("wanted", ref))
+
+    def finish_alone(self, values: Iterable[Value]) -> Value | None:
+        """End a plan that nobody takes anything of: if it is for its own sake, with the first
+        value as its result, or without one."""
+        if self.penalties or self.ends:
+            y = next(iter(values))._replace(mask=None)
+            self.finish(y, masked=False)
+            return y
+        if self.looks:
+            self.close()
+        return None
 
     def close(self) -> None:
         """End a plan that has no results: it takes gradients back."""

@@ -79,6 +79,8 @@ class Judged:
         if y is None:
             raise ValueError("The loss needs targets: `y` is None.")
         self.loss.check_labels(y.shape, y_pred.shape)
+        if self.loss is not self.user_loss:
+            self.loss.widen(y_pred.dtype)
         return self.loss(y, y_pred, weight)
 
     def is_mean_over_samples(self) -> bool:

@@ -12,6 +12,7 @@ from .._variables import Variable
 from ..constraints import NonNeg, _column_norms
 from ..regularizers import L1, L1L2, L2
 from .chain import Chain
+from .flow import TrainingFlow
 from .parts import Part, Passed
 from .script import Script
 from .way import Known, Way
@@ -97,13 +98,15 @@ class Learners:
 class LearningChain(Chain):
     """A chain whose weights an optimizer changes."""
 
-    def __init__(self, graph: Any, learners: Learners, mask_policy: str | None) -> None:
+    def __init__(
+        self, graph: Any, learners: Learners, mask_policy: str | None, precision: str
+    ) -> None:
         self._learners = learners
         self._given = {id(variable) for variable in learners.apart}
         self._asked = False  # for the gradients of all variables
         self._update: _kernels.Update | None = None
-        self._wholes: dict[int, Whole] = {}  # by the first call of the part before
-        super().__init__(graph, learners.workspace, learners.variables, mask_policy)
+        self._wholes: dict[_plan.Ref, Whole] = {}  # by what comes of it
+        super().__init__(graph, learners.workspace, learners.variables, mask_policy, precision)
         for variable in learners.apart:
             learners.gradient(variable)
 
@@ -121,6 +124,7 @@ class LearningChain(Chain):
         """Begin a step. written: whether it is to be written down, which it is where Python has no
         part in what is learnt: no gradient, no constraint."""
         self.clear_gradients()
+        self.rooms.give_all()
         self.script = None
         if written and not (self._learners.apart or self._learners.constrained):
             cleared = [v for v in self._learners.variables if id(v) in self._given]
@@ -173,31 +177,36 @@ class LearningChain(Chain):
             way = part.ways["masks"] = Way(flow, results, flow.first, {}, {})
         return way
 
-    def _through(self, passed: Passed, known: Known) -> Passed:
-        made = passed.part.made
-        if made.whole is None:
-            return super()._through(passed, known)
-        x, mask = known[made.taken[0]]
-        if len(x) == 0 or (mask is not None and mask.shape != x.shape[:-1]):
-            return super()._through(passed, known)
-        whole = self._wholes.get(passed.part.first)
-        if whole is None or whole.shape != x.shape:
-            for variable in (made.whole.gamma, made.whole.beta):
-                if self.learns(variable):
-                    self.number(variable)
-            whole = self._wholes[passed.part.first] = Whole(self, made.whole, x.shape)
-        known[made.given[0]] = whole.forward(x, mask), mask
-        _plan.afterwards(whole.approach)
-        return passed._replace(whole=whole)
+    def _emit(self, *args: Any) -> tuple[TrainingFlow, _plan.Emitted]:
+        flow, made = super()._emit(*args)
+        if made.whole is not None and made.given[0] not in self.graph.outputs:
+            y = made.values[made.taken[0]]
+            if y.mask is None or y.mask.shape == y.shape[:-1]:
+                made.values[made.given[0]] = y
+                made = made._replace(seam=None, taken=())
+        return flow, made
 
-    def _back_through(self, passed: Passed, gradients: dict[_plan.Ref, np.ndarray]) -> None:
-        if passed.whole is None:
-            super()._back_through(passed, gradients)
-            return
-        made = passed.part.made
-        gradient = gradients.pop(made.given[0], None)
-        if gradient is not None:
-            gradients[made.taken[0]] = passed.whole.back(gradient)
+    def _finish(self, flow: TrainingFlow, made: _plan.Emitted) -> Way:
+        if made.whole is not None and made.seam is None:
+            (ref,) = made.given
+            y = made.values[ref]
+            self._wholes[ref] = Whole(self, made.whole, y.shape[-1])
+            self.norms[ref] = self._wholes[ref].kernel
+            flow.moments(y, self.norms[ref])
+        return super()._finish(flow, made)
+
+    def forward(self, part: Part, known: Known) -> Passed:
+        passed, made = super().forward(part, known), part.made
+        if made.whole is None or made.seam is not None:
+            return passed
+        (ref,) = made.given
+        _plan.afterwards(self._wholes[ref].approach)
+        if self.script is not None:
+            self.script.wholes.append(self._wholes[ref])
+            for result in part.forward.results:
+                if result.ref == ref and isinstance(result.at, _plan.Ref):
+                    self.script.stands_for(ref, result.at)
+        return passed._replace(made=known[ref][0])
 
     def _gives(self, variable: Variable) -> None:
         """From now on a part of the variable's gradient comes from Python."""

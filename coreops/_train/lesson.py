@@ -42,18 +42,18 @@ class Lesson:
     def __init__(
         self,
         met: Met,
+        key: Any,
         update: _kernels.Update,
         inputs: list[Any],
         targets: list[Any],
         weighted: bool,
     ) -> None:
-        self.key: Any = None  # of the chain
+        self.key = key  # of the chain
         self.rate: float | None = None  # of learning; None: it is another one at every step
         self.chain, self.update = met.chain, update
         self.y_preds, self.losses = met.y_preds, met.losses
         self.masks = met.masks
         self.moves = [whole.move for whole in met.script.wholes]
-        self._isa = _kernels.isa()
         self._ways = [way for way in met.script.ways if way.flow.read]
         self._aims = met.aims
         self._reduced = [(aim.loss, aim.loss.reduction) for aim in met.aims if aim is not None]
@@ -61,7 +61,9 @@ class Lesson:
         self._steps = _kernels.Lesson(met.script.steps, inputs, targets)
 
     @classmethod
-    def of(cls, met: Met, update: _kernels.Update, x: Any, y: Any, weight: Any) -> Lesson | None:
+    def of(
+        cls, met: Met, key: Any, update: _kernels.Update, x: Any, y: Any, weight: Any
+    ) -> Lesson | None:
         """Return the lesson of a step that was made on these arrays, as a user passes them; None
         if such arrays have a longer way to go."""
         x, y, weights = _listed(x), _listed(y), _listed(weight, len(met.aims))
@@ -96,12 +98,12 @@ class Lesson:
             if taken is None:
                 return None
             targets.append(taken)
-        return cls(met, update, inputs, targets, any(one is not None for one in weights))
+        return cls(met, key, update, inputs, targets, any(one is not None for one in weights))
 
-    def looks_the_same(self) -> bool:
-        """Whether the plans are still those to run."""
+    def looks_the_same(self, how: tuple[str, str]) -> bool:
+        """Whether the plans are still those to run, with products made in such a way."""
         stale = any(way.flow.is_stale() for way in self._ways)
-        return self._isa == _kernels.isa() and not stale
+        return self.key[1:] == how and not stale
 
     def take(self, x: Any, y: Any, weight: Any) -> tuple[list[Any], list[Any] | None] | None:
         """Take the arrays of the next run, and return the targets and the weights as lists, None if

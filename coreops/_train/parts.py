@@ -45,7 +45,7 @@ class Passed(NamedTuple):
     leaves: list[Any]
     losses: list[Any]
     states: Sequence[np.ndarray] = ()  # that the plan began with
-    whole: Any = None  # what was between it and the next part, where that is compiled
+    made: Any = None  # what later parts take normalised
     seeds: Sequence[Any] = ()  # gradients of what was lost, where that is not the loss itself
 
 

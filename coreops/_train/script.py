@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Script:
-    """The runs of a step, in order: of plans, and of what is compiled between them.
+    """The runs of a step, in order, and what is done between them.
 
     outside: the arrays that come from outside, by what they are, with where each run takes them.
     holds: whether all that a run read, but these, was left by one before, so that it lies in the
@@ -29,6 +29,7 @@ class Script:
         self.outside: dict[Any, list[tuple[_kernels.Run, int]]] = {}
         self.holds = True
         self._inputs = inputs
+        self._sources: dict[_plan.Ref, _plan.Ref] = {}
         self._rooms: set[int] = set()
         self._draws: dict[int, tuple[Any, _kernels.Draws]] = {}
 
@@ -48,7 +49,9 @@ class Script:
         kept = []
         for key, array in taken.items():
             at = way.place(key)
-            if key[0] == "target" or (key in way.flow.inputs and key[0] in self._inputs):
+            if key in way.flow.inputs:
+                key = self._sources.get(key[0], key[0]), key[1]
+            if key[0] == "target" or key[0] in self._inputs:
                 self.outside.setdefault(key, []).append((run, at))
                 continue
             if key[0] in ("weight", "loss", "wanted"):
@@ -65,15 +68,9 @@ class Script:
         last: Any = self.steps[-1]
         last.ends(ending)
 
-    def normalised(self, whole: Whole, arrays: tuple[Any, ...], back: bool) -> None:
-        """A batch was normalised, or its gradients went back through that."""
-        self._reads(arrays[0])
-        self._leaves(whole.dx if back else whole.y)
-        if not back:
-            if arrays[1] is not None:
-                self._reads(arrays[1])
-            self.wholes.append(whole)
-        self.steps.append(_kernels.NormStep(whole.kernel, arrays, back))
+    def stands_for(self, ref: _plan.Ref, source: _plan.Ref) -> None:
+        """From now on array `ref` is another one, as it came."""
+        self._sources[ref] = self._sources.get(source, source)
 
     def weighed(self, aim: Aim, mask: np.ndarray | None) -> None:
         """The values of a loss got weights that hang on samples, or on a mask."""

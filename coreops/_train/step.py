@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _kernels, _plan
+from .. import _kernels, _plan, config
 from .batch import Batch, Made, Targets, penalties, several, warn_of
 from .ending import Ending
 from .learners import Learners, LearningChain
@@ -36,7 +36,7 @@ class TrainingStep:
         self.graph = model._graph((model._form,), {})
         self.variables = model.trainable_variables
         self.masks: list[np.ndarray | None] = []
-        self._mask_policy, self._compiled = model._mask_policy, compiled
+        self._model, self._compiled = model, compiled
         self._inside = list(model._flatten_layers()), model.weights
         self._state, self._free = self._look(), self._which_learn()
         self._optimizer: Any = compiled.optimizer
@@ -103,17 +103,17 @@ class TrainingStep:
                 array = np.ascontiguousarray(one, None if one.dtype.kind in "biu" else real)
                 known[ref] = array, _plan.mask_of(one)
             learners = self._ready()
-            key = (*(array.shape[1:] for array, _ in known.values()), _kernels.isa())
+            key = tuple(array.shape[1:] for array, _ in known.values()), *self._how()
             chain = self._chains.pop(key, None)  # back after the step, if that gets to its end
             if chain is None:
-                chain = LearningChain(self.graph, learners, self._mask_policy)
+                chain = self._chain(learners)
             batch = Batch(several(y), several(sample_weight))
             written = given is not None
             try:
                 chain.begin(written)
                 made = self._finished(chain, dict(known), batch, update)
             except Reshaped:
-                chain = LearningChain(self.graph, learners, self._mask_policy)
+                chain = self._chain(learners)
                 chain.begin(written)
                 made = self._finished(chain, known, batch, update)
             remember(self._chains, key, chain)
@@ -155,9 +155,9 @@ class TrainingStep:
     def _prepare(self, key: Any, x: Any, y: Any, weight: Any) -> None:
         """Let the next step that is like the last one need no looking up."""
         if self._met is not None and (rule := self._optimizer._its_rule()) is not None:
-            lesson = Lesson.of(self._met, self._met.chain.update(rule), x, y, weight)
+            lesson = Lesson.of(self._met, key, self._met.chain.update(rule), x, y, weight)
             if lesson is not None and self._looks_the_same(lesson):
-                lesson.key, self._lesson = key, lesson
+                self._lesson = lesson
 
     def _looks_the_same(self, lesson: Lesson) -> bool:
         """Whether all that a lesson hangs on, but for values that learn, is as it was; these are
@@ -166,12 +166,19 @@ class TrainingStep:
         workspace = self.workspace
         if workspace.lost or self._releases != workspace.releases:
             return False
-        if not self.is_current(self._compiled) or not lesson.looks_the_same():
+        if not self.is_current(self._compiled) or not lesson.looks_the_same(self._how()):
             return False
         lesson.chain.refresh()
         lesson.rate = self._optimizer._fixed_rate()
         lesson.update.seen = epoch
         return True
+
+    def _how(self) -> tuple[str, str]:
+        """What decides, beside shapes, how products are made: the tier, and what they keep."""
+        return _kernels.isa(), self._model._precision or config.matmul_precision()
+
+    def _chain(self, learners: Learners) -> LearningChain:
+        return LearningChain(self.graph, learners, self._model._mask_policy, self._how()[1])
 
     def _finished(self, chain: LearningChain, known: Known, batch: Batch, update: bool) -> Made:
         """A step, and then what its layers have left to do, such as to move averages on."""
@@ -241,7 +248,8 @@ class TrainingStep:
             return
         chain.trainer.learn(None)
         if update:
-            optimizer.apply([learners.gradient(v) for v in self.variables], self.variables)
+            gradients = [optimizer.scale_loss(learners.gradient(v)) for v in self.variables]
+            optimizer.apply(gradients, self.variables)
 
     def _advance(
         self, update: _kernels.Update, rate: float | None = None, moves: Sequence[Any] = ()

@@ -54,7 +54,7 @@ class TapedStep:
                 loss, losses, found = model._lose(x, y, sample_weight, training=True)
             total = float(_tape.value_of(loss))
             if math.isfinite(total):
-                gradients = _tape.gradients([loss], [1], leaves)
+                gradients = _tape.gradients([model.optimizer.scale_loss(loss)], [1], leaves)
                 model.optimizer.apply(gradients, variables)
                 for one in updates:
                     one()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _kernels, _plan, _tape
+from .. import _kernels, _plan, _tape, config
 from .._symbolic import leaves
 from .._variables import Variable
 from .chain import Chain
@@ -53,12 +53,19 @@ class TracedChain(Chain):
         dtype: np.dtype,
         variables: list[Variable],
         training: bool,
+        precision: str,
     ) -> None:
         self.copies = Copies(dtype)
         self.found: dict[int, np.ndarray] = {}  # gradients of the present way back
         self._variables_of = variables
         super().__init__(
-            graph, self.copies, variables, layer._mask_policy, training=training, inputs=True
+            graph,
+            self.copies,
+            variables,
+            layer._mask_policy,
+            precision,
+            training=training,
+            inputs=True,
         )
 
     def gradient(self, variable: Variable) -> np.ndarray:
@@ -134,11 +141,13 @@ def call_traced(
         (x.shape[1:], None if mask is None else mask.shape[1:])
         for x, mask in zip(values, masks, strict=True)
     )
+    precision = layer._precision or config.matmul_precision()
     key = (
         kinds,
         layer._likeness(args, kwargs),
         dtype,
         training,
+        precision,
         _kernels.isa(),
         *map(id, variables),
     )
@@ -151,7 +160,7 @@ def call_traced(
     for again in (kept is None, True):
         if again:
             graph = layer._graph(args, kwargs)
-            kept = stamp, TracedChain(layer, graph, dtype, variables, training)
+            kept = stamp, TracedChain(layer, graph, dtype, variables, training, precision)
         assert kept is not None
         try:
             found, passed = kept[1].call(values, masks)

@@ -25,15 +25,20 @@ class Way(NamedTuple):
 
     flow: TrainingFlow
     results: tuple[_plan.Result, ...]
-    y: _plan.Value | None  # None: it has none; and where it goes forward only, nothing to do
+    y: _plan.Value | None  # None: it has none
     buffers: dict[Any, np.ndarray]
     prepared: dict[str, tuple[_kernels.Run, dict[int, np.ndarray]]]
 
-    def buffer(self, name: Any, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+    @property
+    def runs(self) -> bool:
+        """Whether there is anything to do."""
+        return self.y is not None or self.flow.looks
+
+    def buffer(self, name: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Return an array that is the same from run to run while its shape is."""
         found = self.buffers.get(name)
         if found is None or found.shape != shape:
-            found = self.buffers[name] = aligned(shape, np.dtype(dtype or self.flow.plan.dtype))
+            found = self.buffers[name] = aligned(shape, self.flow.plan.dtype)
         return found
 
     def run(

@@ -1,53 +1,34 @@
-"""Batch normalisation between two plans of a step: of a whole batch at once, compiled."""
+"""Batch normalisation between two plans of a step, which make its moments, and normalise."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .. import _kernels, _plan
-from .workspace import aligned
 
 if TYPE_CHECKING:
     from .learners import LearningChain
 
 
 class Whole:
-    """One call of a layer in a chain, for batches of one shape.
+    """One call of a layer in a chain.
 
     spec: what the layer says of it. The moving averages are arrays of the workspace, as weights.
     """
 
-    def __init__(
-        self, chain: LearningChain, spec: _plan.Normalized, shape: tuple[int, ...]
-    ) -> None:
+    def __init__(self, chain: LearningChain, spec: _plan.Normalized, channels: int) -> None:
         hold, dtype = chain.workspace.hold, chain.workspace.dtype
-        self.shape, self._chain = shape, chain
-        self.kernel = _kernels.BatchNorm(shape, dtype, spec.epsilon, spec.fuzz)
-        self.y, self.dx = aligned(shape, dtype), aligned(shape, dtype)
         weights = spec.gamma, spec.beta
-        self._weights = [None if v is None else hold(v) for v in weights]
-        self._gradients = [chain.given(v) if chain.learns(v) else None for v in weights]
+        for weight in weights:
+            if chain.learns(weight):
+                chain.number(weight)
+        self._chain = chain
+        self.kernel = _kernels.BatchNorm(
+            channels, dtype, spec.epsilon, spec.fuzz,
+            *(None if weight is None else hold(weight) for weight in weights),
+            *(chain.given(weight) if chain.learns(weight) else None for weight in weights),
+        )  # fmt: skip
         self.move = self.kernel, hold(spec.mean), hold(spec.variance), spec.momentum
-
-    def forward(self, x: np.ndarray, mask: Any) -> np.ndarray:
-        """Normalise a batch."""
-        keep = None if mask is None else np.ascontiguousarray(mask, np.bool_)
-        arrays: Any = np.ascontiguousarray(x, self.y.dtype), keep, *self._weights, self.y
-        self.kernel.forward(*arrays)
-        if self._chain.script is not None:
-            self._chain.script.normalised(self, arrays, False)
-        return self.y
-
-    def back(self, dy: np.ndarray) -> np.ndarray:
-        """Take a gradient back; those of gamma and beta are added to the learners'."""
-        arrays: Any = dy, self.dx, *self._gradients
-        self.kernel.back(*arrays)
-        if self._chain.script is not None:
-            self._chain.script.normalised(self, arrays, True)
-        self.kernel.let_go()
-        return self.dx
 
     def approach(self) -> None:
         """Let the moving averages approach the batch's moments."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -132,9 +133,42 @@ class Workspace:
             self.lost = False
 
 
+class Rooms:
+    """Memory for arrays that live for a part of a step: others have it next, while it is in the
+    cache."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self._dtype = dtype
+        self._free: list[np.ndarray] = []  # the one that was given back last comes last
+        self._taken: dict[int, np.ndarray] = {}  # by where it lies
+
+    def take(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return an array, not filled."""
+        size = prod(shape)
+        fits = [i for i, room in enumerate(self._free) if room.size >= size]
+        if fits:
+            room = self._free.pop(fits[-1])
+        else:  # it will do for those that are smaller, too
+            self._free.clear()
+            room = aligned((size,), self._dtype)
+        self._taken[room.ctypes.data] = room
+        return room[:size].reshape(shape)
+
+    def give(self, array: np.ndarray) -> None:
+        """Take an array back, if it is one of these."""
+        room = self._taken.pop(array.ctypes.data, None)
+        if room is not None:
+            self._free.append(room)
+
+    def give_all(self) -> None:
+        """Take all arrays back."""
+        self._free += self._taken.values()
+        self._taken.clear()
+
+
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return a new C-contiguous array, not filled, that begins at a cache line."""
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = prod(shape) * dtype.itemsize
     memory = np.empty(size + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
     return memory[start : start + size].view(dtype).reshape(shape)

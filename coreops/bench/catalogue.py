@@ -28,13 +28,15 @@ def _mlp(sizes: Shape, last: str | None, batch: int, precision: str = "highest")
     )
 
 
-def _training(sizes: Shape, batch: int, rate: float = 0) -> Case:
+def _training(sizes: Shape, batch: int, rate: float = 0, precision: str = "highest") -> Case:
     steps: list[Step] = []
     for units in sizes[1:-1]:
         steps += [Dense(units, "relu"), *([Dropout(rate)] if rate else [])]
-    name = f"training {'-'.join(map(str, sizes))} batch {batch}{', dropout' if rate else ''}"
-    last = Dense(sizes[-1], "softmax")
-    return Case(name, "training", (batch, sizes[0]), (*steps, last), training=True)
+    mode = "" if precision == "highest" else f", {precision}"
+    name = f"training {'-'.join(map(str, sizes))} batch {batch}{', dropout' if rate else ''}{mode}"
+    steps.append(Dense(sizes[-1], "softmax"))
+    group = "training" if precision == "highest" else "precision"
+    return Case(name, group, (batch, sizes[0]), tuple(steps), precision, training=True)
 
 
 def _permute(shape: Shape, dims: Shape) -> Case:
@@ -171,6 +173,11 @@ def all_cases() -> list[Case]:
                 _mlp(_CLASSIFIER, "softmax", 4096, mode),
             )
             if not (mode in ("high", "medium") and case.shape[0] == 1)  # for large batches only
+        ),
+        *(
+            _training(_CLASSIFIER, batch, precision=mode)
+            for mode in ("high", "medium")
+            for batch in (64, 512)
         ),
         *(make(size, n) for make in (_plain, _separable) for size in (32, 96) for n in (1, 32)),
         _training((16, 64, 64, 2), 256),

@@ -49,6 +49,8 @@ class Judge:
     rate * sum |g|, about 1 in these cases. Rounding errors of the gradients take their share of
     that, at most twice, where a sign changes: k / 2 roundings of EPS / 2 for a sum of k terms on
     its way, which is 1e-5 for the longest here; ten times as much is allowed after five steps.
+    A lower precision takes less from a loss than it does from an operand, since rows take it in
+    both directions: 8e-4 at "medium".
     Networks of images have millions of sums before a relu or a maximum, of which a few are closer
     to its kink than they are exact. Each puts its share of a gradient here or there: some 1e-3 of a
     kernel's, measured in two orders of PyTorch's sums, and 8e-3 of the losses. So only the first
@@ -59,7 +61,7 @@ class Judge:
         self.case, self.x, self.weights = case, x, weights
         if case.training:
             self.losses = losses(case, x, weights, 0 if case.random else COMPARED)
-            self.bound = np.full(len(self.losses), LOSS_ERROR)
+            self.bound = np.full(len(self.losses), LOSS_ERROR + OPERAND[case.precision])
             if len(case.shape) > 2:
                 self.bound[1:] = KINK_ERROR
         elif not case.random:

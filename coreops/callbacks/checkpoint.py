@@ -7,9 +7,9 @@ one, whole.
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
+from .._warnings import warn
 from .callback import Callback
 from .monitor import MonitorCallback
 from .progress import say
@@ -85,15 +85,12 @@ class ModelCheckpoint(MonitorCallback):
         save(path, overwrite=True)
 
     def _is_best(self, epoch: int, logs: dict[str, Any], path: str) -> bool:
-        if self.monitor_op is None:
-            self._set_monitor_op()
+        self._set_monitor_op()
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(
+            warn(
                 f"The best model can be told only by `{self.monitor}`, which is not available: "
-                "it is saved.",
-                UserWarning,
-                stacklevel=2,
+                "it is saved."
             )
             return True
         before = "None" if self.best is None else f"{self.best:.5f}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .._warnings import warn
 from .callback import Callback
 from .progress import say
 
@@ -31,11 +31,7 @@ class MonitorCallback(Callback):
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(
-                f'{type(self).__name__}: there is no mode {mode!r}; "auto" is taken.',
-                UserWarning,
-                stacklevel=3,
-            )
+            warn(f'{type(self).__name__}: there is no mode {mode!r}; "auto" is taken.')
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
@@ -44,11 +40,13 @@ class MonitorCallback(Callback):
         self.monitor_op: Callable | None = None  # np.less or np.greater, once it is known
 
     def _set_monitor_op(self) -> None:
-        """Find out what is better.
+        """Find out what is better, if that is not known.
 
         Raises:
             ValueError: the mode is "auto", and the metric does not tell.
         """
+        if self.monitor_op is not None:
+            return
         mode = self.mode
         name = self.monitor.removeprefix("val_")
         if mode == "auto" and name == "loss":
@@ -72,15 +70,11 @@ class MonitorCallback(Callback):
 
     def _current(self, logs: dict[str, Any], purpose: str) -> Any:
         """The monitored value; None, with a warning, if the logs have none."""
-        if self.monitor_op is None:
-            self._set_monitor_op()
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(
+            warn(
                 f"{purpose} `{self.monitor}`, which is not available. "
-                f"Available metrics are: {','.join(logs)}",
-                UserWarning,
-                stacklevel=3,
+                f"Available metrics are: {','.join(logs)}"
             )
         return value
 
@@ -128,8 +122,13 @@ class EarlyStopping(MonitorCallback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._forget()
 
+    def get_monitor_value(self, logs: dict[str, Any] | None) -> Any:
+        """Return what is to improve, None if it is not known; a subclass may make it of several."""
+        return self._current(logs or {}, "Early stopping depends on the metric")
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        current = self._current(logs or {}, "Early stopping depends on the metric")
+        self._set_monitor_op()
+        current = self.get_monitor_value(logs)
         if current is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -207,6 +206,7 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
         logs["learning_rate"] = rate = learning_rate(self.model.optimizer)
+        self._set_monitor_op()
         current = self._current(logs, "Reducing the learning rate depends on the metric")
         if current is None:
             return

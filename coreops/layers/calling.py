@@ -13,7 +13,7 @@ from . import again
 from .arguments import mask_array
 from .input_spec import check_inputs
 from .signatures import call_parameters
-from .tracing import call_symbolic
+from .tracing import call_symbolic, taken_dtype
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -49,6 +49,8 @@ def call_layer(
     if len(args) == 2 and layer._mask_comes_second and mask is None:
         first, mask = args
         args = (first,)
+    elif len(args) > 1 and layer._python_call:
+        args, kwargs, mask = _mask_by_name(layer, args, kwargs, mask)
     if not args:
         args, kwargs = _first_by_name(layer, kwargs)
     plain = len(args) == 1 and isinstance(args[0], np.ndarray) and not kwargs
@@ -217,6 +219,19 @@ def _first_by_name(layer: Layer, kwargs: dict[str, Any]) -> tuple[tuple, dict[st
     return (kwargs.pop(name),), kwargs
 
 
+def _mask_by_name(
+    layer: Layer, args: tuple, kwargs: dict[str, Any], mask: Any
+) -> tuple[tuple, dict[str, Any], Any]:
+    """Take the mask from the positional arguments, where `call` has it there; those behind it go
+    by name."""
+    names = list(call_parameters(type(layer)))[1 : len(args) + 1]
+    if "mask" not in names:
+        return args, kwargs, mask
+    place = names.index("mask")
+    behind = dict(zip(names[place + 1 :], args[place + 1 :], strict=True))
+    return args[:place], {**kwargs, **behind}, args[place]
+
+
 def _refuse_non_arrays(layer: Layer, args: tuple) -> None:
     for value in leaves(args):
         if isinstance(value, (np.ndarray, KerasTensor, _tape.Tensor)):
@@ -250,5 +265,4 @@ def _converted(layer: Layer, x: Any) -> Any:
     if isinstance(x, _tape.Tensor):
         return ops.cast(x, layer.compute_dtype)
     array = _plan.as_array(x, f"an input of layer '{layer.name}'")
-    kinds = "biuf" if layer.integer_input == "cast" else "f"
-    return array.astype(layer.compute_dtype if array.dtype.kind in kinds else array.dtype)
+    return array.astype(taken_dtype(layer, array.dtype.name))

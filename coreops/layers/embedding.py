@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from .. import _legacy, _plan, _tape, constraints, initializers, ops, regularizers
 from .._symbolic import Shape
+from .._warnings import warn
 from .arguments import positive
 from .building import Unbuilt
 from .layer import Layer
-
-# Options of Keras' Embedding that change nothing while they are None.
-_NEUTRAL = ("lora_rank", "lora_alpha", "quantization_config")
 
 _FLOAT_EXACT = 2**24  # float32 has all integers up to here
 
@@ -45,6 +42,7 @@ class Embedding(Layer):
     """
 
     integer_input = "cast"
+    _neutral = ("lora_rank", "lora_alpha", "quantization_config")
     embeddings: Any = Unbuilt()
 
     @_legacy.accepts_old_names
@@ -60,7 +58,7 @@ class Embedding(Layer):
         **kwargs: Any,
     ) -> None:
         if kwargs.pop("input_length", None) is not None:
-            warnings.warn("Embedding: `input_length` is not needed.", UserWarning, stacklevel=2)
+            warn("Embedding: `input_length` is not needed.")
         super().__init__(**kwargs)
         self.input_dim = positive(self.name, "input_dim", input_dim)
         self.output_dim = positive(self.name, "output_dim", output_dim)
@@ -131,9 +129,3 @@ class Embedding(Layer):
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Embedding:
-        """Return a new layer; Keras' options that are None are left out."""
-        left_out = {key for key in _NEUTRAL if key in config and config[key] is None}
-        return cls(**{key: value for key, value in config.items() if key not in left_out})

@@ -52,6 +52,7 @@ class Layer(Running, Quantizable):
     mixes_samples = False  # whether what it gives may depend on more than a sample of what it takes
     takes_any = False  # its Python takes arrays of any type as they are
     _stateless = False  # built from the start
+    _neutral: tuple[str, ...] = ()  # options of Keras' class that are nothing while they are None
     _mask_policy: str | None = None  # None: the global one
     _precision: str | None = None  # of float32 products; None: the global one
 
@@ -156,8 +157,8 @@ class Layer(Running, Quantizable):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
-        """Return a new layer with the configuration that `get_config` gave."""
-        return cls(**config)
+        """Return a new layer with the configuration that `get_config`, or Keras', gave."""
+        return cls(**{k: v for k, v in config.items() if v is not None or k not in cls._neutral})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -208,20 +209,24 @@ class Layer(Running, Quantizable):
             raise NotImplementedError(
                 f"Layer class {type(self).__name__} should define `compute_output_shape()`."
             )
-        return self._probe(input_shape)
+        return self._tried_shape(input_shape)
+
+    def _tried_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output of a Python `call`."""
+        from .probe import probe_layer
+
+        return probe_layer(self, [[input_shape], {}], [self.compute_dtype], {})[0]
+
+    @property
+    def _tells_shape(self) -> bool:
+        """Whether the output's shape is known without running a Python `call`."""
+        return type(self).compute_output_shape is not Layer.compute_output_shape
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic output for symbolic inputs, without building the layer."""
         from .tracing import output_spec
 
         return output_spec(self, args, kwargs)
-
-    def _probe(self, input_shape: Any, apart: bool = False) -> Any:
-        """Return the shape of the output of a Python `call`. apart: the shapes are a list of
-        positional arguments' and a dict of keywords'."""
-        from .probe import probe_layer
-
-        return probe_layer(self, input_shape, apart)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the output; by default the mask of the input."""
@@ -305,6 +310,7 @@ class Layer(Running, Quantizable):
             kwargs = {"training": training, **kwargs}
         if "mask" in accepted:
             kwargs = {"mask": mask, **kwargs}
+            mask = kwargs["mask"]
         with path_scope(self.name):
             output = self.call(*args, **kwargs)
         kept = (np.ndarray, _tape.Tensor)

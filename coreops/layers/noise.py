@@ -9,39 +9,14 @@ from typing import Any
 import numpy as np
 
 from .. import _legacy, _plan, config
-from .._symbolic import Shape
-from ..random import SeedGenerator
-from .arguments import fraction
 from .input_spec import InputSpec
-from .layer import Layer
-from .regularization import Dropout
+from .regularization import Dropout, Noise
 
 # What the scaled exponential unit goes to far below 0: minus the product of its two constants.
 _SELU_FLOOR = -1.0507009873554805 * 1.6732632423543772
 
 
-class _Noise(Layer):
-    """Noise in training; outside of it the inputs pass unchanged."""
-
-    _stateless = True
-
-    def __init__(self, what: str, amount: float, seed: int | None, /, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        fraction(self.name, what, amount)
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-
-    def _of_integers(self, array: np.ndarray, _: Any) -> np.ndarray:
-        """As Keras, which computes floats and casts them back."""
-        made = self(array.astype(self.compute_dtype), training=True)
-        return np.asarray(made).astype(array.dtype)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return tuple(input_shape)
-
-
-class GaussianNoise(_Noise):
+class GaussianNoise(Noise):
     """In training, adds noise of mean 0 and deviation `stddev` from the normal distribution.
 
     Args:
@@ -76,7 +51,7 @@ class GaussianNoise(_Noise):
         return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
 
 
-class GaussianDropout(_Noise):
+class GaussianDropout(Noise):
     """In training, multiplies by noise of mean 1 and deviation `sqrt(rate / (1 - rate))` from the
     normal distribution.
 
@@ -114,7 +89,7 @@ class GaussianDropout(_Noise):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
-class AlphaDropout(_Noise):
+class AlphaDropout(Noise):
     """In training, sets elements at random to what `selu` goes to for small inputs, and then scales
     and shifts so that mean 0 and variance 1 stay as they are.
 

@@ -7,8 +7,25 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import _kernels
-from .._symbolic import Node
+from .._symbolic import Node, instances
 from .._variables import Variable
+from ..random import SeedGenerator
+
+if TYPE_CHECKING:
+    from inspect import Signature
+
+
+class _Signature:
+    """How a class is called, for `help` and editors: as its `__init__` says, where some Pythons
+    would read it off `__new__`."""
+
+    def __get__(self, layer: Any, cls: type) -> Signature:
+        if layer is not None:
+            raise AttributeError("__signature__")  # of how a layer is called this says nothing
+        from inspect import signature
+
+        found = signature(cls.__init__)  # type: ignore[misc]
+        return found.replace(parameters=list(found.parameters.values())[1:])
 
 
 class Owner(_kernels.Callable):
@@ -38,6 +55,8 @@ class Owner(_kernels.Callable):
     _building = False  # inside `build`
     _locked = False  # after it: no weights may be added
     _build_shape: Any = None  # what it was called with
+
+    __signature__ = _Signature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
@@ -97,8 +116,16 @@ class Owner(_kernels.Callable):
         return self._trained + self._fixed
 
     @property
+    def _own_streams(self) -> list[SeedGenerator]:
+        """The layer's own random streams."""
+        return [value for value in vars(self).values() if isinstance(value, SeedGenerator)]
+
+    @property
     def _sublayers(self) -> list[Owner]:
-        found = {id(x): x for value in self._holders.values() for x in _layers_in(value)}
+        seen: set[int] = set()
+        found = {
+            id(x): x for value in self._holders.values() for x in instances(value, Owner, seen)
+        }
         found.pop(id(self), None)
         return list(found.values())
 
@@ -128,14 +155,3 @@ class Owner(_kernels.Callable):
                 f"In layer class '{type(self).__name__}', `super().__init__()` was not called: "
                 "make it the first statement of `__init__()`."
             )
-
-
-def _layers_in(value: Any) -> Iterator[Owner]:
-    if isinstance(value, Owner):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _layers_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _layers_in(item)

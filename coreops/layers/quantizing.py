@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .. import _dtypes
-from .._variables import Variable
 from ..quantizers.quantization_config import resolve
 from .state import LayerState
 
@@ -61,11 +60,6 @@ class Quantizable(LayerState):
         raise NotImplementedError(
             f"Layer {type(self).__name__} does not have a `quantize` method implemented."
         )
-
-    @property
-    def _stored_variables(self) -> list[Variable]:
-        """The layer's own variables in the order in which Keras' files have them."""
-        return self._own_variables
 
 
 def is_wanted(layer: Any, filters: Any) -> bool:

@@ -14,7 +14,28 @@ from .arguments import fraction
 from .layer import Layer
 
 
-class Dropout(Layer):
+class Noise(Layer):
+    """Noise in training; outside of it the inputs pass unchanged."""
+
+    _stateless = True
+
+    def __init__(self, what: str, amount: float, seed: int | None, /, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        fraction(self.name, what, amount)
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+
+    def _of_integers(self, array: np.ndarray, _: Any) -> np.ndarray:
+        """As Keras, which computes floats and casts them back."""
+        made = self(array.astype(self.compute_dtype), training=True)
+        return np.asarray(made).astype(array.dtype)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+
+class Dropout(Noise):
     """In training, sets elements to 0 at random and scales the others by `1 / (1 - rate)`.
 
     Outside of training the inputs pass unchanged.
@@ -39,8 +60,6 @@ class Dropout(Layer):
             broadcast to the input, a `seed` that is no int.
     """
 
-    _stateless = True
-
     @_legacy.accepts_old_names
     def __init__(
         self,
@@ -49,13 +68,9 @@ class Dropout(Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        fraction(self.name, "rate", rate)
+        super().__init__("rate", rate, seed, **kwargs)
         self.rate = rate
         self.noise_shape = self._checked_noise_shape(noise_shape)
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
 
     def _checked_noise_shape(self, noise_shape: Any) -> tuple[int | None, ...] | None:
         if noise_shape is None:
@@ -77,15 +92,8 @@ class Dropout(Layer):
         if not flow.training or self.rate == 0:
             return x
         if not x.is_real:
-            return _plan.Seam(x, self._drop_integers)
+            return _plan.Seam(x, self._of_integers)
         return flow.dropout(x, float(self.rate), self.noise_shape, self.seed_generator)
-
-    def _drop_integers(self, array: np.ndarray, _: Any) -> np.ndarray:
-        dropped = self(array.astype(self.compute_dtype), training=True)
-        return np.asarray(dropped).astype(array.dtype)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {

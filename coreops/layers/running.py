@@ -78,7 +78,21 @@ class Running(LayerState):
         Returns:
             The arrays that come out.
         """
+        if not self._python_call:
+            args, kwargs = self._with_mask(graph, args, kwargs)
         return graph.call(self, args, kwargs, count, training)
+
+    def _with_mask(
+        self, graph: _plan.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Attach a mask among the keywords of a call to the array that it is for."""
+        if kwargs.get("mask") is None:
+            return args, kwargs
+        from .masked import given_mask
+
+        kwargs = dict(kwargs)
+        (x,) = graph.call(given_mask(), (args[0], kwargs.pop("mask")), {})
+        return (x, *args[1:]), kwargs
 
     def _graph(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _plan.Graph:
         """Return the graph of a call with such arguments; what is in place of the arrays is not

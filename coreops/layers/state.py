@@ -88,7 +88,14 @@ class LayerState(Owner):
         """All variables: the layer's own (trainable first), then those of its sublayers."""
         return _unique(v for layer in self._flatten_layers() for v in layer._own_variables)
 
-    variables = weights
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, and the states of random streams."""
+        return _unique(
+            variable
+            for layer in self._flatten_layers()
+            for variable in (*layer._own_variables, *(s.state for s in layer._own_streams))
+        )
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -103,7 +110,11 @@ class LayerState(Owner):
         trainable = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in trainable]
 
-    non_trainable_variables = non_trainable_weights
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers leave alone, the states of random streams among them."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.variables if id(v) not in trainable]
 
     @property
     def trainable(self) -> bool:
@@ -145,6 +156,32 @@ class LayerState(Owner):
                 )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put what files keep of the layer into a mapping of arrays: its own variables, as "0",
+        "1", ... A subclass may put others there, which its `load_own_variables` takes."""
+        for number, variable in enumerate(self._stored_variables):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Set the layer's own variables to what `save_own_variables` put into a mapping.
+
+        Raises:
+            ValueError: another number of arrays, or an array of another shape.
+        """
+        variables = self._stored_variables
+        if len(store.keys()) != len(variables):
+            raise ValueError(
+                f"Layer '{self.name}' has {len(variables)} variables of its own. "
+                f"Received: {len(store.keys())}"
+            )
+        for number, variable in enumerate(variables):
+            variable.assign(store[str(number)])
+
+    @property
+    def _stored_variables(self) -> list[Variable]:
+        """The layer's own variables in the order in which Keras' files have them."""
+        return self._own_variables
 
     def count_params(self) -> int:
         """Return the number of scalars in the weights.

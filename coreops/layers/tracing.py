@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _plan
 from .._symbolic import KerasTensor, Node, in_order, is_shape, leaves, map_structure, repack
+from .signatures import call_parameters
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -36,39 +37,52 @@ def call_symbolic(layer: Layer, args: tuple, kwargs: dict, training: Any, mask: 
     )
     if training is not None:
         kwargs = {**kwargs, "training": training}
-    if mask is not None and any(isinstance(one, KerasTensor) for one in leaves(mask)):
-        raise NotImplementedError(
-            f"Layer '{layer.name}': a symbolic `mask` is not supported. Masks that layers make go "
-            "along with their outputs."
-        )
+    if any(isinstance(one, KerasTensor) for one in leaves(mask)):
+        if not _takes_symbolic_mask(layer, inputs):
+            raise NotImplementedError(
+                f"Layer '{layer.name}': a symbolic `mask` is not supported. Masks that layers make "
+                "go along with their outputs."
+            )
+        kwargs = {**kwargs, "mask": mask}
     return record(layer, args, kwargs, layer.compute_output_spec(*args, **kwargs))
+
+
+def _takes_symbolic_mask(layer: Layer, inputs: Any) -> bool:
+    if layer._python_call:
+        return "mask" in call_parameters(type(layer))
+    return layer.takes_mask and isinstance(inputs, KerasTensor)
 
 
 def output_spec(layer: Layer, args: tuple, kwargs: dict[str, Any]) -> Any:
     """Return the symbolic output for symbolic inputs; the layer is not built."""
     first = args[0]
-    named = {key: x for key, x in kwargs.items() if leaves(x) and _all_symbolic(x)}
-    if layer._python_call and (len(args) > 1 or named):
-        shapes = _further_output_shapes(layer, _shapes_of(list(args)), _shapes_of(named))
-    else:
+    if not layer._python_call:
         shapes = layer.compute_output_shape(_shapes_of(first))
-    dtype = layer._output_dtype(leaves(first)[0].dtype)
-    return _map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
+        dtype = layer._output_dtype(leaves(first)[0].dtype)
+        return _map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
+    named = {key: x for key, x in kwargs.items() if _is_symbolic(x)}
+    if layer._tells_shape and not named.keys() - {"mask"}:
+        with suppress(TypeError) if len(args) > 1 else nullcontext():  # it may take but one shape
+            shapes = layer.compute_output_shape(*map(_shapes_of, args))
+            return _map_shapes(lambda shape: KerasTensor(shape, layer.compute_dtype), shapes)
+    return _tried(layer, args, named, {key: x for key, x in kwargs.items() if key not in named})
 
 
-def _further_output_shapes(layer: Layer, shapes: list[Any], named: dict[str, Any]) -> Any:
-    """Return the shapes of what a Python `call` of several arguments gives."""
-    from .layer import Layer as Base
+def _tried(layer: Layer, args: tuple, named: dict[str, Any], others: dict[str, Any]) -> Any:
+    """Return the symbolic output of a Python `call`, found by running it. named: the arguments by
+    name that are symbolic."""
+    from .probe import probe_layer
 
-    own = type(layer).compute_output_shape is not Base.compute_output_shape
-    if own and not named:
-        with suppress(TypeError):  # it may take but the first one's
-            return layer.compute_output_shape(*shapes)
-    return layer._probe([shapes, named], apart=True)
+    given = [list(args), named]
+    dtypes = [taken_dtype(layer, x.dtype) for x in leaves(given)]
+    shapes, found = probe_layer(layer, _shapes_of(given), dtypes, others)
+    kinds = iter(leaves(found))
+    return _map_shapes(lambda shape: KerasTensor(shape, next(kinds)), shapes)
 
 
-def _all_symbolic(structure: Any) -> bool:
-    return all(isinstance(x, KerasTensor) for x in leaves(structure))
+def _is_symbolic(structure: Any) -> bool:
+    flat = leaves(structure)
+    return bool(flat) and all(isinstance(x, KerasTensor) for x in flat)
 
 
 def _shapes_of(structure: Any) -> Any:
@@ -81,6 +95,12 @@ def _map_shapes(fn: Any, structure: Any) -> Any:
     if isinstance(structure, dict):
         return {key: _map_shapes(fn, structure[key]) for key in in_order(structure)}
     return type(structure)([_map_shapes(fn, item) for item in structure])
+
+
+def taken_dtype(layer: Layer, dtype: str) -> str:
+    """Return the type in which a Python `call` gets an array of another."""
+    kind = "f" if dtype == "bfloat16" else np.dtype(dtype).kind
+    return layer.compute_dtype if _plan.casts(layer, kind) else dtype
 
 
 def python_seam(

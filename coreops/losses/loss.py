@@ -72,6 +72,11 @@ class Loss:
             ValueError: they do not belong together, though they might broadcast.
         """
 
+    def widen(self, dtype: Any) -> None:
+        """Compute in float64 from now on, if that is the type of a model's predictions."""
+        if dtype == np.float64:
+            self._dtype = "float64"
+
     def kernel(self) -> tuple[str, dict[str, Any]] | None:
         """Return the kind and options of the kernel that computes this loss, None if none does."""
         return None

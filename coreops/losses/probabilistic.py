@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from .. import config, ops
+from .._warnings import warn
 from ..ops.composed import log_probabilities, probabilities
 from .reduction import operands, with_mask
 
@@ -126,12 +126,11 @@ def _categorical(y_true: Any, y_pred: Any, label_smoothing: float, axis: int) ->
     check_same_shape("categorical crossentropy", y_true.shape, y_pred.shape)
     classes = y_pred.shape[axis]
     if classes == 1:
-        warnings.warn(
+        warn(
             "Categorical crossentropy over one class is 0 always: expected predictions of shape "
             f"(batch, classes) with 2 classes or more. Received: y_pred.shape={y_pred.shape}. For "
             "two classes and one output use binary_crossentropy.",
             SyntaxWarning,
-            stacklevel=4,
         )
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / classes

@@ -69,9 +69,13 @@ def lacks_axis(ndim: int, shape: Sequence[int]) -> bool:
     return ndim == len(shape) - 1 >= 2 and shape[-1] == 1
 
 
-def per_position(shape: Sequence[int], *weights: Any) -> bool:
-    """Return whether one of some weights or masks has an element for each value of a shape."""
-    return any(weight is not None and ops.ndim(weight) == len(shape) for weight in weights)
+def per_position(shape: tuple[int, ...], *weights: Any) -> bool:
+    """Return whether one of some weights or masks has an element for each value of a shape.
+
+    A last axis of size 1 is one that weights of samples may have.
+    """
+    given = (ops.shape(weight) for weight in weights if weight is not None)
+    return any(len(found) == len(shape) and found[-1:] == shape[-1:] for found in given)
 
 
 def with_axis(y_true: Any, y_pred: Any, *weights: Any) -> Any:

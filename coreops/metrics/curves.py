@@ -87,11 +87,17 @@ class AUC(Confusion):
         return list(self._thresholds.values)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        weights = self.label_weights
+        if weights is not None and weights.shape not in ((), np.shape(y_pred)[-1:]):
+            raise ValueError(
+                f"{self.name}: expected a weight in `label_weights` for each of the labels. "
+                f"Received: label_weights={weights}, y_pred.shape={np.shape(y_pred)}"
+            )
         if self._from_logits:
             mask = mask_of(y_pred)
             y_pred = KerasArray.attach(ops.sigmoid(y_pred), mask)
         if not self.multi_label:
-            self._count(y_true, y_pred, sample_weight, self.label_weights)
+            self._count(y_true, y_pred, sample_weight, weights)
             return
         shape = np.shape(y_pred)
         if len(shape) != 2:

@@ -11,7 +11,7 @@ import numpy as np
 from .. import _dtypes, config
 from .._names import auto_name, to_snake_case
 from .._plan import KerasArray, mask_of
-from .._symbolic import leaves
+from .._symbolic import instances
 from .._tape import Tensor
 from .._variables import Variable
 from ..ops._arrays import numpy_dtype
@@ -155,13 +155,9 @@ def inside(owners: Iterable[Any]) -> list[Metric]:
 
 def _held(owner: Any) -> list[Any]:
     """Return the metrics and variables in the attributes of an object, alone or in containers."""
-    found: list[Any] = []
-    for name, value in vars(owner).items():
-        if isinstance(value, (Variable, Metric)):
-            found.append(value)
-        elif isinstance(value, (list, tuple, dict)) and name not in _NOT_HELD:
-            found += [one for one in leaves(value) if isinstance(one, (Variable, Metric))]
-    return found
+    seen: set[int] = set()
+    held = [value for name, value in vars(owner).items() if name not in _NOT_HELD]
+    return [one for value in held for one in instances(value, (Variable, Metric), seen)]
 
 
 def _of_values(update: Callable) -> Callable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from .. import config
 from .._plan import KerasArray, as_array, mask_of
+from .._warnings import warn
 from ..losses.reduction import combine
 from .metric import Metric
 
@@ -83,10 +83,9 @@ class IoU(Metric):
         cells = (true * n + pred)[counts]
         if weight is not None:
             if self.total_cm.dtype == "int64" and (weight != np.trunc(weight)).any():
-                warnings.warn(
+                warn(
                     f"{self.name} counts in {self.dtype}: fractions of weights are cut off. Pass "
-                    "dtype='float32' to count them.",
-                    stacklevel=2,
+                    "dtype='float32' to count them."
                 )
             weight = np.broadcast_to(weight, shape).ravel()[counts].astype(self.total_cm.dtype)
         self.total_cm.assign_add(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from .. import config
 from .._plan import as_array
+from .._warnings import warn
 from ..losses.reduction import combine, same_rank
 from .metric import Metric
 
@@ -210,10 +210,9 @@ class R2Score(Metric):
     def _adjusted(self, scores: np.ndarray) -> np.ndarray:
         freedom = float(self.num_samples) - self.num_regressors - 1
         if freedom <= 0:
-            warnings.warn(
+            warn(
                 f"The adjusted R2 score needs more than {self.num_regressors + 1} samples: this "
-                "is the standard one.",
-                stacklevel=3,
+                "is the standard one."
             )
             return scores
         return 1 - (1 - scores) * (float(self.num_samples) - 1) / freedom

@@ -63,7 +63,7 @@ class Compilable(Layer):
         Args:
             optimizer: an optimizer or its name.
             loss: a loss, its name, or a function of targets and predictions.
-            loss_weights: a factor for it.
+            loss_weights: a factor for it, or one for each of several.
             metrics: list of metrics, names, or functions of targets and predictions.
             weighted_metrics: the same; these get the sample weights.
             run_eagerly: accepted as in Keras.

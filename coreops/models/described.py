@@ -20,6 +20,9 @@ class Source:
         self.layer, self.node, self.index = layer, node, index
 
 
+_Calls = dict[tuple[str, int], tuple[list[Any], dict[str, Any]]]
+
+
 class Described(NamedTuple):
     """What a configuration says of a graph. calls: (layer's name, number of its call, arguments,
     keywords), each after those whose results it takes."""
@@ -44,7 +47,7 @@ def describe(config: Mapping[str, Any]) -> Described:
         entries[name] = entry
     nested = {name for name, entry in entries.items() if "input_layers" in entry["config"]}
     holders = {name for name, entry in entries.items() if "layers" in entry["config"]}
-    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]] = {}
+    calls: _Calls = {}
     for name, entry in entries.items():
         nodes = entry.get("inbound_nodes") or []
         if not isinstance(nodes, list) or len(calls) + len(nodes) > MAX_CALLS:
@@ -53,12 +56,10 @@ def describe(config: Mapping[str, Any]) -> Described:
             calls[name, number] = _read_call(node, holders)
     operations = {name for name, entry in entries.items() if is_operation(entry)}
     ends = {key: _read_ends(config[key], nested) for key in ("input_layers", "output_layers")}
+    makers = {name: _makes_masks(entry) for name, entry in entries.items()}
+    calls = _without_own_masks(calls, operations, makers)
     dropped = _mask_makers(calls, operations, ends["output_layers"])
-    calls = {
-        key: (args, {k: v for k, v in kwargs.items() if k != "mask" or not leaves(v)})
-        for key, (args, kwargs) in calls.items()
-        if key[0] not in dropped
-    }
+    calls = {key: call for key, call in calls.items() if key[0] not in dropped}
     sources = {name for name, entry in entries.items() if entry["class_name"] == "InputLayer"}
     order = _in_order(calls, sources, list(entries))
     return Described(order, ends["input_layers"], ends["output_layers"], frozenset(dropped))
@@ -132,17 +133,61 @@ def _read_ends(value: Any, nested: set[str]) -> Any:
     raise ValueError(f"not an input or output: {str(value)[:80]}")
 
 
-def _mask_makers(
-    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]],
-    operations: set[str],
-    ends: Any,
-) -> set[str]:
-    """Return the operations that make nothing but masks for layers: ours find them by
-    themselves. ends: what comes out of the model."""
-    taken: dict[str, set[str]] = {}  # by name: whose results are taken, but as masks
-    for (name, _), (args, kwargs) in calls.items():
-        values = [args, *(value for key, value in kwargs.items() if key != "mask")]
-        taken.setdefault(name, set()).update(source.layer for source in _all_sources(values))
+def _makes_masks(entry: Mapping[str, Any]) -> list[Any]:
+    """Return what a layer compares with what it is called on, to make a mask of that; None among it
+    where it may make one in another way."""
+    config, name = entry["config"], entry["class_name"]
+    if name == "Embedding":
+        return [0] if config.get("mask_zero") else []
+    if name == "Masking":
+        return [config.get("mask_value", 0)]
+    own = not str(entry.get("module", "keras")).startswith("keras")
+    may = own or name == "Concatenate" or (name == "Lambda" and config.get("mask"))
+    return [None] if may else []
+
+
+def _without_own_masks(calls: _Calls, operations: set[str], makers: dict[str, list[Any]]) -> _Calls:
+    """Return calls without the masks that layers find by themselves, which Keras writes too: those
+    that operations make of nothing but what layers read that make such masks."""
+    read: dict[tuple[str, int, int], list[Any]] = {}
+    for (name, _), (args, _) in calls.items():
+        for source in _all_sources(args) if makers.get(name) else ():
+            read.setdefault((source.layer, source.node, source.index), []).extend(makers[name])
+
+    def is_own(mask: Any) -> bool:
+        pending = [(source.layer, source.node) for source in _all_sources(mask)]
+        seen = set(pending)
+        while pending:
+            place = pending.pop()
+            if place[0] not in operations:
+                return False
+            args, kwargs = calls.get(place, ([], {}))
+            compared = args[1] if len(args) > 1 else None
+            for source in _all_sources([args, kwargs]):
+                if source.layer not in operations:
+                    values = read.get((source.layer, source.node, source.index), [])
+                    if None not in values and compared not in values:
+                        return False
+                elif (source.layer, source.node) not in seen:
+                    seen.add((source.layer, source.node))
+                    pending.append((source.layer, source.node))
+        return True
+
+    def stays(key: str, value: Any) -> bool:
+        return key != "mask" or (bool(leaves(value)) and not is_own(value))
+
+    return {
+        place: (args, {key: value for key, value in kwargs.items() if stays(key, value)})
+        for place, (args, kwargs) in calls.items()
+    }
+
+
+def _mask_makers(calls: _Calls, operations: set[str], ends: Any) -> set[str]:
+    """Return the operations that made nothing but masks which layers find by themselves. ends: what
+    comes out of the model."""
+    taken: dict[str, set[str]] = {}  # by name: whose results are taken
+    for (name, _), call in calls.items():
+        taken.setdefault(name, set()).update(source.layer for source in _all_sources(call))
     used = {source.layer for source in _all_sources(ends)} & operations
     pending = [name for name in taken if name not in operations or name in used]
     while pending:
@@ -157,7 +202,7 @@ def _all_sources(value: Any) -> list[Source]:
 
 
 def _in_order(
-    calls: dict[tuple[str, int], tuple[list[Any], dict[str, Any]]],
+    calls: _Calls,
     sources: set[str],
     names: list[str],
 ) -> list[tuple[str, int, list[Any], dict[str, Any]]]:

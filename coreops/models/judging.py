@@ -126,7 +126,11 @@ class Judge(Tried):
         self, mode: str, feed: Feed, callbacks: CallbackList, compiled: Compiled
     ) -> Iterator[Batch]:
         """Yield the batches of an epoch, with the hooks "train" or "test" around each, or around
-        so many as `steps_per_execution` says."""
+        so many as `steps_per_execution` says.
+
+        Raises:
+            ValueError: one of them is empty.
+        """
         begin, end = f"on_{mode}_batch_begin", f"on_{mode}_batch_end"
         call_begin = getattr(callbacks, begin) if callbacks.watches(begin) else None
         call_end = getattr(callbacks, end) if callbacks.watches(end) else None
@@ -137,6 +141,8 @@ class Judge(Tried):
         last = None  # the step that the group ends with
         number = 0
         for number, batch in feed.epoch():
+            if not len(batch[0][0]):
+                raise ValueError(f"Model '{self.name}': batch {number} of `x` holds no samples.")
             if last is None:
                 last = number + group - 1
                 if call_begin is not None:

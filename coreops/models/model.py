@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _kernels, _legacy, _plan
 from .._symbolic import leaves
+from .._warnings import warn
 from ..layers import InputLayer, Layer
 from ..layers.quantizing import is_wanted
 from .predicting import Predictor
@@ -124,7 +124,7 @@ class Model(Predictor):
             try:
                 layer.quantize(config.mode, config, type_check=type_check)
             except NotImplementedError as error:
-                warnings.warn(str(error), stacklevel=2)
+                warn(str(error))
 
     if not TYPE_CHECKING:
 
@@ -189,6 +189,7 @@ class Model(Predictor):
     ) -> list[_plan.Ref]:
         if self._python_call:
             return super().trace(graph, args, kwargs, count, training)
+        args, kwargs = self._with_mask(graph, args, kwargs)
         refs = leaves(self._arranged(args))
         for i, layer in enumerate(self._entrances()):
             (refs[i],) = graph.call(layer, (refs[i],), {})

@@ -327,7 +327,8 @@ class Sequential(Model):
         graph = _plan.Graph()
         graph.end(Sequential._inside(self, graph, list(graph.inputs), None))
         program = _plan.Program(graph, training=bool(training), precision=self._precision)
-        return _plan.KerasArray.attach(*program.one(np.ascontiguousarray(inputs), mask))
+        ((y, made),) = program([np.ascontiguousarray(inputs)], [mask])
+        return _plan.KerasArray.attach(y, made)
 
 
 def _is_single(args: tuple[Any, ...]) -> bool:

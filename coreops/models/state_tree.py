@@ -73,7 +73,7 @@ def _kinds(model: Any) -> dict[str, dict[str, Variable]]:
     metrics = [(f"{m.name}/{v.name}", v) for m in model.metrics for v in m.variables]
     return {
         "trainable_variables": _by_path((v.path, v) for v in model.trainable_variables),
-        "non_trainable_variables": _by_path((v.path, v) for v in model.non_trainable_variables),
+        "non_trainable_variables": _by_path((v.path, v) for v in model.non_trainable_weights),
         "optimizer_variables": _by_path((v.path, v) for v in optimizer.variables)
         if optimizer is not None
         else {},

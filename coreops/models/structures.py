@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from .._symbolic import KerasTensor, Shape, in_order, is_shape, leaves, map_structure
+from .._warnings import warn
 from ..layers import Input
 from .topology import Topology
 
@@ -26,10 +26,9 @@ def check_tensors(what: str, structure: Any) -> None:
 def warn_of_keys(inputs: dict[str, Any]) -> None:
     for key, x in inputs.items():
         if isinstance(x, KerasTensor) and key != x.name:
-            warnings.warn(
+            warn(
                 f"The keys of `inputs` should be the names of the tensors. Received: {key!r} for "
-                f"one named {x.name!r}; make it with `Input(..., name={key!r})`",
-                stacklevel=4,
+                f"one named {x.name!r}; make it with `Input(..., name={key!r})`"
             )
 
 

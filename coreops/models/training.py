@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .._arguments import check_numbers
 from .._train.arrays import class_weights, split, unpack
 from .._train.feed import Feed
+from .._warnings import warn
 from ..callbacks import CallbackList, History
 from ..callbacks.progress import check_verbose
 from ..random import SeedGenerator
@@ -84,9 +85,7 @@ class Trainer(Stepping):
         """
         compiled = self._must_be_compiled("fit")
         if "nb_epoch" in kwargs:
-            warnings.warn(
-                "fit: `nb_epoch` is the old spelling of `epochs`.", DeprecationWarning, stacklevel=2
-            )
+            warn("fit: `nb_epoch` is the old spelling of `epochs`.", DeprecationWarning)
             epochs = kwargs.pop("nb_epoch")
         if kwargs:
             raise TypeError(f"fit() got unexpected keyword arguments: {sorted(kwargs)}")
@@ -94,6 +93,7 @@ class Trainer(Stepping):
         for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
             check_count("fit", name, value, least=0)
         check_count("fit", "validation_batch_size", validation_batch_size)
+        check_numbers("fit", validation_split=validation_split)
         if not 0 <= validation_split < 1:
             raise ValueError(
                 f"fit: `validation_split` must be in [0, 1). Received: {validation_split!r}"
@@ -260,7 +260,7 @@ class Trainer(Stepping):
             "place": list(place),
             "counted": self._compilation.counted() if place[2] else [[0.0], 0, []],
             "seed": self._feed.source.seed,
-            "streams": [[stream.seed, stream.call] for stream in self._streams()],
+            "streams": [list(stream.place) for stream in self._streams()],
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
@@ -269,17 +269,12 @@ class Trainer(Stepping):
         self._feed.source.seed = state["seed"]
         self._feed.go_to(*state["place"])
         for stream, (seed, call) in zip(self._streams(), state["streams"], strict=False):
-            stream.seed, stream.call = seed, call
+            stream.place = seed, call
         self._resume_at = state["epoch"], state["counted"]
 
     def _streams(self) -> list[SeedGenerator]:
         """The random streams of the layers, in order."""
-        return [
-            value
-            for layer in self._flatten_layers()
-            for value in vars(layer).values()
-            if isinstance(value, SeedGenerator)
-        ]
+        return [stream for layer in self._flatten_layers() for stream in layer._own_streams]
 
 
 def _validation_times(frequency: Any) -> Callable[[int], bool]:

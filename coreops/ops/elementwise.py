@@ -21,13 +21,13 @@ def _unary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray
     return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; keeps the dtype.")
 
 
-def _fractional(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:
+def _fractional(ufunc: Callable) -> Callable[..., np.ndarray]:
     """Make an op whose result is a float, whatever comes in."""
 
     def op(x: Any) -> np.ndarray:
         return ufunc(fractional(x))
 
-    return named(op, name or ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats.")
+    return named(op, ufunc, f"Elementwise `numpy.{ufunc.__name__}`; integers give floats.")
 
 
 def _binary(ufunc: Callable, name: str | None = None) -> Callable[..., np.ndarray]:

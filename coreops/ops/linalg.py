@@ -17,12 +17,11 @@ def _product(function: Callable, name: str) -> Callable[..., np.ndarray]:
     return named(op, name, f"`numpy.{name}` in the arguments' common dtype.")
 
 
-def _matrix(function: Callable, name: str | None = None) -> Callable:
+def _matrix(function: Callable) -> Callable:
     def op(x: Any) -> Any:
         return function(fractional(x))
 
-    name = name or function.__name__
-    return named(op, name, f"`numpy.linalg.{function.__name__}`; integers give floats.")
+    return named(op, function, f"`numpy.linalg.{function.__name__}`; integers give floats.")
 
 
 dot = _product(np.dot, "dot")

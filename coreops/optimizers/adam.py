@@ -32,9 +32,10 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *common, **named)
         check_numbers(self.name, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -70,12 +71,13 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
         if weight_decay is None:
             raise ValueError("Argument `weight_decay` must be a float. Received: weight_decay=None")
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *common, **named
         )
 
 
@@ -98,9 +100,10 @@ class Adamax(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *common, **named)
         check_numbers(self.name, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -136,9 +139,10 @@ class Nadam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *common, **named)
         check_numbers(self.name, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2

@@ -39,9 +39,10 @@ class Ftrl(Optimizer):
         l2_regularization_strength: float = 0.0,
         l2_shrinkage_regularization_strength: float = 0.0,
         beta: float = 0.0,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *common, **named)
         check_numbers(self.name, learning_rate_power=learning_rate_power, beta=beta)
         if learning_rate_power > 0:
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from .. import _kernels, initializers
 from .._arguments import check_numbers
 from .._names import auto_name, to_snake_case
 from .._variables import Variable
+from .._warnings import warn
 from ..saving import objects
 from . import stepping
 from .schedules import LearningRateSchedule
@@ -39,7 +39,7 @@ class Optimizer(OptimizerState):
         ema_momentum: how much of the average one update keeps.
         ema_overwrite_frequency: after how many updates the weights become their average; None:
             only in `finalize_variable_values`, which `fit` calls at its end.
-        loss_scale_factor: what gradients are divided by.
+        loss_scale_factor: what `apply` divides gradients by; a model's training multiplies before.
         gradient_accumulation_steps: how many steps make one update, with the mean of their
             gradients.
         name: by default the class's name in snake case.
@@ -65,9 +65,7 @@ class Optimizer(OptimizerState):
     ) -> None:
         self._start(auto_name(to_snake_case(type(self).__name__)) if name is None else name)
         if kwargs.pop("decay", None) is not None:
-            warnings.warn(
-                "Argument `decay` is no longer supported and will be ignored.", stacklevel=3
-            )
+            warn("Argument `decay` is no longer supported and will be ignored.")
         if kwargs:
             hint = " It is `learning_rate` now." if "lr" in kwargs else ""
             raise ValueError(f"Argument(s) not recognized: {kwargs}.{hint}")

@@ -29,9 +29,10 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *common, **named)
         check_numbers(self.name, rho=rho, momentum=momentum, epsilon=epsilon)
         self.rho = rho
         self.momentum = momentum
@@ -73,9 +74,10 @@ class Adagrad(Optimizer):
         learning_rate: Any = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *common, **named)
         start = initial_accumulator_value
         check_numbers(self.name, initial_accumulator_value=start, epsilon=epsilon)
         self.initial_accumulator_value = initial_accumulator_value
@@ -112,9 +114,10 @@ class Adadelta(Optimizer):
         learning_rate: Any = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *common, **named)
         check_numbers(self.name, rho=rho, epsilon=epsilon)
         self.rho = rho
         self.epsilon = epsilon

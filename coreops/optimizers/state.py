@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from .. import _kernels, config, initializers
 from .._names import auto_name
 from .._variables import Variable
+from .._warnings import warn
 
 
 class OptimizerState:
@@ -209,11 +209,10 @@ class OptimizerState:
         """Read what `save_own_variables` wrote; with a warning, nothing if it does not fit."""
         if len(store.keys()) != len(self._variables):
             unbuilt = "" if self.built else " The optimizer has not been built yet."
-            warnings.warn(
+            warn(
                 f"Skipping variable loading for optimizer '{self.name}', because it has "
                 f"{len(self._variables)} variables whereas the saved optimizer has "
-                f"{len(store.keys())} variables.{unbuilt}",
-                stacklevel=2,
+                f"{len(store.keys())} variables.{unbuilt}"
             )
             return
         for i, variable in enumerate(self._variables):

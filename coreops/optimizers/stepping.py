@@ -7,7 +7,6 @@ add those of the penalties.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from .. import _kernels
 from .._variables import Variable
+from .._warnings import warn
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -86,10 +86,7 @@ def _given(grads: list[Any], variables: list[Variable]) -> Pairs:
     if not pairs:
         raise ValueError("No gradients provided for any variable.")
     if missing:
-        warnings.warn(
-            f"Gradients do not exist for variables {missing} when minimizing the loss.",
-            stacklevel=4,
-        )
+        warn(f"Gradients do not exist for variables {missing} when minimizing the loss.")
     return pairs
 
 

@@ -5,7 +5,6 @@ A list has a layer's trainable weights first, then the others, each through all 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from .errors import ModelFileError, shorten
 from .hdf5 import Stored, Tree
 from .legacy_graph import modern_name
 from .legacy_layouts import converted
-from .weights import Pool
+from .weights import Pool, adopt
 
 _OPTIMIZER = "optimizer_weights"
 
@@ -71,13 +70,7 @@ class NameLists:
                 fitting += zip(variables, stored, strict=True)
             else:
                 problems.append(f"{label} has variables {wanted}, the file {got}")
-        if problems:
-            message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
-            if not skip_mismatch:
-                raise ModelFileError(message)
-            warnings.warn(message, stacklevel=4)
-        for variable, values in fitting:
-            variable.adopt(values.read())
+        adopt(fitting, problems, what, skip_mismatch)
 
     def _pairs(self, model: Any, by_name: bool) -> Iterator[tuple[str, list[Any], list[Stored]]]:
         """Yield what a layer is called, its variables, and what is stored for them."""

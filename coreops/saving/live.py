@@ -21,7 +21,7 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None) -> M
     Args:
         model: a `keras.Sequential`, or a functional `keras.Model`. The functions of its `Lambda`
             layers are taken over as they are: they will be called with NumPy arrays.
-            custom_objects: dictionary name -> class or function for layers of your own.
+        custom_objects: dictionary name -> class or function for layers of your own.
 
     Returns:
         The model. As in Keras, a mask that reaches a layer which cannot take it is dropped

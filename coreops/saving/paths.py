@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from .._names import to_snake_case
 from ..layers import Layer
 from ..models import Functional, Model, Sequential
@@ -36,9 +38,6 @@ def walk(layer: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     Args:
         layer: where to begin.
         path: its own path.
-
-    Raises:
-        NotImplementedError: a layer has a `save_own_variables` or `load_own_variables`.
     """
     return _Walk().layer(layer, path)
 
@@ -51,15 +50,28 @@ def within(objects: Iterable[Any] | None) -> set[int]:
     return found
 
 
-def _has_no_store(layer: Any) -> None:
-    """Raise what says so where a layer would store its variables in a way of its own."""
-    for hook in ("save_own_variables", "load_own_variables"):
-        if hasattr(layer, hook):
-            raise NotImplementedError(
-                f"layer {layer.name!r}: `{type(layer).__name__}.{hook}` is not called. Variables "
-                "are stored as `add_weight` made them, by number; what follows from them belongs "
-                "into `build`. Remove the method."
+def stored_arrays(layer: Any) -> dict[str, np.ndarray]:
+    """Return what a file keeps of a layer, by name.
+
+    Raises:
+        ValueError: its `save_own_variables` stores something else than arrays of numbers, or under
+            something else than a name.
+    """
+    store: dict[str, Any] = {}
+    layer.save_own_variables(store)
+    arrays = {name: np.asarray(value) for name, value in store.items()}
+    for name, array in arrays.items():
+        if not isinstance(name, str) or "/" in name or array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"Layer '{layer.name}': save_own_variables() may store arrays of numbers under "
+                f"names without '/'. Received: {name!r}: {store[name]!r}"
             )
+    return arrays
+
+
+def loads_itself(layer: Any) -> bool:
+    """Whether a layer has a `load_own_variables` of its class's own."""
+    return type(layer).load_own_variables is not Layer.load_own_variables
 
 
 class _Walk:
@@ -70,7 +82,6 @@ class _Walk:
         if id(layer) in self.seen:
             return
         self.seen.add(id(layer))
-        _has_no_store(layer)
         yield path, layer
         prefix = f"{path}/" if path else ""
         for attribute, value in _held(layer):
@@ -81,6 +92,9 @@ class _Walk:
 
     def container(self, container: Any, path: str) -> Iterator[tuple[str, Any]]:
         """Walk over a list, tuple or dict; its parts are numbered per class, containers too."""
+        if id(container) in self.seen:  # it holds itself
+            return
+        self.seen.add(id(container))
         counter = ClassCounter()
         for part in container.values() if isinstance(container, dict) else container:
             if isinstance(part, Layer):

@@ -51,7 +51,8 @@ def rebuild(
             model = _assemble(draft) if isinstance(draft, Draft) else _build(draft, entry)
     except ModelFileError as error:
         raise ModelFileError(f"{what}: {error}") from error.__cause__
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError,
+            NotImplementedError) as error:  # fmt: skip
         raise ModelFileError(f"{what}: no valid model: {shorten_text(error)}") from error
     groups.fill(model, what)
     return model

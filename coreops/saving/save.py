@@ -9,17 +9,17 @@ import datetime
 import io
 import json
 import os
-import warnings
 import zipfile
 from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
+from .._warnings import warn
 from ..models import Model, Sequential
 from .atomic import replacing
 from .hdf5 import need_h5py
 from .legacy_h5 import legacy_file
-from .paths import walk, within
+from .paths import stored_arrays, walk, within
 from .serialize import map_layers, serialize_keras_object
 from .tensors import write_tensors
 
@@ -95,10 +95,9 @@ def save_model(
     if not tensors:
         need_h5py("Writing")
     if not model.built:
-        warnings.warn(
+        warn(
             f"Model '{model.name}' is not built: it is saved without weights. Build it first, by "
-            "calling it on data.",
-            stacklevel=2,
+            "calling it on data."
         )
     _refuse_shared_layers(model)
     config = serialize_keras_object(model)
@@ -174,9 +173,7 @@ def weights_file(
         for path, layer in walk(model):
             if id(layer) in skipped:
                 continue
-            variables = layer._stored_variables
-            values = {str(index): variable.value for index, variable in enumerate(variables)}
-            _add_group(file, path, layer.name, values)
+            _add_group(file, path, layer.name, stored_arrays(layer))
             optimizer = getattr(layer, "optimizer", None) if include_optimizer else None
             if isinstance(layer, Model) and optimizer is not None and id(optimizer) not in skipped:
                 state: dict[str, Any] = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from types import EllipsisType, FunctionType
 from typing import Any
 
 import numpy as np
 
+from .._warnings import warn
 from . import registry
 
 PLAIN_TYPES = (str, int, float, bool)
@@ -94,10 +94,9 @@ def map_layers(
 def _serialize_function(obj: Any) -> dict[str, Any]:
     name = registry.get_registered_name(obj)
     if name == "<lambda>":
-        warnings.warn(
+        warn(
             "A lambda has no name that a config could hold: only a placeholder is written. Use a "
-            "named function, and pass it as custom_objects={name: function} when loading.",
-            stacklevel=3,
+            "named function, and pass it as custom_objects={name: function} when loading."
         )
         return {"class_name": "__lambda__", "config": {"value": None}}
     if isinstance(obj, FunctionType):

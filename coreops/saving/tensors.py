@@ -18,7 +18,7 @@ import numpy as np
 from .archive import MAX_CONFIG_BYTES, parse_json
 from .errors import ModelFileError, shorten
 from .hdf5 import Stored, widened
-from .paths import walk
+from .paths import stored_arrays, walk
 from .weights import Groups, grouped
 
 MAX_HEADER_BYTES = 64 << 20
@@ -61,8 +61,8 @@ def write_tensors(file: BinaryIO, model: Any, config: dict[str, Any]) -> None:
     """
     arrays = {}
     for path, layer in walk(model):
-        for index, variable in enumerate(layer._stored_variables):
-            arrays[f"{path}/vars/{index}".lstrip("/")] = variable.numpy()
+        for name, array in stored_arrays(layer).items():
+            arrays[f"{path}/vars/{name}".lstrip("/")] = array
     # The widest types first: each value is then at a multiple of its size.
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     metadata = {"format": "keras", _CONFIG: json.dumps(config)}

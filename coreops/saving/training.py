@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from .._warnings import warn
 from . import registry
 from .entries import holds_model, plain
 from .errors import shorten_text
@@ -48,11 +48,10 @@ def compile_as_saved(
         ArithmeticError,
         RuntimeError,
     ) as error:
-        warnings.warn(
+        warn(
             f"{what}: the model is not compiled, since its file asks for what is not known here: "
             f"{shorten_text(error).rstrip('.')}. Load it with custom_objects={{name: object}}, or "
-            "call `model.compile(...)`.",
-            stacklevel=3,
+            "call `model.compile(...)`."
         )
 
 
@@ -67,10 +66,7 @@ def restore_optimizer(model: Any, groups: Groups | NameLists, what: str) -> None
     if optimizer is None or stored == []:
         return
     if stored is None:
-        warnings.warn(
-            f"{what}: the state of the optimizer is left out; its order is of before Keras 2.11.",
-            stacklevel=3,
-        )
+        warn(f"{what}: the state of the optimizer is left out; its order is of before Keras 2.11.")
         return
     fault = None
     if len(stored) + 1 == len(optimizer.variables):  # Keras 2 kept no learning rate
@@ -85,10 +81,7 @@ def restore_optimizer(model: Any, groups: Groups | NameLists, what: str) -> None
     if fault and not _made_a_step(stored):
         return
     if fault:
-        warnings.warn(
-            f"{what}: the state of the optimizer is left out; '{optimizer.name}' {fault}.",
-            stacklevel=3,
-        )
+        warn(f"{what}: the state of the optimizer is left out; '{optimizer.name}' {fault}.")
         return
     optimizer.load_own_variables({str(i): variable.read() for i, variable in enumerate(stored)})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
@@ -10,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .._warnings import warn
 from .errors import ModelFileError, shorten
 from .hdf5 import Stored, damage, open_tree
-from .paths import walk
+from .paths import loads_itself, walk
 
 _EARLY = "_layer_checkpoint_dependencies/"  # what Keras 2.12 called the list of layers
 
@@ -35,7 +35,19 @@ class Pool:
 
 
 class Groups(dict[str, list[Stored]]):
-    """Path of an object, "layers/dense_1", to its variables in order."""
+    """Path of an object, "layers/dense_1", to its variables in order.
+
+    named: what layers have stored under names of their own, path by path.
+    """
+
+    def __init__(self, found: Iterable[tuple[str, list[Stored]]]) -> None:
+        super().__init__(found)
+        self.named: dict[str, dict[str, Stored]] = {}
+
+    def store(self, path: str) -> dict[str, Stored]:
+        """Return all that is stored of the layer with a path, by name."""
+        numbered = {str(i): stored for i, stored in enumerate(self.get(path, []))}
+        return {**numbered, **self.named.get(path, {})}
 
     @property
     def optimizer(self) -> list[Stored]:
@@ -44,7 +56,7 @@ class Groups(dict[str, list[Stored]]):
 
     def pool(self, path: str) -> Pool:
         """Return what the layer with a path may create."""
-        return Pool(variable.shape for variable in self.get(path, []))
+        return Pool(variable.shape for variable in self.store(path).values())
 
     def fill(self, model: Any, what: str) -> None:
         """Put the variables into a built model."""
@@ -68,13 +80,19 @@ def grouped(datasets: dict[str, Stored]) -> Groups:
         ModelFileError: the variables of an object are not numbered 0, 1, 2, ...
     """
     found: dict[str, dict[int, Stored]] = {}
+    named: dict[str, dict[str, Stored]] = {}
     for path, stored in datasets.items():
-        owner, _, number = path.replace(_EARLY, "layers/").rpartition("/")
-        numeric = number.isascii() and number.isdigit() and len(number) < 7
-        if numeric and (owner == "vars" or owner.endswith("/vars")):
-            owner = owner.removesuffix("vars").removesuffix("/")
-            found.setdefault(owner, {})[int(number)] = stored
-    return Groups((path, _in_order(path, numbered)) for path, numbered in found.items())
+        owner, _, name = path.replace(_EARLY, "layers/").rpartition("/")
+        if owner != "vars" and not owner.endswith("/vars"):
+            continue
+        owner = owner.removesuffix("vars").removesuffix("/")
+        if name.isascii() and name.isdigit() and len(name) < 7:
+            found.setdefault(owner, {})[int(name)] = stored
+        else:
+            named.setdefault(owner, {})[name] = stored
+    groups = Groups((path, _in_order(path, numbered)) for path, numbered in found.items())
+    groups.named.update(named)
+    return groups
 
 
 def _in_order(path: str, numbered: dict[int, Stored]) -> list[Stored]:
@@ -89,6 +107,20 @@ def _in_order(path: str, numbered: dict[int, Stored]) -> list[Stored]:
 def _other_kind(variable: Any, stored: Stored) -> bool:
     """Whether one of them holds quantized weights and the other does not."""
     return (variable.dtype == "int8") != (stored.dtype == np.int8)
+
+
+def adopt(
+    fitting: Iterable[tuple[Any, Stored]], problems: list[str], what: str, skip_mismatch: bool
+) -> None:
+    """Put stored values into their variables, unless there are problems: one error lists these, or
+    with `skip_mismatch` a warning."""
+    if problems:
+        message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
+        if not skip_mismatch:
+            raise ModelFileError(message)
+        warn(message)
+    for variable, values in fitting:
+        variable.adopt(values.read())
 
 
 def fill(
@@ -113,6 +145,7 @@ def fill(
             another shape.
     """
     fitting: list[tuple[Any, Stored]] = []
+    by_themselves: list[tuple[Any, str]] = []
     problems = []
     places = list(walk(model))
     tops = {"layers", *(path.partition("/")[0] for path, _ in places if path)}
@@ -120,6 +153,9 @@ def fill(
     for path, layer in places:
         unused.discard(path)
         if id(layer) in skipped:
+            continue
+        if layer.built and loads_itself(layer):
+            by_themselves.append((layer, path))
             continue
         variables = layer._stored_variables
         stored = groups.get(path, [])
@@ -143,10 +179,6 @@ def fill(
         # The states of Keras' random generators, and of optimizers of models inside this one.
         if not path.endswith(("seed_generator", "/optimizer"))
     ]
-    if problems:
-        message = f"{what}: the weights do not fit the model:\n  " + "\n  ".join(problems)
-        if not skip_mismatch:
-            raise ModelFileError(message)
-        warnings.warn(message, stacklevel=3)
-    for variable, values in fitting:
-        variable.adopt(values.read())
+    adopt(fitting, problems, what, skip_mismatch)
+    for layer, path in by_themselves:
+        layer.load_own_variables({name: one.read() for name, one in groups.store(path).items()})

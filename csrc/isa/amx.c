@@ -22,5 +22,6 @@
 
 #include "../kernels/gemm_tiles_tpl.h"
 #include "../kernels/qgemm_tpl.h"
+#include "table.h"
 
 CO_DEFINE_ADDITION(amx)

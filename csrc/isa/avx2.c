@@ -9,5 +9,6 @@
 #define GEMM_NR (2 * VL)
 
 #include "../kernels/all_tpl.h"
+#include "table.h"
 
 CO_DEFINE_TABLE(avx2)

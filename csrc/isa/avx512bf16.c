@@ -14,5 +14,6 @@
 
 #include "../kernels/gemm_halves_tpl.h"
 #include "../kernels/qgemm_tpl.h"
+#include "table.h"
 
 CO_DEFINE_ADDITION(avx512bf16)

@@ -11,5 +11,6 @@
 #define GEMM_NR (2 * VL)
 
 #include "../kernels/qgemm_tpl.h"
+#include "table.h"
 
 CO_DEFINE_ADDITION(avx512vnni)

@@ -13,5 +13,6 @@
 #endif
 
 #include "../kernels/all_tpl.h"
+#include "table.h"
 
 CO_DEFINE_TABLE(baseline)

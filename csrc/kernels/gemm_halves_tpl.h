@@ -4,14 +4,12 @@
  *
  * A pair of bfloat16, neighbours along k, stands where gemm has a float. What the rounding cannot
  * represent is left to gemm as in gemm_tiles_tpl.h: rows of a and panels with a column whose
- * greatest element is below HALVES_SMALL, and rows whose result is not finite. */
+ * greatest element is below H_SMALL, and rows whose result is not finite. */
 #ifndef COREOPS_GEMM_HALVES_TPL_H
 #define COREOPS_GEMM_HALVES_TPL_H
 
 #include "../simd/halves.h"
 #include "gemm_tile_tpl.h"
-
-#define HALVES_SMALL 0x1p-48f
 
 #define GEMM_NAME(x) halves_##x
 #define GEMM_MAC(x, b, acc) h_dot(x, b, acc)
@@ -35,27 +33,17 @@ static void halves_pack(ptrdiff_t k, ptrdiff_t n, const void *panels, void *pack
     const real *from = panels;
     real *panel = packed;
     for (ptrdiff_t j = 0; j < n; j += GEMM_NR, from += k * GEMM_NR, panel += halves_panel(k)) {
-        uint16_t *to = (uint16_t *)(void *)(panel + HALVES_HEAD);
-        real top[GEMM_NR] = {0};
-        for (ptrdiff_t p = 0; p < k; p += 2, to += 2 * GEMM_NR) {
-            uint16_t half[2][GEMM_NR] = {{0}};
-            for (int row = 0; row < 2 && p + row < k; row++) {
-                vreal x[HALVES / VL];
-                for (int v = 0; v < HALVES / VL; v++) {
-                    real *at = top + v * VL;
-                    x[v] = v_load(from + (p + row) * GEMM_NR + v * VL);
-                    v_store(at, v_max(v_abs(x[v]), v_load(at)));
-                }
-                h_peel(x, half[row]);
+        const real *row = from;
+        real *to = panel + HALVES_HEAD;
+        vreal top[GEMM_NR / VL] = {V(0), V(0)};
+        for (ptrdiff_t p = 0; p < k; p += 2, row += 2 * GEMM_NR)
+            for (int v = 0; v < GEMM_NR / VL; v++, to += VL) {
+                vreal x[] = {v_load(row + v * VL),
+                             p + 1 < k ? v_load(row + GEMM_NR + v * VL) : V(0)};
+                top[v] = v_max(v_max(v_abs(x[0]), top[v]), v_abs(x[1]));
+                h_peel_pairs(x, to);
             }
-            for (int lane = 0; lane < GEMM_NR; lane++) {
-                to[2 * lane] = half[0][lane];
-                to[2 * lane + 1] = half[1][lane];
-            }
-        }
-        *panel = 1;
-        for (int lane = 0; lane < GEMM_NR; lane++)
-            if (top[lane] > 0 && top[lane] < HALVES_SMALL) *panel = 0;
+        *panel = !h_small(top[0]) && !h_small(top[1]);
     }
 }
 
@@ -76,8 +64,7 @@ static int halves_round(ptrdiff_t k, const real *a, real *pairs) {
         }
         h_peel(x, pairs);
     }
-    top = v_top_of(top, VL);
-    return v_any(v_both(v_lt(V(0), top), v_lt(top, V(HALVES_SMALL))));
+    return h_small(v_top_of(top, VL));
 }
 
 /* Whether all of some rows are finite. */

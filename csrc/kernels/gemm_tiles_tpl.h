@@ -8,7 +8,7 @@
  *
  * The exponents of bfloat16 end where those of float do, so small parts of small numbers are lost
  * to underflow, and a part of infinity is NaN. Rows of a whose greatest element is below
- * TILES_SMALL, and those whose result is not finite, are therefore left to gemm; so is everything
+ * H_SMALL, and those whose result is not finite, are therefore left to gemm; so is everything
  * if a column of the weights is that small. What is lost otherwise is less than 2^-24 of the
  * greatest element of the row times that of the column. */
 #ifndef COREOPS_GEMM_TILES_TPL_H
@@ -16,8 +16,6 @@
 
 #include "../simd/tiles.h"
 #include "gemm_tile_tpl.h"
-
-#define TILES_SMALL 0x1p-48f
 
 /* A block of c: 2 by 2 tiles. */
 enum { TB = 2 * TILE_ROWS };
@@ -42,43 +40,39 @@ CO_INLINE ptrdiff_t tiles_bytes(const int parts, ptrdiff_t k, ptrdiff_t n) {
     return tiles_up(n, TB) / TB * ((ptrdiff_t)sizeof(tiles_panel) + tiles_strip(parts, k));
 }
 
-/* Element (i, j) of gemm's panels of k rows. */
-CO_INLINE real tiles_weight(const real *panels, ptrdiff_t k, ptrdiff_t i, ptrdiff_t j) {
-    return panels[j / GEMM_NR * GEMM_NR * k + i * GEMM_NR + j % GEMM_NR];
-}
-
-static int tiles_is_usable(ptrdiff_t k, ptrdiff_t n, const real *panels, ptrdiff_t j) {
-    for (ptrdiff_t end = j + TB < n ? j + TB : n; j < end; j++) {
-        real top = 0;
-        for (ptrdiff_t i = 0; i < k; i++) {
-            const real w = tiles_weight(panels, k, i, j);
-            top = w > top ? w : -w > top ? -w : top;
-        }
-        if (top > 0 && top < TILES_SMALL) return 0;
-    }
-    return 1;
+/* Columns j .. j + VL - 1 of row i of a k by n matrix in gemm's panels; zero where there are none.
+ * j is a multiple of VL, and so is a panel's width. */
+CO_INLINE vreal tiles_weights(const real *panels, ptrdiff_t k, ptrdiff_t n, ptrdiff_t i,
+                              ptrdiff_t j) {
+    if (i >= k || j >= n) return V(0);
+    return v_load(panels + j / GEMM_NR * GEMM_NR * k + i * GEMM_NR + j % GEMM_NR);
 }
 
 CO_INLINE void tiles_pack(const int parts, ptrdiff_t k, ptrdiff_t n, const real *panels,
                           void *packed) {
+    enum { VECTORS = TILE_ROWS / VL }; /* of a row of a tile's columns */
     for (ptrdiff_t j = 0; j < n; j += TB) {
         tiles_panel *panel = packed;
         char *tile = panel->tiles;
-        panel->usable = tiles_is_usable(k, n, panels, j);
+        vreal top[2 * VECTORS];
+        for (int v = 0; v < 2 * VECTORS; v++) top[v] = V(0);
         for (ptrdiff_t i = 0; i < k; i += TILE_K, tile += parts * 2 * TILE_BYTES)
             for (int line = 0; line < 2 * TILE_ROWS; line++) {
                 /* two rows of b, their elements in turn, make one line of a tile */
                 const int side = line / TILE_ROWS, row = line % TILE_ROWS;
-                real pairs[TILE_K];
-                vreal x[TILE_K / VL];
-                for (int e = 0; e < TILE_K; e++) {
-                    const ptrdiff_t p = i + 2 * row + e % 2, q = j + side * TILE_ROWS + e / 2;
-                    pairs[e] = p < k && q < n ? tiles_weight(panels, k, p, q) : 0;
+                vreal x[2 * VECTORS];
+                for (int v = 0; v < 2 * VECTORS; v++) {
+                    const int at = side * VECTORS + v % VECTORS;
+                    x[v] = tiles_weights(panels, k, n, i + 2 * row + v / VECTORS, j + at * VL);
+                    top[at] = v_max(v_abs(x[v]), top[at]);
                 }
-                for (int v = 0; v < TILE_K / VL; v++) x[v] = v_load(pairs + v * VL);
-                for (int part = 0; part < parts; part++)
-                    h_peel(x, tile + (2 * part + side) * TILE_BYTES + row * TILE_LINE);
+                for (int part = 0; part < parts; part++) {
+                    char *to = tile + (2 * part + side) * TILE_BYTES + row * TILE_LINE;
+                    h_peel_pairs(x, to);
+                }
             }
+        panel->usable = 1;
+        for (int v = 0; v < 2 * VECTORS; v++) panel->usable &= !h_small(top[v]);
         packed = tile;
     }
 }
@@ -112,8 +106,7 @@ CO_INLINE int tiles_split(const int parts, ptrdiff_t k, const real *a, char *til
         CO_UNROLL
         for (int part = 0; part < parts; part++) h_peel(x, tile + 2 * part * TILE_BYTES);
     }
-    top = v_top_of(top, VL);
-    return v_any(v_both(v_lt(V(0), top), v_lt(top, V(TILES_SMALL))));
+    return h_small(v_top_of(top, VL));
 }
 
 /* What all the blocks of a call have in common, and what one of them still needs when its sums are

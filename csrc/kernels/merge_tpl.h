@@ -57,15 +57,6 @@ static void chosen(int how, ptrdiff_t n, const void *x, const void *y, const voi
     }
 }
 
-static void scale(ptrdiff_t n, double factor, const void *x, void *y) {
-    const real *xr = x;
-    real *yr = y;
-    for (ptrdiff_t i = 0; i < n; i += VL) {
-        const ptrdiff_t lanes = v_lanes(n - i);
-        v_store_lanes(yr + i, v_mul(V(factor), v_load_lanes(xr + i, lanes)), lanes);
-    }
-}
-
 static void products(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const void *x, const void *y, void *z) {
     const real *xr = x;
     real *zr = z;

@@ -73,35 +73,103 @@ static void affine(ptrdiff_t m, ptrdiff_t n, ptrdiff_t run, const void *x, const
         affine_row((m < rows ? m : rows) * n, xr, minus, times, plus, yr);
 }
 
-/* `vectors` columns of vectors, the last of which has the first lanes only: the sums of so many
- * rows in reals, which are then added to those in double. */
+/* `vectors` columns of vectors, the last of which has the first lanes only. So many rows are summed
+ * in reals, and these sums are then added to those in double. */
 #define CHANNEL_ROWS 32
 
-CO_INLINE void channel_columns(const int vectors, ptrdiff_t last, ptrdiff_t m, ptrdiff_t n,
-                               const uint8_t *mask, const real *x, const real *dy,
-                               const real *center, double *sums, double *products) {
-    for (ptrdiff_t rows; m > 0; m -= rows, x += rows * n, dy = dy ? dy + rows * n : NULL) {
-        vreal sum[4], product[4], minus[4];
-        real made[2][4 * VL];
+/* The rows that count. */
+static ptrdiff_t channel_rows(ptrdiff_t rows, const uint8_t *mask) {
+    ptrdiff_t count = mask ? 0 : rows;
+    for (ptrdiff_t i = 0; mask && i < rows; i++) count += mask[i] != 0;
+    return count;
+}
+
+/* Squares are of what is left when the rows' own mean is taken off. Returns how many rows have been
+ * counted then. */
+CO_INLINE double moment_columns(const int vectors, ptrdiff_t last, ptrdiff_t m, ptrdiff_t n,
+                                const uint8_t *mask, const real *x, double count, double *mean,
+                                double *squares) {
+    for (ptrdiff_t rows; m > 0; m -= rows, x += rows * n, mask = mask ? mask + rows : NULL) {
+        vreal center[4], sum[4], square[4];
+        real made[3][4 * VL];
         rows = m < CHANNEL_ROWS ? m : CHANNEL_ROWS;
+        const ptrdiff_t counted = channel_rows(rows, mask);
+        if (!counted) continue;
+        const double own = (double)counted, share = own / (count + own), both = count * share;
+        CO_UNROLL
+        for (int k = 0; k < vectors; k++) center[k] = sum[k] = square[k] = V(0);
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            if (mask && !mask[i]) continue;
+            CO_UNROLL
+            for (int k = 0; k < vectors; k++)
+                center[k] =
+                    v_add(center[k], v_load_lanes(x + i * n + k * VL, k + 1 < vectors ? VL : last));
+        }
         CO_UNROLL
         for (int k = 0; k < vectors; k++) {
-            const ptrdiff_t lanes = k + 1 < vectors ? VL : last;
-            sum[k] = product[k] = V(0);
-            minus[k] = center ? v_load_lanes(center + k * VL, lanes) : V(0);
+            center[k] = v_mul(center[k], v_set1((real)(1 / own)));
+            v_store(made[0] + k * VL, center[k]);
         }
         for (ptrdiff_t i = 0; i < rows; i++) {
             if (mask && !mask[i]) continue;
             CO_UNROLL
             for (int k = 0; k < vectors; k++) {
+                const ptrdiff_t lanes = k + 1 < vectors ? VL : last;
+                const vreal v = v_sub(v_load_lanes(x + i * n + k * VL, lanes), center[k]);
+                sum[k] = v_add(sum[k], v);
+                square[k] = v_fma(v, v, square[k]);
+            }
+        }
+        CO_UNROLL
+        for (int k = 0; k < vectors; k++) {
+            v_store(made[1] + k * VL, sum[k]);
+            v_store(made[2] + k * VL, square[k]);
+        }
+        for (ptrdiff_t j = 0; j < (vectors - 1) * VL + last; j++) {
+            const double left = made[1][j], apart = made[0][j] + left / own - mean[j];
+            mean[j] += apart * share;
+            squares[j] += made[2][j] - left * left / own + apart * apart * both;
+        }
+        count += own;
+    }
+    return count;
+}
+
+static double channel_moments(ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x,
+                              double count, double *mean, double *squares) {
+    const real *xr = x;
+    double counted = count;
+    ptrdiff_t j = 0;
+    for (; j + 4 * VL <= n; j += 4 * VL)
+        counted = moment_columns(4, VL, m, n, mask, xr + j, count, mean + j, squares + j);
+    for (; j < n; j += VL)
+        counted =
+            moment_columns(1, v_lanes(n - j), m, n, mask, xr + j, count, mean + j, squares + j);
+    return counted;
+}
+
+CO_INLINE void channel_columns(const int vectors, ptrdiff_t last, ptrdiff_t m, ptrdiff_t n,
+                               const real *x, const real *dy, const real *center, double *sums,
+                               double *products) {
+    for (ptrdiff_t rows; m > 0; m -= rows, x += rows * n, dy += rows * n) {
+        vreal sum[4], product[4], minus[4];
+        real made[2][4 * VL];
+        rows = m < CHANNEL_ROWS ? m : CHANNEL_ROWS;
+        CO_UNROLL
+        for (int k = 0; k < vectors; k++) {
+            sum[k] = product[k] = V(0);
+            minus[k] = v_load_lanes(center + k * VL, k + 1 < vectors ? VL : last);
+        }
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            CO_UNROLL
+            for (int k = 0; k < vectors; k++) {
                 const ptrdiff_t lanes = k + 1 < vectors ? VL : last, at = i * n + k * VL;
                 const vreal v = v_sub(v_load_lanes(x + at, lanes), minus[k]);
-                const vreal by = dy ? v_load_lanes(dy + at, lanes) : v;
+                const vreal by = v_load_lanes(dy + at, lanes);
                 sum[k] = v_add(sum[k], by);
                 product[k] = v_fma(v, by, product[k]);
             }
         }
-        if (mask) mask += rows;
         CO_UNROLL
         for (int k = 0; k < vectors; k++) {
             v_store(made[0] + k * VL, sum[k]);
@@ -114,18 +182,15 @@ CO_INLINE void channel_columns(const int vectors, ptrdiff_t last, ptrdiff_t m, p
     }
 }
 
-static void channel_sums(ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x,
-                         const void *dy, const void *center, double *sums, double *products) {
+static void channel_sums(ptrdiff_t m, ptrdiff_t n, const void *x, const void *dy,
+                         const void *center, double *sums, double *products) {
     const real *xr = x, *dyr = dy, *minus = center;
     ptrdiff_t j = 0;
-#define CHANNEL_AT(p) ((p) ? (p) + j : NULL)
     for (; j + 4 * VL <= n; j += 4 * VL)
-        channel_columns(4, VL, m, n, mask, xr + j, CHANNEL_AT(dyr), CHANNEL_AT(minus), sums + j,
-                        products + j);
+        channel_columns(4, VL, m, n, xr + j, dyr + j, minus + j, sums + j, products + j);
     for (; j < n; j += VL)
-        channel_columns(1, v_lanes(n - j), m, n, mask, xr + j, CHANNEL_AT(dyr), CHANNEL_AT(minus),
-                        sums + j, products + j);
-#undef CHANNEL_AT
+        channel_columns(1, v_lanes(n - j), m, n, xr + j, dyr + j, minus + j, sums + j,
+                        products + j);
 }
 
 static void channel_grad(ptrdiff_t m, ptrdiff_t n, const uint8_t *mask, const void *x,

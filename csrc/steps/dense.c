@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "../backward.h"
-#include "../blocks.h"
 #include "../execute.h"
 #include "../parallel.h"
 
@@ -105,28 +104,14 @@ static int join(co_plan *plan, co_step *before, const co_step *step) {
 
 /* ------------------------------------------------------------------------------- running */
 
-/* Whether a step goes by the plan's matmul. The rows of the whole call decide, so that all of them
- * are treated alike. */
 static int by_matmul(const co_job *job, const co_step *step) {
-    const co_matmul *matmul = job->plan->matmul;
-    return matmul && step->kind == &dense && !(job->flags & CO_BATCH_INVARIANT) &&
-           job->units * (step->positions / job->plan->units) >= matmul->rows &&
-           matmul->suits(step->u.dense.k, step->u.dense.n);
-}
-
-co_status co_pack_for_matmul(const co_job *job, int w) {
-    const co_matmul *matmul = job->plan->matmul;
-    co_weights *weight = &job->plan->weights[w];
-    if (atomic_load(&weight->packed)) return CO_OK;
-    void *packed = co_lines((size_t)matmul->bytes(weight->k, weight->n)), *none = NULL;
-    if (!packed) return CO_NO_MEMORY;
-    matmul->pack(weight->k, weight->n, weight->panels, packed);
-    if (!atomic_compare_exchange_strong(&weight->packed, &none, packed)) free(packed);
-    return CO_OK;
+    return step->kind == &dense &&
+           co_by_matmul(job, step->w[0], step->u.dense.turned, co_positions(job, step, job->units));
 }
 
 static co_status prepare(const co_job *job, const co_step *step) {
-    return by_matmul(job, step) ? co_pack_for_matmul(job, step->w[0]) : CO_OK;
+    if (!by_matmul(job, step)) return CO_OK;
+    return co_weight_pack(job->plan, step->w[0], step->u.dense.turned, job->threads);
 }
 
 /* Rows that are whole pages apart meet in one set of the first cache. Where they come from beyond
@@ -174,7 +159,7 @@ static void run_piece(void *context, int worker, ptrdiff_t piece) {
                        scratch);
     } else if (by_matmul(job, step)) {
         const co_matmul *matmul = job->plan->matmul;
-        const char *packed = atomic_load(&job->plan->weights[step->w[0]].packed);
+        const char *packed = co_weight_packed(job->plan, step->w[0], step->u.dense.turned);
         matmul->run(kernels, block->m, columns, k, block->x, k, w + first * k * item,
                     packed + matmul->bytes(k, first), bias, y, ldy, act, scratch);
     } else if (step->u.dense.by_dots) {

@@ -1,10 +1,8 @@
-/* elementwise.c - activations, softmax, PReLU, sums of two values. */
-#include <string.h>
-
+/* elementwise.c - activations, softmax, PReLU. */
 #include "../backward.h"
 #include "../execute.h"
 
-static const co_kind act, act_grad, softmax, softmax_grad, prelu, prelu_grad, alpha_grad, add;
+static const co_kind act, act_grad, softmax, softmax_grad, prelu, prelu_grad, alpha_grad;
 
 /* In two vectors a nanosecond for elements of an activation, half of that for their gradients. */
 static double cost(const co_plan *plan, const co_step *step) {
@@ -156,22 +154,3 @@ static const co_kind prelu_grad = {
 /* of each position, to be summed */
 static const co_kind alpha_grad = {
     .name = "prelu slope gradient", .run = run_prelu, .pack = pack_alpha};
-
-/* ---------------------------------------------------------------------------------- sums */
-
-int co_back_sum(co_backward *back, int x, int with) {
-    co_step step = co_step_of(&add, x, 0);
-    step.in[1] = with;
-    return co_back_append(back, step, back->plan->values[x].size);
-}
-
-static void run_add(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
-                    ptrdiff_t units) {
-    const char *x = co_locate(job, arena, step->in[0], first);
-    char *y = co_locate(job, arena, step->out[0], first);
-    const ptrdiff_t n = co_elements(job, step->out[0], units);
-    if (x != y) memcpy(y, x, (size_t)(n * job->plan->item_bytes));
-    job->plan->kernels->vadd(n, co_locate(job, arena, step->in[1], first), y);
-}
-
-static const co_kind add = {.name = "add", .in_place = 1, .run = run_add};

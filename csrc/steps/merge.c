@@ -34,6 +34,10 @@ static int merged_back(co_backward *back, int how, int x, int y) {
     return co_back_append(back, step, back->plan->values[x].size);
 }
 
+int co_back_sum(co_backward *back, int x, int with) {
+    return merged_back(back, CO_MERGE_ADD, x, with);
+}
+
 static int scaled_back(co_backward *back, int dy, double factor) {
     co_step step = co_step_of(&scale, dy, 0);
     step.u.merge.factor = factor;
@@ -87,9 +91,9 @@ int co_plan_scale(co_plan *plan, int x, double factor) {
 
 static void run_scale(const co_job *job, const co_step *step, char *arena, ptrdiff_t first,
                       ptrdiff_t units) {
-    job->plan->kernels->scale(co_elements(job, step->out[0], units), step->u.merge.factor,
-                              co_locate(job, arena, step->in[0], first),
-                              co_locate(job, arena, step->out[0], first));
+    job->plan->kernels->vscale(co_elements(job, step->out[0], units),
+                               co_locate(job, arena, step->in[0], first),
+                               co_locate(job, arena, step->out[0], first), step->u.merge.factor);
 }
 
 static void scale_back(co_backward *back, const co_step *step) {

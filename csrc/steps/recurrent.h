@@ -79,8 +79,7 @@ static inline ptrdiff_t co_rnn_width(const co_recurrent *own) {
 co_rnn_layout co_rnn_lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item, int masked);
 /* The steps of time whose products of inputs are made at once. */
 ptrdiff_t co_rnn_piece(const co_recurrent *own, ptrdiff_t m, ptrdiff_t item);
-/* Whether the products by weight w of the step go by the plan's matmul: the rows of the whole call
- * decide. */
+/* Whether the products by weight w of the step, if it has that, go by the plan's matmul. */
 int co_rnn_by_matmul(const co_job *job, const co_step *step, int w);
 co_status co_rnn_prepare(const co_job *job, const co_step *step);
 ptrdiff_t co_rnn_scratch(const co_job *job, const co_step *step, ptrdiff_t units);

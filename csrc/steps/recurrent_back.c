@@ -90,8 +90,21 @@ static layout lay_out(const co_recurrent *own, ptrdiff_t m) {
     return lay;
 }
 
+static int by_matmul(const co_job *job, const co_step *step) {
+    return co_by_matmul(job, step->w[RNN_R], 1, co_positions(job, step, job->units));
+}
+
+static co_status prepare(const co_job *job, const co_step *step) {
+    if (!by_matmul(job, step)) return CO_OK;
+    return co_weight_pack(job->plan, step->w[RNN_R], 1, job->threads);
+}
+
 static ptrdiff_t scratch(const co_job *job, const co_step *step, ptrdiff_t units) {
-    return lay_out(step->u.own, co_positions(job, step, units)).all * job->plan->item_bytes;
+    const co_recurrent *own = step->u.own;
+    const ptrdiff_t m = co_positions(job, step, units);
+    const ptrdiff_t room = lay_out(own, m).all * job->plan->item_bytes;
+    if (!by_matmul(job, step)) return room;
+    return room + job->plan->matmul->scratch(m, own->gates * own->how.u);
 }
 
 /* A block of m rows while time goes back. */
@@ -99,6 +112,9 @@ typedef struct block {
     const co_step *step;
     const co_recurrent *own;
     const co_kernels *kernels;
+    const co_matmul *matmul; /* what multiplies, with what it takes of r; NULL: gemm */
+    const char *packed;
+    char *work;
     ptrdiff_t m, u, gates, steps, item;
     const uint8_t *mask;
     const char *dy, *keep, *before, *c_end, *factors;
@@ -129,8 +145,12 @@ static void take(const block *b, ptrdiff_t s) {
 /* part = d, rows of gates, times the transpose of r, and the factors of a gate. */
 static void multiply(const block *b, co_rows d, ptrdiff_t gate) {
     static const co_act linear = {.kind = CO_ACT_LINEAR};
-    b->kernels->gemm(b->m, b->u, b->gates, d.at, d.ld, b->step->form[RNN_R], NULL, b->part, b->u,
-                     &linear);
+    const char *r = b->step->form[RNN_R];
+    if (b->matmul)
+        b->matmul->run(b->kernels, b->m, b->u, b->gates, d.at, d.ld, r, b->packed, NULL, b->part,
+                       b->u, &linear, b->work);
+    else
+        b->kernels->gemm(b->m, b->u, b->gates, d.at, d.ld, r, NULL, b->part, b->u, &linear);
     for (ptrdiff_t i = 0; i < b->m && b->factors; i++) {
         char *part = b->part + i * b->u * b->item;
         b->kernels->cell_weigh(b->u, part, b->factors + (i * b->gates + gate * b->u) * b->item,
@@ -227,6 +247,9 @@ static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
     const block b = {.step = step,
                      .own = own,
                      .kernels = job->plan->kernels,
+                     .matmul = by_matmul(job, step) ? job->plan->matmul : NULL,
+                     .packed = co_weight_packed(job->plan, step->w[RNN_R], 1),
+                     .work = at + lay.all * item,
                      .m = m,
                      .u = own->how.u,
                      .gates = own->gates * own->how.u,
@@ -255,5 +278,9 @@ static void run(const co_job *job, const co_step *step, char *arena, ptrdiff_t f
         begin(&b, b.dc, co_locate(job, arena, step->out[GRAD_DC0], first));
 }
 
-static const co_kind gradient = {
-    .name = "recurrent gradient", .run = run, .pack = pack, .cost = cost, .scratch = scratch};
+static const co_kind gradient = {.name = "recurrent gradient",
+                                 .run = run,
+                                 .pack = pack,
+                                 .cost = cost,
+                                 .prepare = prepare,
+                                 .scratch = scratch};

@@ -38,18 +38,14 @@ co_rnn_layout co_rnn_lay_out(const co_recurrent *own, ptrdiff_t m, ptrdiff_t ite
 }
 
 int co_rnn_by_matmul(const co_job *job, const co_step *step, int w) {
-    const co_matmul *matmul = job->plan->matmul;
-    const int weight = step->w[w];
-    return matmul && weight >= 0 && !(job->flags & CO_BATCH_INVARIANT) &&
-           co_positions(job, step, job->units) >= matmul->rows &&
-           matmul->suits(job->plan->weights[weight].k, job->plan->weights[weight].n);
+    return step->w[w] >= 0 && co_by_matmul(job, step->w[w], 0, co_positions(job, step, job->units));
 }
 
 co_status co_rnn_prepare(const co_job *job, const co_step *step) {
     co_status status = CO_OK;
     for (int w = RNN_R; w <= RNN_KERNEL; w += RNN_KERNEL - RNN_R)
         if (status == CO_OK && co_rnn_by_matmul(job, step, w))
-            status = co_pack_for_matmul(job, step->w[w]);
+            status = co_weight_pack(job->plan, step->w[w], 0, job->threads);
     return status;
 }
 

@@ -38,7 +38,7 @@ static void product(const block *b, int which, ptrdiff_t m, ptrdiff_t first, ptr
     if (bias) bias += first * b->item;
     char *out = (char *)c.at + first * b->item;
     if (co_rnn_by_matmul(b->job, b->step, which)) {
-        const char *packed = atomic_load(&b->job->plan->weights[w].packed);
+        const char *packed = co_weight_packed(b->job->plan, w, 0);
         matmul->run(b->kernels, m, n - first, k, a.at, a.ld, panels,
                     packed + matmul->bytes(k, first), bias, out, c.ld, &linear, b->work);
     } else {

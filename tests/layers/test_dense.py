@@ -40,7 +40,7 @@ def test_without_bias():
     assert layer.bias is None
 
 
-def test_initializers_regularizers_constraints(rng):
+def test_initializers_regularizers_constraints():
     layer = Dense(
         2,
         kernel_initializer="ones",

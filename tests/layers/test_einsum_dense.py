@@ -92,7 +92,7 @@ def test_fans_are_those_of_the_equation(equation, shape, output_shape, fans):
     assert 0.8 * bound < np.abs(layer.kernel.numpy()).max() <= bound
 
 
-def test_refuses(rng):
+def test_refuses():
     for equation in ("ab,bc", "a->b", "ab,bc,cd->ad", "...ab,bc->ac", "ab,bc->ac ", 5):
         with pytest.raises(ValueError, match="form"):
             EinsumDense(equation, 4)

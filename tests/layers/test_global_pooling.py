@@ -50,7 +50,7 @@ def test_masked_steps_do_not_count(keras, rng, keepdims, data_format, inside):
     assert getattr(y, "_keras_mask", None) is None
 
 
-def test_all_steps_masked_give_nan(rng):
+def test_all_steps_masked_give_nan():
     x = np.zeros((2, 3, 4), "float32")
     assert np.isnan(Sequential([layers.Masking(), layers.GlobalAveragePooling1D()])(x)).all()
     with pytest.raises(ValueError, match="mask of 3 steps"):

@@ -61,6 +61,11 @@ def test_output_shape_given():
     assert Lambda(double, output_shape=(7,)).compute_output_shape((None, 3)) == (None, 7)
     assert Lambda(double, output_shape=(7, 2)).compute_output_shape((4, 3)) == (4, 7, 2)
     assert Lambda(double, output_shape=halves).compute_output_shape((None, 6)) == (None, 3)
+    several = Lambda(double, output_shape={"a": (7,), "b": [(2, 7), (1,)]})
+    expected = {"a": (4, 7), "b": [(4, 2, 7), (4, 1)]}
+    assert several.compute_output_shape((4, 3)) == expected
+    pair = Lambda(lambda x: (x, x), output_shape=lambda shape: (shape, shape))
+    assert [y.shape for y in pair(Input((3,)))] == [(None, 3)] * 2
     # It describes the output and does not change it.
     assert Lambda(double, output_shape=(7,))(X).shape == (2, 3)
 

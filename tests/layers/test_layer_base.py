@@ -1,6 +1,7 @@
 """Layer: names, dtypes, weights, losses, calls, subclasses, copies."""
 
 import copy
+import inspect
 import pickle
 import threading
 
@@ -172,6 +173,21 @@ def test_kinds_of_arrays():
     read_only.flags.writeable = False
     np.testing.assert_array_equal(Dense(2, kernel_initializer="ones")(read_only).shape, (2, 2))
     np.testing.assert_array_equal(Identity()(inputs=X), expected)
+
+
+def test_signatures_are_those_of_init():
+    taken = inspect.signature(layers.Conv2D).parameters
+    assert list(taken)[:2] == ["filters", "kernel_size"]
+    assert taken["padding"].default == "valid"
+    assert list(inspect.signature(Scale).parameters) == ["start", "kwargs"]
+
+
+def test_a_warning_names_the_line_that_led_to_it():
+    with pytest.warns(UserWarning, match="bfloat16") as caught:
+        Dense(2, dtype="bfloat16")
+    with pytest.warns(UserWarning, match="mixed_float16") as also:
+        coreops.DTypePolicy("mixed_float16")
+    assert {warning.filename for warning in [*caught, *also]} == {__file__}
 
 
 def test_input_spec():
@@ -564,7 +580,7 @@ def test_copies_are_independent():
     assert_close(twin(X), 0 * X)
 
 
-def test_models_are_copied_with_their_weights(rng):
+def test_models_are_copied_with_their_weights():
     model = Sequential([layers.Input((3,)), Dense(4, activation="tanh"), Dropout(0.5), Dense(2)])
     y = model(X)
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -707,3 +723,88 @@ def test_metrics_of_layers():
     assert len(layer.metrics_variables) == 3
     assert Dense(2).metrics == Sequential([Dense(2)]).metrics == []
     assert Sequential([layer]).metrics == layer.metrics
+
+
+def test_the_states_of_random_streams_are_variables():
+    model = Sequential([coreops.Input((3,)), Dense(2), Dropout(0.5, seed=4), Dropout(0.5)])
+    states = [layer.seed_generator.state for layer in model.layers[1:]]
+    assert [id(v) for v in model.variables] == [id(v) for v in [*model.weights, *states]]
+    assert [id(v) for v in model.non_trainable_variables] == [id(v) for v in states]
+    assert model.non_trainable_weights == []
+    model(np.ones((2, 3), "float32"), training=True)
+    assert list(states[0]) == [4, 1]
+
+
+def test_containers_may_hold_themselves():
+    layer = Layer()
+    layer.inner = [Dense(2)]
+    layer.inner.append({"all": layer.inner})
+    assert layer._sublayers == layer.inner[:1]
+    assert layer.metrics == []
+
+
+class Told(Layer):
+    """Says what it is called with."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None, other=None, times=1):
+        self.told = (inputs.dtype, *(None if x is None else x.dtype for x in (mask, other)))
+        return ops.repeat(inputs, times, axis=1)
+
+
+def test_a_mask_may_come_by_its_place():
+    layer, mask = Told(), np.array([[True, False, True]] * 2)
+    np.testing.assert_array_equal(layer(X, mask)._keras_mask, mask)
+    assert layer.told == (X.dtype, bool, None)
+    layer(X, None, np.arange(2))
+    assert layer.told == (X.dtype, None, np.int64)
+
+
+def test_a_python_call_gets_each_array_in_its_type():
+    """In a model too, where a plan of reals goes before it."""
+    x, kinds, mask = coreops.Input((3,)), coreops.Input((3,), dtype="int32"), coreops.Input((3,))
+    layer = Told()
+    y = layer(layers.Activation("relu")(x), other=kinds, mask=ops.greater(mask, 0))
+    model = Model([x, kinds, mask], y)
+    assert layer.told == ("float32", bool, "int32")
+    numbers = np.ones((2, 3), "int32")
+    made = model([X, numbers, X.astype("float64")])
+    assert layer.told == ("float32", bool, "int32")
+    np.testing.assert_array_equal(made._keras_mask, X > 0)
+
+
+def test_arrays_of_the_caller_stay_as_they_are():
+    class Greedy(Layer):
+        def call(self, inputs):
+            inputs[1][:] = 7
+            return inputs[0]
+
+    x, kinds = coreops.Input((3,)), coreops.Input((3,), dtype="int32")
+    model = Model([x, kinds], Dense(1)(Greedy()([x, kinds])))
+    numbers = np.ones((2, 3), "int32")
+    model([X, numbers])
+    model.compile("sgd", "mse")
+    model.train_on_batch([X, numbers], np.ones((2, 1)))
+    assert np.all(numbers == 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "dtype", "made"),
+    [
+        (lambda x: ops.one_hot(x, 5), "int32", ((None, 3, 5), "float32")),
+        (lambda x: np.arange(5)[x], "int32", ((None, 3), "int64")),
+        (lambda x: ops.where(x, 1.0, 2.0), "bool", ((None, 3), "float32")),
+        (lambda x: x * 2, "float64", ((None, 3), "float32")),
+    ],
+)
+def test_a_symbolic_output_has_the_type_that_comes_out(call, dtype, made):
+    layer = type("Own", (Layer,), {"call": lambda self, inputs: call(inputs)})()
+    y = layer(coreops.Input((3,), dtype=dtype))
+    assert (y.shape, y.dtype) == made
+
+
+def test_arguments_that_are_no_arrays_tell_of_the_shape():
+    assert Told()(coreops.Input((3,)), times=2).shape == (None, 6)

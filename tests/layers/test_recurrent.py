@@ -213,7 +213,7 @@ def test_units_that_are_refused(name, units):
 
 
 @each_class
-def test_inputs_that_are_refused(name, rng):
+def test_inputs_that_are_refused(name):
     layer = getattr(layers, name)(3)
     with pytest.raises(ValueError, match="ndim=3"):
         layer(np.ones((2, 3), "float32"))

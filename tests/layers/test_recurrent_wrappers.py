@@ -344,7 +344,7 @@ def test_time_distributed_contract(rng):
         layers.TimeDistributed(layers.Dense(2))(x[0])
 
 
-def test_time_distributed_names_the_layer_that_does_not_fit(rng):
+def test_time_distributed_names_the_layer_that_does_not_fit():
     layer = layers.TimeDistributed(layers.Dense(3, name="inner"))
     layer(np.zeros((2, 5, 4), "float32"))
     message = r"layer 'inner' is incompatible.*axis -1 to have size 4, found 6"
@@ -352,7 +352,7 @@ def test_time_distributed_names_the_layer_that_does_not_fit(rng):
         layer(np.zeros((2, 5, 6), "float32"))
 
 
-def test_time_distributed_draws_for_every_step(rng):
+def test_time_distributed_draws_for_every_step():
     layer = layers.TimeDistributed(layers.Dropout(0.5, seed=1))
     y = layer(np.ones((40, 3, 8), "float32"), training=True)
     assert 0.4 < np.mean(y == 0) < 0.6

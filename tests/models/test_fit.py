@@ -221,7 +221,7 @@ def test_every_sample_comes_once_per_epoch(monkeypatch, shuffle):
         assert sorted(first[:4]) == sorted(rows[:4])
 
 
-def test_kinds_of_data_give_the_same(model):
+def test_kinds_of_data_give_the_same():
     def loss(x, y=None, **kwargs):
         model = linear(coreops)
         return model.fit(x, y, verbose=0, shuffle=False, **kwargs).history["loss"]
@@ -290,6 +290,8 @@ def test_malformed_arguments(model, kwargs, message):
 
 
 def test_what_holds_no_numbers(model):
+    with pytest.raises(TypeError, match="validation_split"):
+        model.fit(X, Y, validation_split="half")
     for kwargs in ({"x": None}, {"x": "abc"}, {"y": np.array(["a"] * 11)}):
         with pytest.raises((TypeError, ValueError), match=r"fit: `[xy]`"):
             model.fit(**{"x": X, "y": Y, **kwargs})
@@ -328,6 +330,15 @@ def test_a_generator_that_raises(model):
     after.fit(X, Y, verbose=0, shuffle=False)
     np.testing.assert_array_equal(model.get_weights()[0], after.get_weights()[0])
     model.fit(X, Y, verbose=0)
+
+
+def test_a_batch_without_samples(model):
+    for learn in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="batch 1 of `x` holds no samples"):
+            learn(iter([(X, Y), (X[:0], Y[:0])]), verbose=0)
+    after = linear(coreops)
+    after.fit(X, Y, verbose=0, shuffle=False)
+    np.testing.assert_array_equal(model.get_weights()[0], after.get_weights()[0])
 
 
 def test_a_generator_that_ends_early(model):

@@ -5,7 +5,7 @@ import pytest
 from fit_scenarios import WEIGHTS, X, Y, own_class
 
 import coreops
-from coreops import Input, Model, Sequential, layers, metrics, ops
+from coreops import Input, Model, Sequential, layers, metrics, ops, optimizers
 
 
 def errors(self, x, y, y_pred, sample_weight=None, training=True):
@@ -26,6 +26,23 @@ def test_the_step_itself_learns_as_fit_does():
     assert wrapped.history.history == plain.history.history
     np.testing.assert_array_equal(wrapped.get_weights()[0], plain.get_weights()[0])
     assert wrapped.train_on_batch(X, Y) == plain.train_on_batch(X, Y)
+
+
+class Plain(optimizers.Optimizer):
+    def update_step(self, gradient, variable, learning_rate):
+        variable.assign_sub(float(learning_rate) * gradient)
+
+
+@pytest.mark.parametrize("parts", [{}, {"compute_loss": errors}], ids=["compiled", "own loss"])
+@pytest.mark.parametrize("make", [optimizers.SGD, optimizers.Ftrl, Plain])
+def test_a_scaled_loss_makes_the_same_steps(make, parts):
+    weights = []
+    for factor in (None, 64.0):  # a power of two changes no digit
+        model = own(**parts)
+        model.compile(make(0.1, loss_scale_factor=factor), "mse")
+        model.fit(X, Y, batch_size=4, verbose=0, shuffle=False)
+        weights.append(model.get_weights()[0])
+    np.testing.assert_array_equal(*weights)
 
 
 def test_a_step_may_change_its_batch_and_its_logs():

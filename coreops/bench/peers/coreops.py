@@ -19,15 +19,15 @@ def start(threads: int) -> str:
 
 
 def build(case: Case, x: np.ndarray, weights: Weights) -> Built:
-    model: Any = sequential(coreops, case, weights)
-    if case.random:
-        return Built(lambda: model(x, training=True))
     if case.precision == "int8":
+        model: Any = sequential(coreops, case, weights)
         model.quantize("int8")
         return Built(lambda: model(x), how="int8")
-    model.precision = case.precision
+    model = sequential(coreops, case, weights, precision=case.precision)
+    if case.random:
+        return Built(lambda: model(x, training=True))
     return Built(lambda: model(x), how=case.precision)
 
 
 def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
-    return learning(coreops, case, x, weights)
+    return learning(coreops, case, x, weights, precision=case.precision)

@@ -11,10 +11,10 @@ from ..images import Conv, Depthwise, Flatten, Normalize, Pool
 from . import Built
 
 
-def sequential(keras: Any, case: Case, weights: Weights) -> Any:
+def sequential(keras: Any, case: Case, weights: Weights, **options: Any) -> Any:
     """Build the case's model from `keras`, which is Keras 3 or coreops, and set its weights."""
     layers = keras.layers
-    model = keras.Sequential([layers.Input(case.shape[1:])])
+    model = keras.Sequential([layers.Input(case.shape[1:])], **options)
     for step in case.steps:
         if isinstance(step, Dense):
             model.add(layers.Dense(step.units, activation=step.activation))
@@ -52,9 +52,9 @@ def sequential(keras: Any, case: Case, weights: Weights) -> Any:
     return model
 
 
-def learning(keras: Any, case: Case, x: np.ndarray, weights: Weights) -> Built:
+def learning(keras: Any, case: Case, x: np.ndarray, weights: Weights, **options: Any) -> Built:
     """Build what trains the case's model by `train_on_batch`."""
-    model = sequential(keras, case, weights)
+    model = sequential(keras, case, weights, **options)
     arrays = model.get_weights()
     optimizer = keras.optimizers.Adam(*ADAM)
     model.compile(optimizer, "sparse_categorical_crossentropy")

@@ -207,7 +207,7 @@ def _int8(case: Case, t: Any, weights: Weights) -> Built:
 def train(case: Case, x: np.ndarray, weights: Weights) -> Built:
     """Modules and a plain loop, with Adam in each of its forms."""
     _infer(False)
-    torch.set_float32_matmul_precision("highest")
+    torch.set_float32_matmul_precision(case.precision)
     labels = torch.from_numpy(case.labels().astype(np.int64))
     forms = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}
     if x.ndim > 2:

@@ -11,11 +11,9 @@ from .. import arguments
 from ..building import Unbuilt
 from .base import Convolution
 
-# Options of Keras' convolutions that change nothing while they are None.
-_NEUTRAL = ("lora_rank", "lora_alpha")
-
 
 class _Conv(Convolution):
+    _neutral = ("lora_rank", "lora_alpha")
     kernel: Any = Unbuilt()
 
     @_legacy.accepts_old_names
@@ -85,12 +83,6 @@ class _Conv(Convolution):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters, "groups": self.groups}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> _Conv:
-        """Return a new layer; Keras' options that are None are left out."""
-        left_out = {key for key in _NEUTRAL if key in config and config[key] is None}
-        return cls(**{key: value for key, value in config.items() if key not in left_out})
 
 
 class Conv1D(_Conv):

@@ -13,9 +13,6 @@ from ..input_spec import InputSpec
 from ..layer import Layer
 from . import dense_int8
 
-# Options of Keras' Dense that change nothing while they are None.
-_NEUTRAL = ("lora_rank", "lora_alpha")
-
 
 class Dense(Layer):
     """Densely connected layer: `activation(x @ kernel + bias)` over the last axis.
@@ -50,6 +47,7 @@ class Dense(Layer):
     kernel: Any = Unbuilt()
     bias: Any = Unbuilt()
     integer_input = "cast"
+    _neutral = ("lora_rank", "lora_alpha")
 
     @_legacy.accepts_old_names
     def __init__(
@@ -151,9 +149,3 @@ class Dense(Layer):
         if self.quantization_config is not None:
             config["quantization_config"] = quantizers.serialize(self.quantization_config)
         return config
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Dense:
-        """Return a new layer; Keras' options that are None are left out."""
-        left_out = {key for key in _NEUTRAL if key in config and config[key] is None}
-        return cls(**{key: value for key, value in config.items() if key not in left_out})

@@ -15,9 +15,6 @@ from ..input_spec import InputSpec
 from ..layer import Layer
 from .einsum_equation import Equation
 
-# Options of Keras' EinsumDense that change nothing while they are None.
-_NEUTRAL = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size", "quantization_config")
-
 
 class EinsumDense(Layer):
     """Computes `activation(einsum(equation, inputs, kernel) + bias)`.
@@ -49,6 +46,7 @@ class EinsumDense(Layer):
     """
 
     integer_input = "cast"
+    _neutral = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size", "quantization_config")
 
     kernel: Any = Unbuilt()
     bias: Any = Unbuilt()
@@ -176,9 +174,3 @@ class EinsumDense(Layer):
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> EinsumDense:
-        """Return a new layer; Keras' options that are None are left out."""
-        left_out = {key for key in _NEUTRAL if key in config and config[key] is None}
-        return cls(**{key: value for key, value in config.items() if key not in left_out})

@@ -88,13 +88,17 @@ class Lambda(Layer):
             NotImplementedError: without `output_shape`, when the function fails on small arrays.
         """
         if self._output_shape is None:
-            return self._probe(input_shape)
+            return self._tried_shape(input_shape)
         if callable(self._output_shape):
-            return as_shape(self._output_shape(input_shape))
+            return _shapes(self._output_shape(input_shape))
         first = input_shape
         while first and isinstance(first[0], (tuple, list)):
             first = first[0]
-        return (first[0], *as_shape(self._output_shape))
+        return _shapes(self._output_shape, first[:1])
+
+    @property
+    def _tells_shape(self) -> bool:
+        return self._output_shape is not None
 
     def get_config(self) -> dict[str, Any]:
         """Return the config; functions in it are names, a lambda is only a placeholder."""
@@ -140,6 +144,19 @@ class Lambda(Layer):
             if config.get(key) is not None:
                 config[key] = objects.deserialize_keras_object(config[key], custom)
         return cls(**config)
+
+
+def _shapes(structure: Any, batch: tuple = ()) -> Any:
+    """Return a shape, or a structure of shapes, behind the size of the batch."""
+    if isinstance(structure, dict):
+        return {key: _shapes(shape, batch) for key, shape in structure.items()}
+    if isinstance(structure, (tuple, list)) and any(map(_is_inner, structure)):
+        return type(structure)([_shapes(shape, batch) for shape in structure])
+    return (*batch, *as_shape(structure))
+
+
+def _is_inner(item: Any) -> bool:
+    return isinstance(item, (tuple, list, dict))
 
 
 def _parameters(function: Callable) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from ... import _plan, constraints, initializers, ops, regularizers
 from ..._arguments import check_axes, check_numbers
 from ..._plan.flow import normalize_axes
 from ..._symbolic import Shape
+from ..._warnings import warn
 from ..building import Unbuilt
 from ..input_spec import InputSpec
 from ..layer import Layer
@@ -66,11 +66,9 @@ class LayerNormalization(Layer):
         self.rms_scaling = bool(kwargs.pop("rms_scaling", False))
         super().__init__(**kwargs)
         if self.rms_scaling:
-            warnings.warn(
+            warn(
                 f"Layer '{self.name}': `rms_scaling=True` is deprecated; it scales by the "
-                "deviation, not by the root mean square.",
-                UserWarning,
-                stacklevel=2,
+                "deviation, not by the root mean square."
             )
         check_axes(f"Layer '{self.name}'", axis=axis)
         self.axis: Any = list(axis) if isinstance(axis, (list, tuple)) else axis

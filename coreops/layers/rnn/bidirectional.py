@@ -195,7 +195,7 @@ class Bidirectional(Layer):
         x = x._replace(mask=merging.of_steps(flow, whole))
         check_mask(self.name, x.mask, x.shape[0])
         given = values_of(self, initial_state, [*one.state_size, *other.state_size])
-        if not all(layer.has_steps(flow, x) for layer in self._pair):
+        if not all(layer.has_steps(x) for layer in self._pair):
             return _plan.Seam(
                 [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)
             )

@@ -184,7 +184,7 @@ class Recurrent(Layer):
                 f"Layer '{self.name}' needs at least one step of time. Received an input of shape "
                 f"{(None, *x.shape)}"
             )
-        if not self.has_steps(flow, x):
+        if not self.has_steps(x):
             return _plan.Seam(
                 [x, *given], lambda arrays, masks: self._seam(arrays, masks[0], flow.training)
             )
@@ -196,10 +196,9 @@ class Recurrent(Layer):
         y = self.call(arrays[0], arrays[1:], mask=mask, training=training)
         return y, mask if self.return_sequences else None
 
-    def has_steps(self, flow: Any, x: _plan.Value) -> bool:
+    def has_steps(self, x: _plan.Value) -> bool:
         """Whether the kernels can do what the layer does to x."""
-        mask = x.mask is None or x.mask.id is not None or hasattr(flow, "mask_value")
-        return x.is_real and mask and self.cell.step() is not None
+        return x.is_real and self.cell.step() is not None
 
     def emit_steps(
         self,
@@ -224,9 +223,7 @@ class Recurrent(Layer):
         cell, step = self.cell, self.cell.step()
         assert step is not None  # has_steps said so
         rate, recurrent_rate = cell.drops if flow.training else (0.0, 0.0)
-        mask = None if x.mask is None else x.mask.id
-        if x.mask is not None and mask is None:
-            mask = flow.mask_value(x.mask)
+        mask = None if x.mask is None else flow.mask_value(x.mask)
         x = x._replace(mask=None)
         factors = None
         if recurrent_rate:

@@ -1,4 +1,4 @@
-"""The examples of the original documentation as they stand, with coreops for keras."""
+"""What the documentation of Keras 1 shows of its core layers, with coreops for keras."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from coreops.models import Sequential
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-def test_the_path_of_the_document():
+def test_the_path_that_it_names():
     for name in (
         *("Dense", "Activation", "Dropout", "Flatten", "Reshape", "Permute", "RepeatVector"),
         *("Lambda", "ActivityRegularization", "Masking"),
@@ -33,12 +33,9 @@ def test_the_path_of_the_document():
 def test_reshape():
     model = Sequential()
     model.add(Reshape((3, 4), input_shape=(12,)))
-    # now: model.output_shape == (None, 3, 4)
-    # note: `None` is the batch dimension
     assert model.output_shape == (None, 3, 4)
     model.add(Reshape((6, 2)))
     assert model.output_shape == (None, 6, 2)
-    # also supports shape inference using `-1` as dimension
     model.add(Reshape((-1, 2, 2)))
     assert model.output_shape == (None, 3, 2, 2)
     x = np.arange(24, dtype="float32").reshape(2, 12)
@@ -64,16 +61,12 @@ def test_repeat_vector():
 
 def test_lambda():
     model = Sequential()
-    # add a x -> x^2 layer
     model.add(Lambda(lambda x: x**2))
     x = np.array([[1.0, -2.0]], "float32")
     np.testing.assert_array_equal(model(x), [[1, 4]])
 
 
 def test_antirectifier():
-    # add a layer that returns the concatenation
-    # of the positive part of the input and
-    # the opposite of the negative part
     def antirectifier(x):
         x -= K.mean(x, axis=1, keepdims=True)
         x = K.l2_normalize(x, axis=1)
@@ -83,7 +76,7 @@ def test_antirectifier():
 
     def antirectifier_output_shape(input_shape):
         shape = list(input_shape)
-        assert len(shape) == 2  # only valid for 2D tensors
+        assert len(shape) == 2
         shape[-1] *= 2
         return tuple(shape)
 
@@ -143,7 +136,7 @@ def test_masking():
     model.add(Masking(mask_value=0.0, input_shape=(timesteps, features)))
     mask = model(x)._keras_mask
     np.testing.assert_array_equal(np.flatnonzero(~mask[0]), [3, 5])
-    # A layer that cannot take the mask raises, as the document says.
+    # A layer that cannot take the mask raises, as it says.
     model.add(Flatten())
     with pytest.raises(ValueError, match="masking"):
         model(x)

@@ -265,9 +265,9 @@ class Flow:
         inner = [a - 1 for a in axes]
         order = [a for a in range(rank - 1) if a not in inner] + inner
         n = prod(x.shape[a] for a in inner)
-        moved = self._permute(x, order)
+        moved = self.reorder(x, order)
         soft = moved._replace(id=self.plan.softmax(moved.id, n, log))
-        back = self._permute(soft, [order.index(a) for a in range(rank - 1)])
+        back = self.reorder(soft, [order.index(a) for a in range(rank - 1)])
         return back._replace(mask=x.mask)
 
     def prelu(self, x: Value, alpha: Any) -> Value | Seam:
@@ -321,9 +321,10 @@ class Flow:
 
     def permute(self, x: Value, dims: Sequence[int]) -> Value:
         """Keras' dims: axis i of the result is axis dims[i] of x, from 1."""
-        return self._permute(x, [d - 1 for d in dims])
+        return self.reorder(x, [d - 1 for d in dims])
 
-    def _permute(self, x: Value, axes: Sequence[int]) -> Value:
+    def reorder(self, x: Value, axes: Sequence[int]) -> Value:
+        """The same from 0."""
         shape = tuple(x.shape[a] for a in axes)
         moving = [a for a in axes if x.shape[a] != 1]
         if moving != sorted(moving):

@@ -10,6 +10,7 @@ from pathlib import Path
 import fit_scenarios
 import numpy as np
 import pytest
+import trained_networks
 from fit_scenarios import WEIGHTS, X, Y, linear, recorder
 
 import coreops
@@ -60,6 +61,12 @@ def same(ours, theirs, path=""):
 @pytest.mark.parametrize("scenario", fit_scenarios.SCENARIOS, ids=lambda s: s.__name__)
 def test_as_keras(real, scenario):
     same(json.loads(json.dumps(scenario(coreops))), real[scenario.__name__])
+
+
+@pytest.mark.parametrize("make", trained_networks.NETWORKS, ids=lambda make: make.__name__)
+def test_networks_learn_what_keras_has_learnt(make):
+    record = json.loads(trained_networks.RECORD.read_text())
+    same(json.loads(json.dumps(trained_networks.trained(coreops, make))), record[make.__name__])
 
 
 # --- compile --------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels
+from .._arguments import normalize_axes
 from .arrays import as_array
-from .flow import Flow, normalize_axes
+from .flow import Flow
 from .values import Value
 
 _WORKING: dict[str, np.dtype] = {"f4": np.dtype(np.float32), "f8": np.dtype(np.float64)}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _kernels
+from .._arguments import normalize_axes
 from .graph import Ref
 from .values import Item, Kind, Mask, Result, Seam, Value
 
@@ -336,14 +337,3 @@ class Flow:
     def repeat(self, x: Value, n: int) -> Value:
         """(F,) n times over: (n, F)."""
         return x._replace(id=self.plan.repeat(x.id, x.size, n), shape=(n, *x.shape))
-
-
-def normalize_axes(axis: int | Sequence[int], rank: int) -> list[int]:
-    """The axes as distinct numbers in 0 .. rank - 1. Raises ValueError for any other."""
-    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
-    if any(not -rank <= a < rank for a in axes):
-        raise ValueError(f"axis={axis} is out of bounds for an array of {rank} axes")
-    axes = [int(a) % rank for a in axes]
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"axis={axis} names an axis twice")
-    return axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _plan, random
+from .. import _kernels, _plan, random
 from .._train.arrays import Batch, Options, read_batch
 from .._train.data import BATCH_SIZE, ArraySource, open_source
 from .._train.feed import Feed
@@ -196,7 +196,7 @@ class Judge(Tried):
         x = self._adapt_all(batch[0])
         program = self._program(training=False, observe=True)
         plan = program.single_plan(*x)
-        if plan is None:
+        if plan is None or _kernels.plan_batch(plan) is not None:
             return 0
         found = program(x)
         compiled.meet(batch[1], [y_pred for y_pred, _ in found])

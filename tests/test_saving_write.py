@@ -634,6 +634,21 @@ def test_what_a_layer_stores_is_checked(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_files_of_a_layers_own_are_refused(tmp_path):
+    """What it would have stored must not be lost without a word."""
+    own = type("Own", (coreops.layers.Dense,), {"save_assets": lambda self, directory: None})
+    model = coreops.Sequential([coreops.Input((3,)), own(2, name="apart")])
+    with pytest.raises(NotImplementedError, match=r"layer 'apart': `Own\.save_assets`.*get_config"):
+        model.save(tmp_path / "m.keras")
+    assert not list(tmp_path.iterdir())
+    model.save_weights(tmp_path / "m.weights.h5")
+    del own.save_assets
+    model.save(tmp_path / "m.keras")
+    own.load_assets = lambda self, directory: None
+    with pytest.raises(ValueError, match=r"Own\.load_assets"):
+        load_model(tmp_path / "m.keras", custom_objects={"Own": own})
+
+
 def test_variables_of_a_layers_own_as_in_files():
     one, other = coreops.layers.Dense(2), coreops.layers.Dense(2, use_bias=False)
     store = {}

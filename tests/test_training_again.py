@@ -2,6 +2,7 @@
 otherwise, bit by bit, whatever has changed between two of them."""
 
 import threading
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -461,6 +462,21 @@ def test_samples_of_several_lengths_share_the_weights(made, rng):
         return [*out, *model.get_weights()]
 
     same(*both_ways(made, run))
+
+
+def test_a_step_makes_no_arrays(rng):
+    """Not even one with a number for each sample."""
+    model, (x, y) = classifier(metrics=None), data(rng, 4096)
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(5):
+            model.train_on_batch(x, y)
+        assert tracemalloc.get_traced_memory()[1] - before < 4 * len(x)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_fit_is_the_same(made, rng):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _plan, random
+from .. import _kernels, _plan, random
 from .._train.arrays import Batch, Options, read_batch
 from .._train.data import BATCH_SIZE, ArraySource, open_source
 from .._train.feed import Feed
@@ -164,11 +164,9 @@ class Judge(Tried):
 
     def _judge(self, feed: Feed, callbacks: CallbackList, compiled: Compiled) -> dict[str, float]:
         """Evaluate what the feed gives, and return the logs."""
-        feed.restart()
         self.stop_evaluating = False
         callbacks.on_test_begin()
         self._begin(compiled)
-        feed.is_over()
         examine = self._examiner(compiled)
         hooks = ("on_test_batch_begin", "on_test_batch_end")
         size = 0 if any(map(callbacks.watches, hooks)) else self._rows_at_once(feed, compiled)
@@ -198,7 +196,7 @@ class Judge(Tried):
         x = self._adapt_all(batch[0])
         program = self._program(training=False, observe=True)
         plan = program.single_plan(*x)
-        if plan is None:
+        if plan is None or _kernels.plan_batch(plan) is not None:
             return 0
         found = program(x)
         compiled.meet(batch[1], [y_pred for y_pred, _ in found])

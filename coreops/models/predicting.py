@@ -96,6 +96,8 @@ class Predictor(Trainer):
             if bare and not any(leaf.activity_regularizer for leaf in self.leaves()):
                 self._install(plan, epoch)
             batches = max(1, int(_CHUNK_NS / max(plan.cost_ns, 1.0)) // batch_size)
+            if _kernels.plan_batch(plan) is not None:
+                batches = 1
             size = batch_size * batches
             shapes = {result.ref: result.shape for result in segment.results}
             results = [np.empty((count, *shapes[ref]), plan.dtype) for ref in program.outputs]

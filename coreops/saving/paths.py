@@ -69,6 +69,19 @@ def stored_arrays(layer: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
+def refuse_assets(model: Any) -> None:
+    """Raise NotImplementedError where a layer keeps files of its own beside the weights, which
+    would be lost without a word."""
+    for layer in model._flatten_layers():
+        for hook in ("save_assets", "load_assets"):
+            if hasattr(layer, hook):
+                raise NotImplementedError(
+                    f"layer {layer.name!r}: `{type(layer).__name__}.{hook}` is not called: model "
+                    "files hold no other files here. What belongs to the layer goes into its "
+                    "`get_config`, or as arrays into `save_own_variables`."
+                )
+
+
 def loads_itself(layer: Any) -> bool:
     """Whether a layer has a `load_own_variables` of its class's own."""
     return type(layer).load_own_variables is not Layer.load_own_variables

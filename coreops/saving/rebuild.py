@@ -22,7 +22,7 @@ from . import registry
 from .draft import Draft, Drafter
 from .errors import ModelFileError, shorten_text
 from .legacy_weights import NameLists
-from .paths import walk
+from .paths import refuse_assets, walk
 from .weights import Groups, Pool
 
 MAX_SAMPLE_VALUES = 1 << 28
@@ -49,6 +49,7 @@ def rebuild(
         draft = drafter.model(entry)
         with _lent(drafter.paths, groups), registry.CustomObjectScope(drafter.custom):
             model = _assemble(draft) if isinstance(draft, Draft) else _build(draft, entry)
+            refuse_assets(model)
     except ModelFileError as error:
         raise ModelFileError(f"{what}: {error}") from error.__cause__
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError,

@@ -19,7 +19,7 @@ from ..models import Model, Sequential
 from .atomic import replacing
 from .hdf5 import need_h5py
 from .legacy_h5 import legacy_file
-from .paths import stored_arrays, walk, within
+from .paths import refuse_assets, stored_arrays, walk, within
 from .serialize import map_layers, serialize_keras_object
 from .tensors import write_tensors
 
@@ -64,7 +64,8 @@ def save_model(
             twice in a Sequential, a model that is not built as ".safetensors", `zipped=False`, a
             `save_format` that is not the extension's, an unknown argument.
         TypeError: something in a layer's config cannot be written as JSON.
-        NotImplementedError: a custom layer or model without `get_config()`.
+        NotImplementedError: a custom layer or model without `get_config()`, or a layer with
+            `save_assets()`.
         OSError: the file cannot be written, as `replacing` says.
 
     Example:
@@ -100,6 +101,7 @@ def save_model(
             "calling it on data."
         )
     _refuse_shared_layers(model)
+    refuse_assets(model)
     config = serialize_keras_object(model)
     if tensors or not include_optimizer:
         config = _uncompiled(config)

@@ -243,6 +243,20 @@ def test_inputs_that_are_refused(name):
 
 
 @each_class
+def test_a_stateful_model_goes_on_from_batch_to_batch(name, rng):
+    x, y = rng.normal(size=(6, 3, 4)).astype("float32"), np.zeros((6, 4), "float32")
+    layer = getattr(layers, name)(4, stateful=True)
+    model = Sequential([layers.Input(batch_shape=(2, 3, 4)), layer])
+    model.compile("sgd", "mse")
+    expected = np.concatenate([model(x[i : i + 2]) for i in range(0, 6, 2)])
+    layer.reset_state()
+    np.testing.assert_array_equal(model.predict(x, batch_size=2, verbose=0), expected)
+    layer.reset_state()
+    loss = model.evaluate(x, y, batch_size=2, verbose=0)
+    np.testing.assert_allclose(loss, np.mean(expected**2), rtol=1e-5)
+
+
+@each_class
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_stateful_layer_goes_on(name, rng, masked):
     x = rng.normal(size=(2, 6, 3)).astype("float32")

@@ -10,6 +10,7 @@ from pathlib import Path
 import fit_scenarios
 import numpy as np
 import pytest
+import trained_networks
 from fit_scenarios import WEIGHTS, X, Y, linear, recorder
 
 import coreops
@@ -60,6 +61,12 @@ def same(ours, theirs, path=""):
 @pytest.mark.parametrize("scenario", fit_scenarios.SCENARIOS, ids=lambda s: s.__name__)
 def test_as_keras(real, scenario):
     same(json.loads(json.dumps(scenario(coreops))), real[scenario.__name__])
+
+
+@pytest.mark.parametrize("make", trained_networks.NETWORKS, ids=lambda make: make.__name__)
+def test_networks_learn_what_keras_has_learnt(make):
+    record = json.loads(trained_networks.RECORD.read_text())
+    same(json.loads(json.dumps(trained_networks.trained(coreops, make))), record[make.__name__])
 
 
 # --- compile --------------------------------------------------------------------------------
@@ -354,6 +361,18 @@ def test_a_generator_that_ends_early(model):
     assert record.calls[-1][0] == "on_train_end"
     with pytest.warns(UserWarning, match="ran out of data"):
         assert model.fit(iter([(X, Y)] * 5), epochs=2, verbose=0).epoch == [0]
+
+
+def test_a_validation_without_data_is_left_out(model):
+    """Its loss would be 0, the best there is."""
+    best = coreops.callbacks.EarlyStopping(restore_best_weights=True, patience=9)
+    with pytest.warns(UserWarning, match="ran out of data|not available") as warnings:
+        history = model.fit(
+            X, Y, epochs=3, verbose=0, callbacks=[best], validation_data=iter([(X, Y)])
+        ).history
+    assert len(warnings) == 3  # one of the data, two of the callback
+    assert [len(history["loss"]), len(history["val_loss"])] == [3, 1]
+    assert best.best == history["val_loss"][0] > 0
 
 
 def test_an_interrupt_pulls_the_weights(model, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from layer_checks import share_weights
 
 import coreops
-from coreops import Model, layers
+from coreops import Model, Sequential, layers
 from coreops.models import Functional
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
@@ -314,7 +314,7 @@ def test_wrong_data():
         ([u, v, u], "2 input"),
         ({"a": u}, "names"),
         ([u, v[:, :3]], "incompatible shape"),
-        ([u, v[:2]], r"batch sizes meet in 'dense.*\(2, 4\)|same number of samples"),
+        ([u, v[:2]], r"batch sizes meet.*\(2, 4\)|same number of samples"),
     ):
         with pytest.raises(ValueError, match=match):
             model(wrong)
@@ -743,3 +743,14 @@ def test_masks_of_a_models_own_are_trained_with():
         losses.append([model.train_on_batch([z, mask], y) for _ in range(3)])
     np.testing.assert_allclose(*losses, rtol=1e-6)
     assert losses[0][2] < losses[0][0]
+
+
+def test_masks_that_layers_tell_may_be_passed_on():
+    ids = coreops.Input((4,), dtype="int32")
+    embedding = layers.Embedding(3, 2, mask_zero=True)
+    pooled = layers.GlobalAveragePooling1D()
+    apart = Model(ids, pooled(layers.Dense(2)(embedding(ids)), mask=embedding.compute_mask(ids)))
+    x = np.array([[0, 1, 2, 1], [2, 2, 0, 1]])
+    expected = Sequential([embedding, apart.layers[-2], layers.GlobalAveragePooling1D()])(x)
+    np.testing.assert_allclose(apart(x), expected, rtol=1e-6)
+    assert layers.Masking().compute_mask(coreops.Input((4, 3))).shape == (None, 4)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import _plan
+from ... import _plan, ops
 from ..._arguments import check_numbers
 from ..._symbolic import Shape
 from ..layer import Layer
@@ -49,9 +49,9 @@ class Masking(Layer):
         mask = self.compute_mask(array)
         return array * mask[..., None].astype(array.dtype), mask
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> np.ndarray:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return `any(inputs != mask_value, axis=-1)`."""
-        return np.any(np.asarray(inputs) != self.mask_value, axis=-1)
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

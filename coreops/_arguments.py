@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,3 +35,14 @@ def check_axes(owner: str, **given: Any) -> None:
             raise TypeError(
                 f"{owner}: `{name}` must be an int or a list of ints. Received: {name}={value!r}"
             )
+
+
+def normalize_axes(axis: int | Sequence[int], rank: int) -> list[int]:
+    """The axes as distinct numbers in 0 .. rank - 1. Raises ValueError for any other."""
+    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    if any(not -rank <= a < rank for a in axes):
+        raise ValueError(f"axis={axis} is out of bounds for an array of {rank} axes")
+    axes = [int(a) % rank for a in axes]
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axis={axis} names an axis twice")
+    return axes

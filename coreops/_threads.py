@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 
 from . import _kernels
 
@@ -15,17 +17,26 @@ def _read(path: str) -> str:
         return ""
 
 
+def _quotas() -> Iterator[tuple[str, str]]:
+    """(quota, period) of the process's cgroup and those that it lies in (v2), and of v1's."""
+    own = _read("/proc/self/cgroup").partition("0::/")[2].partition("\n")[0]
+    folder = "/sys/fs/cgroup"
+    for name in ("", *own.split("/")):
+        folder = f"{folder}/{name}".rstrip("/")
+        quota, _, period = _read(f"{folder}/cpu.max").strip().partition(" ")
+        yield quota, period
+    v1 = "/sys/fs/cgroup/cpu/cpu.cfs_"
+    yield _read(f"{v1}quota_us").strip(), _read(f"{v1}period_us").strip()
+
+
 def _quota() -> float:
-    """The CPUs that the container's cgroup (v2, then v1) allows; infinite without a limit."""
-    limit, _, period = _read("/sys/fs/cgroup/cpu.max").strip().partition(" ")
-    if not limit:
-        limit = _read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").strip()
-        period = _read("/sys/fs/cgroup/cpu/cpu.cfs_period_us").strip()
-    try:
-        quota = float(limit) / float(period)
-    except (ValueError, ZeroDivisionError):
-        return float("inf")
-    return quota if quota > 0 else float("inf")
+    """The CPUs that the cgroups allow; infinite without a limit."""
+    cpus = float("inf")
+    for quota, period in _quotas():
+        with suppress(ValueError, ZeroDivisionError):
+            if float(quota) > 0:
+                cpus = min(cpus, float(quota) / float(period))
+    return cpus
 
 
 def default_threads() -> int:

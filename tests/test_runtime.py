@@ -56,6 +56,12 @@ def test_by_default_the_threads_are_what_affinity_and_quota_leave(monkeypatch):
     assert _threads.default_threads() == 12
     quotas["/sys/fs/cgroup/cpu.max"] = "50000 100000\n"
     assert _threads.default_threads() == 1
+    quotas["/proc/self/cgroup"] = "0::/user.slice/own.scope\n"
+    quotas["/sys/fs/cgroup/cpu.max"] = "400000 100000\n"
+    assert _threads.default_threads() == 4
+    quotas["/sys/fs/cgroup/user.slice/cpu.max"] = "300000 100000\n"
+    quotas["/sys/fs/cgroup/user.slice/own.scope/cpu.max"] = "max 100000\n"
+    assert _threads.default_threads() == 3
     quotas.clear()
     quotas["/sys/fs/cgroup/cpu/cpu.cfs_quota_us"] = "-1\n"
     quotas["/sys/fs/cgroup/cpu/cpu.cfs_period_us"] = "100000\n"

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels
+from .._arguments import normalize_axes
 from .arrays import as_array
-from .flow import Flow, normalize_axes
+from .flow import Flow
 from .values import Value
 
 _WORKING: dict[str, np.dtype] = {"f4": np.dtype(np.float32), "f8": np.dtype(np.float64)}
@@ -62,12 +63,10 @@ def apply_softmax(x: Any, axis: int | Sequence[int] = -1, log: bool = False) -> 
 
     def compute(array: np.ndarray) -> np.ndarray:
         axes = normalize_axes(axis, array.ndim)
-        if array.size == 0 or not axes:
-            return (
-                array.copy()
-                if array.size == 0
-                else _run(array, (1,), "softmax", -1, log).reshape(array.shape)
-            )
+        if array.size == 0:
+            return array.copy()
+        if not axes:
+            return _run(array, (1,), "softmax", -1, log).reshape(array.shape)
         order = [a for a in range(array.ndim) if a not in axes] + axes
         in_place = order == sorted(order)
         moved = array if in_place else apply_permute(array, order)

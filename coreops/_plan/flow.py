@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _kernels
+from .._arguments import normalize_axes
 from .graph import Ref
 from .values import Item, Kind, Mask, Result, Seam, Value
 
@@ -265,9 +266,9 @@ class Flow:
         inner = [a - 1 for a in axes]
         order = [a for a in range(rank - 1) if a not in inner] + inner
         n = prod(x.shape[a] for a in inner)
-        moved = self._permute(x, order)
+        moved = self.reorder(x, order)
         soft = moved._replace(id=self.plan.softmax(moved.id, n, log))
-        back = self._permute(soft, [order.index(a) for a in range(rank - 1)])
+        back = self.reorder(soft, [order.index(a) for a in range(rank - 1)])
         return back._replace(mask=x.mask)
 
     def prelu(self, x: Value, alpha: Any) -> Value | Seam:
@@ -321,9 +322,10 @@ class Flow:
 
     def permute(self, x: Value, dims: Sequence[int]) -> Value:
         """Keras' dims: axis i of the result is axis dims[i] of x, from 1."""
-        return self._permute(x, [d - 1 for d in dims])
+        return self.reorder(x, [d - 1 for d in dims])
 
-    def _permute(self, x: Value, axes: Sequence[int]) -> Value:
+    def reorder(self, x: Value, axes: Sequence[int]) -> Value:
+        """The same from 0."""
         shape = tuple(x.shape[a] for a in axes)
         moving = [a for a in axes if x.shape[a] != 1]
         if moving != sorted(moving):
@@ -335,14 +337,3 @@ class Flow:
     def repeat(self, x: Value, n: int) -> Value:
         """(F,) n times over: (n, F)."""
         return x._replace(id=self.plan.repeat(x.id, x.size, n), shape=(n, *x.shape))
-
-
-def normalize_axes(axis: int | Sequence[int], rank: int) -> list[int]:
-    """The axes as distinct numbers in 0 .. rank - 1. Raises ValueError for any other."""
-    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
-    if any(not -rank <= a < rank for a in axes):
-        raise ValueError(f"axis={axis} is out of bounds for an array of {rank} axes")
-    axes = [int(a) % rank for a in axes]
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"axis={axis} names an axis twice")
-    return axes

@@ -67,11 +67,8 @@ def concatenate(flow: Flow, values: Sequence[Value], axis: int) -> Value:
     shape = list(first.shape)
     shape[axis] = sum(x.shape[axis] for x in values)
     if len(values) == 1 or not prod(shape):
-        return (
-            first._replace(shape=tuple(shape), mask=None)
-            if len(values) == 1
-            else _empty(flow, values, tuple(shape))
-        )
+        any_empty = next((x for x in values if not x.size), first)
+        return any_empty._replace(shape=tuple(shape), mask=None)
     ids = [x.id for x in values if x.size]
     made = _kernels.plan_concatenate(flow.plan, ids, flow.count(shape[:axis]))
     return first._replace(id=made, shape=tuple(shape), mask=None)
@@ -106,10 +103,6 @@ def unit_rows(flow: Flow, x: Value, least: float) -> Value:
     return x._replace(id=_kernels.plan_merge(flow.plan, "divide", x.id, norm), mask=None)
 
 
-def _empty(flow: Flow, values: Sequence[Value], shape: tuple[int, ...]) -> Value:
-    return next(x for x in values if not x.size)._replace(shape=shape, mask=None)
-
-
 def concatenated_masks(flow: Flow, masks: Sequence[Mask], axis: int) -> Mask:
     """Masks one after the other along an axis of theirs."""
     shape = list(masks[0].shape)
@@ -137,4 +130,4 @@ def products(
 
 def _last(flow: Flow, x: Value, axis: int) -> Value:
     order = [i for i in range(len(x.shape)) if i != axis]
-    return flow._permute(x, [*order, axis])
+    return flow.reorder(x, [*order, axis])

@@ -53,7 +53,7 @@ def layer_norm(
     """Mean 0 and variance 1 over axes of a sample, counted without the batch, times gamma plus
     beta, which have these axes in order, or are None."""
     order = [a for a in range(len(x.shape)) if a not in axes] + sorted(axes)
-    moved = flow._permute(x, order)
+    moved = flow.reorder(x, order)
     y = _kernels.plan_layer_norm(
         flow.plan,
         moved.id,
@@ -62,7 +62,7 @@ def layer_norm(
         flow.weight(gamma, vector=True),
         flow.weight(beta, vector=True),
     )
-    back = flow._permute(moved._replace(id=y), [order.index(a) for a in range(len(order))])
+    back = flow.reorder(moved._replace(id=y), [order.index(a) for a in range(len(order))])
     return back._replace(mask=x.mask)
 
 
@@ -97,7 +97,7 @@ def pool(flow: Flow, x: Value, kind: str, *, channels_first: bool) -> Value:
     if kind == "mean" and x.mask is not None:
         mask = flow.mask_value(x.mask)
         if channels_first:
-            x, shape, channels_first = flow._permute(x, (1, 0)), shape[::-1], False
+            x, shape, channels_first = flow.reorder(x, (1, 0)), shape[::-1], False
     channels = shape[0] if channels_first else shape[-1]
     positions = prod(shape[1:]) if channels_first else prod(shape[:-1])
     count, n = (flow.count((channels,)), 1) if channels_first else (flow.count(()), channels)

@@ -164,11 +164,9 @@ class Judge(Tried):
 
     def _judge(self, feed: Feed, callbacks: CallbackList, compiled: Compiled) -> dict[str, float]:
         """Evaluate what the feed gives, and return the logs."""
-        feed.restart()
         self.stop_evaluating = False
         callbacks.on_test_begin()
         self._begin(compiled)
-        feed.is_over()
         examine = self._examiner(compiled)
         hooks = ("on_test_batch_begin", "on_test_batch_end")
         size = 0 if any(map(callbacks.watches, hooks)) else self._rows_at_once(feed, compiled)

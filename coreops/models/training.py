@@ -140,8 +140,10 @@ class Trainer(Stepping):
                     self._train_on(step, compiled, batch)
                 logs = self._results()
                 if judged is not None and validates(epoch + 1):
-                    result = self._judge(judged, callbacks, compiled)
-                    logs.update({f"val_{name}": value for name, value in result.items()})
+                    judged.restart()
+                    if not judged.is_over():
+                        result = self._judge(judged, callbacks, compiled)
+                        logs.update({f"val_{name}": value for name, value in result.items()})
                 callbacks.on_epoch_end(epoch, dict(sorted(logs.items())))
                 if self.stop_training:
                     break

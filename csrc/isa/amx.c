@@ -2,7 +2,10 @@
  * tiles are plain C, for tests on any machine. float32 only. */
 #include "../simd/vec.h"
 
-#if !defined(CO_EMULATE_TILES) && (!defined(__AMX_BF16__) || !defined(__AVX512BF16__))
+#if defined(__AMX_BF16__) || defined(__AMXBF16__) /* clang's old spelling */
+#define HAS_TILES
+#endif
+#if !defined(CO_EMULATE_TILES) && (!defined(HAS_TILES) || !defined(__AVX512BF16__))
 #error "isa/amx.c needs its own flags: see the tier table in CMakeLists.txt"
 #endif
 

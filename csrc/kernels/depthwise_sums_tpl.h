@@ -109,8 +109,10 @@ static void depthwise_sums(const co_window *s, const void *x, const void *dy, vo
         real *to = (real *)dw + c;
         if (!nine)
             depthwise_each(s, lanes, from, d, to);
+        else if (lanes < VL && s->sw == 1)
+            depthwise_nine(1, 0, s, lanes, from, d, to);
         else if (lanes < VL)
-            depthwise_nine(s->sw == 1 ? 1 : 2, 0, s, lanes, from, d, to);
+            depthwise_nine(2, 0, s, lanes, from, d, to);
         else if (s->sw == 1)
             depthwise_nine(1, 1, s, VL, from, d, to);
         else

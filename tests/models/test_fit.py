@@ -363,6 +363,18 @@ def test_a_generator_that_ends_early(model):
         assert model.fit(iter([(X, Y)] * 5), epochs=2, verbose=0).epoch == [0]
 
 
+def test_a_validation_without_data_is_left_out(model):
+    """Its loss would be 0, the best there is."""
+    best = coreops.callbacks.EarlyStopping(restore_best_weights=True, patience=9)
+    with pytest.warns(UserWarning, match="ran out of data|not available") as warnings:
+        history = model.fit(
+            X, Y, epochs=3, verbose=0, callbacks=[best], validation_data=iter([(X, Y)])
+        ).history
+    assert len(warnings) == 3  # one of the data, two of the callback
+    assert [len(history["loss"]), len(history["val_loss"])] == [3, 1]
+    assert best.best == history["val_loss"][0] > 0
+
+
 def test_an_interrupt_pulls_the_weights(model, monkeypatch):
     pulled = []
     monkeypatch.setattr(TrainingStep, "pull", lambda self: pulled.append(1))

@@ -124,7 +124,7 @@ class EinsumDense(Layer):
         if flow.trains and not (as_it_is and columns):
             return _plan.Seam(x, self._by_ops)
         k = prod(shape[axis - 1] for axis in way.contracted)
-        moved = flow._permute(x, [axis - 1 for axis in (*way.free, *way.contracted)])
+        moved = flow.reorder(x, [axis - 1 for axis in (*way.free, *way.contracted)])
         moved = moved._replace(shape=(prod(shape[axis - 1] for axis in way.free), k), mask=None)
         kernel, rows = self.kernel, len(way.contracted)
         if not as_it_is:
@@ -133,7 +133,7 @@ class EinsumDense(Layer):
         joined = joined and self.bias is not None and self.bias.shape == tuple(columns)
         y = flow.dense(moved, kernel, self.bias if joined else None, rows=rows)
         y = y._replace(shape=(*(shape[axis - 1] for axis in way.free), *columns))
-        y = flow._permute(y, way.result)
+        y = flow.reorder(y, way.result)
         if self.bias is not None and not joined:
             learns = flow.trains and flow.learns(self.bias)
             if learns and self.bias.shape != y.shape[len(y.shape) - self.bias.ndim :]:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import _plan, constraints, initializers, ops, regularizers
-from ..._arguments import check_axes, check_numbers
-from ..._plan.flow import normalize_axes
+from ..._arguments import check_axes, check_numbers, normalize_axes
 from ..._symbolic import Shape
 from ..._warnings import warn
 from ..building import Unbuilt

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import ops
-from ..._arguments import check_axes
+from ..._arguments import check_axes, normalize_axes
 from ..._plan import Seam, merging
-from ..._plan.flow import normalize_axes
 from ..._symbolic import Shape
 from ..layer import Layer
 

@@ -133,53 +133,54 @@ def _read_ends(value: Any, nested: set[str]) -> Any:
     raise ValueError(f"not an input or output: {str(value)[:80]}")
 
 
-def _makes_masks(entry: Mapping[str, Any]) -> list[Any]:
-    """Return what a layer compares with what it is called on, to make a mask of that; None among it
-    where it may make one in another way."""
+def _makes_masks(entry: Mapping[str, Any]) -> set[Any]:
+    """Return what a layer compares with what it is called on, to make a mask of that: a number, or
+    None where it may make one in another way."""
     config, name = entry["config"], entry["class_name"]
     if name == "Embedding":
-        return [0] if config.get("mask_zero") else []
+        return {0} if config.get("mask_zero") else set()
     if name == "Masking":
-        return [config.get("mask_value", 0)]
+        return {_number(config.get("mask_value", 0))}
     own = not str(entry.get("module", "keras")).startswith("keras")
     may = own or name == "Concatenate" or (name == "Lambda" and config.get("mask"))
-    return [None] if may else []
+    return {None} if may else set()
 
 
-def _without_own_masks(calls: _Calls, operations: set[str], makers: dict[str, list[Any]]) -> _Calls:
+def _number(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) else None
+
+
+def _without_own_masks(calls: _Calls, operations: set[str], makers: dict[str, set[Any]]) -> _Calls:
     """Return calls without the masks that layers find by themselves, which Keras writes too: those
     that operations make of nothing but what layers read that make such masks."""
-    read: dict[tuple[str, int, int], list[Any]] = {}
+    read: dict[tuple[str, int, int], set[Any]] = {}
     for (name, _), (args, _) in calls.items():
         for source in _all_sources(args) if makers.get(name) else ():
-            read.setdefault((source.layer, source.node, source.index), []).extend(makers[name])
+            read.setdefault((source.layer, source.node, source.index), set()).update(makers[name])
+    readers: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    pending = []  # operations that read something else, or results of such
+    for place, (args, kwargs) in calls.items():
+        compared = _number(args[1]) if len(args) > 1 else None
+        for source in _all_sources([args, kwargs]) if place[0] in operations else ():
+            if source.layer in operations:
+                readers.setdefault((source.layer, source.node), []).append(place)
+            elif not {None, compared} & read.get((source.layer, source.node, source.index), set()):
+                pending.append(place)
+    others: set[tuple[str, int]] = set()
+    while pending:
+        place = pending.pop()
+        if place not in others:
+            others.add(place)
+            pending += readers.get(place, ())
 
-    def is_own(mask: Any) -> bool:
-        pending = [(source.layer, source.node) for source in _all_sources(mask)]
-        seen = set(pending)
-        while pending:
-            place = pending.pop()
-            if place[0] not in operations:
-                return False
-            args, kwargs = calls.get(place, ([], {}))
-            compared = args[1] if len(args) > 1 else None
-            for source in _all_sources([args, kwargs]):
-                if source.layer not in operations:
-                    values = read.get((source.layer, source.node, source.index), [])
-                    if None not in values and compared not in values:
-                        return False
-                elif (source.layer, source.node) not in seen:
-                    seen.add((source.layer, source.node))
-                    pending.append((source.layer, source.node))
-        return True
-
-    def stays(key: str, value: Any) -> bool:
-        return key != "mask" or (bool(leaves(value)) and not is_own(value))
+    def is_own(source: Source) -> bool:
+        return source.layer in operations and (source.layer, source.node) not in others
 
     return {
-        place: (args, {key: value for key, value in kwargs.items() if stays(key, value)})
+        place: (args, {k: v for k, v in kwargs.items()
+                       if k != "mask" or not all(map(is_own, _all_sources(v)))})
         for place, (args, kwargs) in calls.items()
-    }
+    }  # fmt: skip
 
 
 def _mask_makers(calls: _Calls, operations: set[str], ends: Any) -> set[str]:

@@ -173,6 +173,8 @@ def _run_python(
         _plan.refuse_mask(layer, "the input", layer._mask_policy)
         mask = None
     args = map_structure(lambda x: _converted(layer, x), args)
+    arrays = (np.ndarray, _tape.Tensor)
+    kwargs = map_structure(lambda x: _converted(layer, x) if isinstance(x, arrays) else x, kwargs)
     dtypes = [x.dtype for x in leaves(args[0])]
     layer._prepare(map_structure(_open_shape, args[0]), dtypes)
     with _plan.python_scope(training):

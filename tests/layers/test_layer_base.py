@@ -761,6 +761,8 @@ def test_a_mask_may_come_by_its_place():
     assert layer.told == (X.dtype, bool, None)
     layer(X, None, np.arange(2))
     assert layer.told == (X.dtype, None, np.int64)
+    layer(X, other=np.ones(2), times=1)  # reals in keywords are cast too
+    assert layer.told == (X.dtype, None, X.dtype)
 
 
 def test_a_python_call_gets_each_array_in_its_type():

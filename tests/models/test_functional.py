@@ -388,6 +388,7 @@ def targets(n=24):
 LOSSES = ["binary_crossentropy", "sparse_categorical_crossentropy"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of NumPy and Keras on JAX
 @pytest.mark.parity
 @pytest.mark.parametrize(
     "compiled",

@@ -91,7 +91,8 @@ static void leave_core(int core) {
 static void settle(int id) {
     const int places = omp_get_num_places(), place = places > 0 ? id % places : 0;
     int cores[CPU_SETSIZE];
-    if (places <= 0 || omp_get_place_num_procs(place) > CPU_SETSIZE) return;
+    if (places <= 0 || omp_get_proc_bind() == omp_proc_bind_false) return;
+    if (omp_get_place_num_procs(place) > CPU_SETSIZE) return;
     omp_get_place_proc_ids(place, cores);
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -198,7 +199,7 @@ static void *host(void *range) {
 
 /* Starts the thread that opens a region. Signals to the process are for threads that the user has,
  * and knows: one that these block, to wait for it, must not end the process by way of a worker. */
-static void start(size_t range) {
+static void open_region(size_t range) {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     sigset_t all, before;
     sigfillset(&all);
@@ -217,7 +218,7 @@ static void hire(int number) {
     const char *policy = getenv("OMP_WAIT_POLICY");
     if (first == 1 && policy && (*policy == 'p' || *policy == 'P')) awake = nap;
     if (first <= number) {
-        start((size_t)first * WORKERS + (size_t)number);
+        open_region((size_t)first * WORKERS + (size_t)number);
         atomic_store(&hired, number);
     }
     pthread_mutex_unlock(&hiring);
@@ -306,10 +307,11 @@ void co_parallel_init(void) {
 }
 
 int co_processors(void) {
-    int all = 0;
+    const int all = omp_get_num_procs();
+    int placed = 0; /* places may leave some out, and may share some */
     for (int place = 0; place < omp_get_num_places(); place++)
-        all += omp_get_place_num_procs(place);
-    return all > 0 ? all : omp_get_num_procs();
+        placed += omp_get_place_num_procs(place);
+    return placed > 0 && placed < all ? placed : all;
 }
 #else
 int co_arrive(double ns, int limit) {

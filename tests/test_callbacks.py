@@ -482,7 +482,8 @@ print(*[w.tolist() for w in model.get_weights()])
 """
 
 
-def test_a_killed_process_goes_on(tmp_path, rng):
+@pytest.mark.parametrize("wanted", [8, pytest.param(50, marks=pytest.mark.exhaustive)])
+def test_a_killed_process_goes_on(tmp_path, rng, wanted):
     """SIGKILL at any moment: the checkpoint is whole, and in the end nothing tells of it."""
     pytest.importorskip("h5py")
     here = str(Path(__file__).parent)
@@ -494,23 +495,22 @@ def test_a_killed_process_goes_on(tmp_path, rng):
     with start("whole") as process:
         expected = process.communicate()[0].split()
     assert process.returncode == 0
-    kills = 0
-    while True:
-        with start("killed") as process:
+    kills = runs = 0
+    while kills < wanted:
+        name = f"killed{runs}"
+        with start(name) as process:
             assert process.stdout is not None
             for _ in range(rng.integers(1, 6)):
                 process.stdout.readline()
             time.sleep(rng.uniform(0, 0.02))
             process.send_signal(signal.SIGKILL)
             rest = process.stdout.read().split()
-        if (tmp_path / "killed.keras").exists():
-            coreops.saving.load_model(tmp_path / "killed.keras")
+        if (tmp_path / f"{name}.keras").exists():
+            coreops.saving.load_model(tmp_path / f"{name}.keras")
         if process.returncode == 0:
-            break
-        kills += 1
-        if kills == 8:
-            with start("killed") as process:
-                rest = process.communicate()[0].split()
-            break
-    assert kills
-    assert rest == expected
+            assert rest == expected
+            runs += 1
+        else:
+            kills += 1
+    with start(name) as process:
+        assert process.communicate()[0].split() == expected

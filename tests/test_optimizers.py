@@ -2,8 +2,10 @@
 
 import copy
 import inspect
+import itertools
 import json
 import pickle
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -128,53 +130,82 @@ CONSTRAINTS = {
 }
 
 
-def step_by_kernels(optimizer, weights, slots, step, grads, l1, l2, constraint):
+def step_by_kernels(optimizer, learners, step, grads):
     """One step on arrays; weights and slots change in place."""
     rule = optimizer._rule(step)
-    factors = [1.0] * len(weights)
     clips, all_at_once = rule.clips_norm
-    if clips:
-        sums = [
-            rule.sum_of_squares(w, g, s, l1=l1, l2=l2)
-            for w, g, s in zip(weights, grads, slots, strict=True)
-        ]
-        factors = [rule.factor(sum(sums) if all_at_once else total) for total in sums]
-    nonneg = isinstance(constraint, coreops.constraints.NonNeg)
-    for w, g, s, factor in zip(weights, grads, slots, factors, strict=True):
-        rule.apply(w, g, s, l1=l1, l2=l2, factor=factor, nonneg=nonneg)
-        norms = coreops.constraints._column_norms(constraint)
+    sums = [
+        rule.sum_of_squares(one.w, g, one.slots, l1=one.l1, l2=one.l2)
+        for one, g in zip(learners, grads, strict=True)
+    ]
+    for one, g, total in zip(learners, grads, sums, strict=True):
+        factor = rule.factor(sum(sums) if all_at_once else total) if clips else 1.0
+        nonneg = isinstance(one.constraint, coreops.constraints.NonNeg)
+        rule.apply(one.w, g, one.slots, l1=one.l1, l2=one.l2, factor=factor, nonneg=nonneg)
+        norms = coreops.constraints._column_norms(one.constraint)
         if norms is not None:
-            columns = w.reshape(len(w), -1)
+            columns = one.w.reshape(len(one.w), -1)
             _kernels.rescale_columns(columns, *norms, coreops.config.epsilon())
 
 
+class Learner(NamedTuple):
+    w: np.ndarray
+    slots: list[np.ndarray]
+    l1: float
+    l2: float
+    constraint: Any
+
+
+def follow_on_arrays(keras, kind, option, shapes, penalties, constraints):
+    """A weight of each shape, with its penalty and its constraint."""
+    class_name, arguments = KINDS[kind]
+    arguments = {**arguments, **OPTIONS[option], "loss_scale_factor": None}
+    factors = [PENALTIES[penalty] for penalty in penalties]
+
+    def start(module):
+        rng = np.random.default_rng(5)
+        made = [module.Variable(rng.normal(size=s).astype("float32")) for s in shapes]
+        for variable, name in zip(made, constraints, strict=True):
+            variable.constraint = CONSTRAINTS[name](module)
+        optimizer = getattr(module.optimizers, class_name)(**arguments)
+        optimizer.build(made)
+        return made, optimizer
+
+    (theirs, oracle), (ours, optimizer) = start(keras), start(coreops)
+    learners = [
+        Learner(v.value.copy(), [s.value.copy() for s in optimizer._slots(v)], l1, l2, v.constraint)
+        for v, (l1, l2) in zip(ours, factors, strict=True)
+    ]
+    for step in range(STEPS):
+        rng = np.random.default_rng(100 + step)
+        given = [rng.normal(size=shape).astype("float32") for shape in shapes]
+        whole = [
+            g + np.float32(l1) * np.sign(np.asarray(w)) + np.float32(2 * l2) * np.asarray(w)
+            for g, w, (l1, l2) in zip(given, theirs, factors, strict=True)
+        ]
+        oracle.apply(whole, theirs)
+        step_by_kernels(optimizer, learners, step, given)
+    for a, one in zip(theirs, learners, strict=True):
+        np.testing.assert_allclose(one.w, np.asarray(a), atol=1e-5, rtol=1e-5)
+
+
+BY_RULE = [kind for kind in KINDS if not kind.startswith("ftrl")]
+
+
 @pytest.mark.parity
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("ftrl")])
-def test_kernels_on_arrays_follow_keras(keras, kind):
-    class_name, kind_arguments = KINDS[kind]
-    options = ["none", "clipnorm", "none", "global_clipnorm", "all"]
-    penalties = ["l1_l2", *PENALTIES]
-    for option, penalty, constraint in zip(options, penalties, CONSTRAINTS.values(), strict=True):
-        arguments = {**kind_arguments, **OPTIONS[option], "loss_scale_factor": None}
-        l1, l2 = PENALTIES[penalty]
-        theirs = variables(keras, constraint(keras))
-        oracle = getattr(keras.optimizers, class_name)(**arguments)
-        ours = variables(coreops)
-        optimizer = getattr(optimizers, class_name)(**arguments)
-        optimizer.build(ours)
-        weights = [v.value.copy() for v in ours]
-        slots = [[s.value.copy() for s in optimizer._slots(v)] for v in ours]
-        for step in range(STEPS):
-            given = gradients(step)
-            arrays = [np.asarray(v) for v in theirs]
-            whole = [
-                g + np.float32(l1) * np.sign(w) + np.float32(2 * l2) * w
-                for g, w in zip(given, arrays, strict=True)
-            ]
-            oracle.apply(whole, theirs)
-            step_by_kernels(optimizer, weights, slots, step, given, l1, l2, constraint(coreops))
-        for a, b in zip(theirs, weights, strict=True):
-            np.testing.assert_allclose(b, np.asarray(a), atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("option", ["clipnorm", "global_clipnorm", "all"])
+@pytest.mark.parametrize("kind", BY_RULE)
+def test_kernels_on_arrays_follow_keras(keras, kind, option):
+    names = ["l1_l2"] * len(SHAPES), ["unit_norm", "non_neg", "none"]
+    follow_on_arrays(keras, kind, option, SHAPES.values(), *names)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("kind", BY_RULE)
+def test_every_penalty_goes_with_every_constraint(keras, kind):
+    pairs = list(itertools.product(PENALTIES, CONSTRAINTS))
+    shapes = [shape for shape, _ in zip(itertools.cycle(SHAPES.values()), pairs, strict=False)]
+    follow_on_arrays(keras, kind, "none", shapes, *zip(*pairs, strict=True))
 
 
 @pytest.mark.parity

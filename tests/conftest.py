@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")  # read once, when Keras is imported
-os.environ.setdefault("JAX_ENABLE_X64", "1")  # and where that is "jax", float64 is float64
+if os.environ["KERAS_BACKEND"] == "jax":
+    os.environ.setdefault("JAX_ENABLE_X64", "1")  # float64 is float64
 
 import coreops
 from coreops import _kernels

@@ -13,7 +13,7 @@ Frame = tuple[float, float, float, float]
 # On a ground of its own, so that it reads the same on a light and on a dark page.
 GROUND, INK, PALE, BAND = "#fbfaf7", "#24292f", "#6e7781", "#f1efe9"
 AHEAD, BEHIND, NUMPY = "#0b6e8a", "#c2410c", "#9aa2ab"
-ROW_INCHES, WIDTH_INCHES = 0.21, 8.6
+ROW_INCHES, WIDTH_INCHES = 0.21, 8.9
 HEADINGS = {
     "dense": "Dense, batch x in x out",
     "skinny": "Dense, narrow",
@@ -46,12 +46,12 @@ def draw(run: Run, path: str) -> None:
     font = {"font.size": 8.5, "svg.fonttype": "path", "svg.hashsalt": "coreops"}
     with rc_context(font):
         figure = Figure((WIDTH_INCHES, ROW_INCHES * height + 1.35), facecolor=GROUND)
-        axes = figure.add_axes(_frame(figure, left=2.65, right=1.3, top=1.0, bottom=0.35))
+        axes = figure.add_axes(_frame(figure, left=2.95, right=1.3, top=1.0, bottom=0.35))
         _points(axes, rows, places)
         _scale(axes, rows, height)
         for place, text in headings:
             axes.text(
-                -0.54, place, text, transform=_left(axes), weight="bold", color=INK, va="center"
+                -0.6, place, text, transform=_left(axes), weight="bold", color=INK, va="center"
             )
         _titles(figure, axes, run, fewest)
         undated = {"Date": None} if path.endswith(".svg") else None

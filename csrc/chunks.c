@@ -1,8 +1,5 @@
 /* chunks.c - gradients of weights that are summed over chunks of a batch's images: those of windows
  * that overlap, and of products at many positions. */
-#include <stdlib.h>
-
-#include "blocks.h"
 #include "parallel.h"
 #include "trainer.h"
 
@@ -70,11 +67,7 @@ co_status co_trainer_chunks(const co_trainer *trainer, const co_use *use) {
     const ptrdiff_t g = matrix->k * matrix->n * trainer->item, chunks = chunks_of(trainer, use);
     co_chunked *how = use->chunks;
     if (g && chunks > PTRDIFF_MAX / 2 / g) return CO_NO_MEMORY;
-    if (how->sums && (size_t)(chunks * g) <= how->bytes) return CO_OK;
-    free(how->sums);
-    how->sums = co_lines((size_t)(chunks * g));
-    how->bytes = how->sums ? (size_t)(chunks * g) : 0;
-    return how->sums ? CO_OK : CO_NO_MEMORY;
+    return co_room(&how->sums, &how->bytes, (size_t)(chunks * g));
 }
 
 co_status co_trainer_sum_chunks(co_trainer *trainer, int threads) {
@@ -97,7 +90,8 @@ co_status co_trainer_sum_chunks(co_trainer *trainer, int threads) {
     if (!count) return CO_OK;
     const int team = co_team(count, ns, threads);
     call.scratch = (call.scratch / CO_LINE + 1) * CO_LINE;
-    const co_status status = co_trainer_scratch(trainer, (size_t)team * (size_t)call.scratch);
+    const co_status status =
+        co_room(&trainer->scratch, &trainer->scratch_bytes, (size_t)team * (size_t)call.scratch);
     if (status != CO_OK) return status;
     co_parallel(count, team, sum_chunk, &call);
     return CO_OK;

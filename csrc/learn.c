@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blocks.h"
 #include "parallel.h"
 #include "trainer.h"
 
@@ -231,14 +230,6 @@ static double estimate(const co_trainer *trainer, int what) {
     return ns;
 }
 
-co_status co_trainer_scratch(co_trainer *trainer, size_t bytes) {
-    if (bytes <= trainer->scratch_bytes) return CO_OK;
-    free(trainer->scratch);
-    trainer->scratch = co_lines(bytes);
-    trainer->scratch_bytes = trainer->scratch ? bytes : 0;
-    return trainer->scratch ? CO_OK : CO_NO_MEMORY;
-}
-
 /* The factors that keep norms of gradients, which lie in g, within the rule's bound. */
 static void clip(co_trainer *trainer, const co_rule *rule) {
     double all = 0;
@@ -269,12 +260,7 @@ static co_status pack_kept(co_trainer *trainer, int threads, ptrdiff_t *scratch)
         const ptrdiff_t bytes = matmul->scratch(rows, dy->rows);
         const size_t room = (size_t)matmul->bytes(dy->rows, dy->n);
         if (bytes > *scratch) *scratch = bytes;
-        if (room > dy->packed_bytes) {
-            free(dy->packed);
-            dy->packed = co_lines(room);
-            dy->packed_bytes = dy->packed ? room : 0;
-            if (!dy->packed) return CO_NO_MEMORY;
-        }
+        if (co_room(&dy->packed, &dy->packed_bytes, room) != CO_OK) return CO_NO_MEMORY;
         co_pack_panels(matmul, dy->rows, dy->n, dy->data, dy->packed, threads);
     }
     return CO_OK;
@@ -285,7 +271,9 @@ static co_status go_over_pieces(co_trainer *trainer, const co_rule *rule, int wh
     const int team = co_team(trainer->n_pieces, estimate(trainer, what), threads);
     co_status status = what & GRADIENT ? pack_kept(trainer, threads, &call.scratch) : CO_OK;
     call.scratch = room_of_pieces(trainer) + (call.scratch + CO_LINE - 1) / CO_LINE * CO_LINE;
-    if (status == CO_OK) status = co_trainer_scratch(trainer, (size_t)team * (size_t)call.scratch);
+    if (status == CO_OK)
+        status = co_room(&trainer->scratch, &trainer->scratch_bytes,
+                         (size_t)team * (size_t)call.scratch);
     if (status != CO_OK) return status;
     co_parallel(trainer->n_pieces, team, learn_piece, &call);
     return CO_OK;

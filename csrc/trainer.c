@@ -15,6 +15,14 @@ void *co_more(void *list_of, int *count, size_t size) {
     return memset((char *)grown + (size_t)(*count)++ * size, 0, size);
 }
 
+co_status co_room(char **room, size_t *has, size_t bytes) {
+    if (*room && bytes <= *has) return CO_OK;
+    free(*room);
+    *room = co_lines(bytes);
+    *has = *room ? bytes : 0;
+    return *room ? CO_OK : CO_NO_MEMORY;
+}
+
 co_trainer *co_trainer_create(const co_kernels *kernels, co_precision precision) {
     co_trainer *trainer = calloc(1, sizeof *trainer);
     if (!trainer) return NULL;
@@ -163,13 +171,8 @@ co_status co_trainer_room(co_trainer *trainer, int number, ptrdiff_t batch) {
     const ptrdiff_t item = kept->layout == CO_KEEP_COUNT ? 0 : trainer->item;
     const ptrdiff_t sample = n * kept->positions * item;
     if (sample && batch > PTRDIFF_MAX / 2 / sample) return CO_NO_MEMORY;
-    const size_t bytes = (size_t)(batch * sample);
     kept->rows = batch * kept->positions;
-    if (kept->data && bytes <= kept->bytes) return CO_OK;
-    free(kept->data);
-    kept->data = co_lines(bytes);
-    kept->bytes = kept->data ? bytes : 0;
-    return kept->data ? CO_OK : CO_NO_MEMORY;
+    return co_room(&kept->data, &kept->bytes, (size_t)(batch * sample));
 }
 
 static void transpose(const co_trainer *trainer, ptrdiff_t m, ptrdiff_t n, const char *x,

@@ -67,13 +67,12 @@ struct co_trainer {
 
 /* Room for the items of a list and one more, which is zero; NULL: no memory. */
 void *co_more(void *list_of, int *count, size_t size);
+/* Has so many bytes at *room, which has *has of them; what was there may be lost. */
+co_status co_room(char **room, size_t *has, size_t bytes);
 /* Weight number w has changed: whoever packs it for himself has to do so again. */
 void co_trainer_changed(co_trainer *trainer, int w);
 /* Packs a piece of a weight, for the next run of the plans. */
 void co_trainer_pack_piece(const co_trainer *trainer, const co_piece *piece);
-
-/* learn.c. Room for what workers need beside. */
-co_status co_trainer_scratch(co_trainer *trainer, size_t bytes);
 
 /* chunks.c. Room for the chunks of the next run; and the sum of one, whose images and gradients
  * these are. */

@@ -9,34 +9,30 @@ from .cases import LSTM, Activation, Case, Dense, Dropout, Masking, Permute, Ste
 from .images import Conv, Depthwise, Flatten, Normalize, Pool, Shape
 
 
+def _graded(name: str, group: str, precision: str) -> tuple[str, str]:
+    """A case's name and group: what keeps less than float32 is a group of its own."""
+    return (name, group) if precision == "highest" else (f"{name}, {precision}", "precision")
+
+
 def _dense(batch: int, k: int, n: int, precision: str = "highest") -> Case:
-    mode = "" if precision == "highest" else f", {precision}"
-    group = "dense" if precision == "highest" else "precision"
-    steps = (Dense(n, "relu"),)
-    return Case(f"dense {batch}x{k}x{n}{mode}", group, (batch, k), steps, precision)
+    named = _graded(f"dense {batch}x{k}x{n}", "dense", precision)
+    return Case(*named, (batch, k), (Dense(n, "relu"),), precision)
 
 
 def _mlp(sizes: Shape, last: str | None, batch: int, precision: str = "highest") -> Case:
     hidden = tuple(Dense(n, "relu") for n in sizes[1:-1])
-    mode = "" if precision == "highest" else f", {precision}"
-    return Case(
-        f"mlp {'-'.join(map(str, sizes))} batch {batch}{mode}",
-        "mlp" if precision == "highest" else "precision",
-        (batch, sizes[0]),
-        (*hidden, Dense(sizes[-1], last)),
-        precision,
-    )
+    named = _graded(f"mlp {'-'.join(map(str, sizes))} batch {batch}", "mlp", precision)
+    return Case(*named, (batch, sizes[0]), (*hidden, Dense(sizes[-1], last)), precision)
 
 
 def _training(sizes: Shape, batch: int, rate: float = 0, precision: str = "highest") -> Case:
     steps: list[Step] = []
     for units in sizes[1:-1]:
         steps += [Dense(units, "relu"), *([Dropout(rate)] if rate else [])]
-    mode = "" if precision == "highest" else f", {precision}"
-    name = f"training {'-'.join(map(str, sizes))} batch {batch}{', dropout' if rate else ''}{mode}"
     steps.append(Dense(sizes[-1], "softmax"))
-    group = "training" if precision == "highest" else "precision"
-    return Case(name, group, (batch, sizes[0]), tuple(steps), precision, training=True)
+    name = f"training {'-'.join(map(str, sizes))} batch {batch}{', dropout' if rate else ''}"
+    named = _graded(name, "training", precision)
+    return Case(*named, (batch, sizes[0]), tuple(steps), precision, training=True)
 
 
 def _permute(shape: Shape, dims: Shape) -> Case:
